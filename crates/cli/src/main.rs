@@ -1,0 +1,3 @@
+//! The dragoman binary.
+
+fn main() {}

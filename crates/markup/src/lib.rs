@@ -1,0 +1,1 @@
+//! Rich text between the canonical tree and each platform's markup.

@@ -1,0 +1,264 @@
+//! What happened at a source, in canonical form.
+//!
+//! An [`Event`] is what a connector's `decode` makes of a sealed payload. What carries text of people has no
+//! `Debug`; what identifies has.
+
+use crate::codes::Code;
+use crate::ids::{Marker, RemoteConversation, RemoteMessage, RemoteUser, Version};
+use crate::text::{Document, Emoji};
+
+/// What kind of thing happened, as far as an envelope tells without reading text.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum EventKind {
+    /// A message was created.
+    Created,
+    /// A message is different from before: edited, unfurled, counted, or deleted. Only decoding tells.
+    Changed,
+    /// A message is gone.
+    Deleted,
+    /// A reaction was added or removed.
+    Reaction,
+    /// Something about the conversation itself: members, name, topic, archive.
+    Conversation,
+    /// Something about the installation: tokens, subscriptions, people, limits.
+    Control,
+}
+
+impl EventKind {
+    /// The word that rows and log lines use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Changed => "changed",
+            Self::Deleted => "deleted",
+            Self::Reaction => "reaction",
+            Self::Conversation => "conversation",
+            Self::Control => "control",
+        }
+    }
+
+    /// Reads the word that [`EventKind::as_str`] writes.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Created, Self::Changed, Self::Deleted, Self::Reaction, Self::Conversation, Self::Control]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+    }
+}
+
+/// A decoded event.
+#[derive(Clone)]
+pub struct Event {
+    /// Where it happened; `None` for events that name no conversation.
+    pub conversation: Option<RemoteConversation>,
+    /// When it happened at the source, milliseconds since 1970.
+    pub at_ms: i64,
+    /// What happened.
+    pub happening: Happening,
+}
+
+/// What happened.
+#[derive(Clone)]
+pub enum Happening {
+    /// A message was posted.
+    Posted(Box<Message>),
+    /// A message may have been edited.
+    Changed {
+        /// The whole new state.
+        after: Box<Message>,
+        /// The whole old state where the platform sends it: equal author-made parts mean that nothing
+        /// was edited.
+        before: Option<Box<Message>>,
+    },
+    /// A message was deleted.
+    Deleted {
+        /// Which.
+        message: RemoteMessage,
+        /// The root of its thread, where known and different.
+        thread_root: Option<RemoteMessage>,
+    },
+    /// Somebody reacted.
+    ReactionAdded {
+        /// To which message.
+        message: RemoteMessage,
+        /// Who.
+        by: RemoteUser,
+        /// With what.
+        emoji: Emoji,
+    },
+    /// Somebody took a reaction back.
+    ReactionRemoved {
+        /// From which message.
+        message: RemoteMessage,
+        /// Who.
+        by: RemoteUser,
+        /// Which.
+        emoji: Emoji,
+    },
+    /// Something to tell rather than to relay; by default not shown.
+    Notice(Notice),
+    /// Something for the gateway itself.
+    Control(Control),
+    /// Nothing to do, and why.
+    Ignored(Code),
+}
+
+/// A message as its source holds it.
+#[derive(Clone)]
+pub struct Message {
+    /// Its id at the source.
+    pub id: RemoteMessage,
+    /// The root of the thread it replies in; `None` for a message at top level and for a root itself.
+    pub thread_root: Option<RemoteMessage>,
+    /// Whether a thread reply was also sent to the conversation.
+    pub broadcast: bool,
+    /// Who wrote it.
+    pub author: Author,
+    /// What it says. Mentions carry the source's ids.
+    pub body: Document,
+    /// Its files, in order.
+    pub files: Vec<FileRef>,
+    /// When it was sent, milliseconds since 1970.
+    pub sent_at_ms: i64,
+    /// Its state at the source, where the platform counts.
+    pub version: Option<Version>,
+    /// Who really sent it: how copies of our own are recognised.
+    pub origin: Origin,
+}
+
+/// Who wrote a message, as the message itself tells.
+#[derive(Clone)]
+pub struct Author {
+    /// The account, where there is one.
+    pub user: Option<RemoteUser>,
+    /// What kind of author.
+    pub kind: AuthorKind,
+    /// The name that the message carries; otherwise the directory is asked.
+    pub name: Option<String>,
+    /// A public picture that the message carries.
+    pub avatar_url: Option<String>,
+}
+
+/// What kind of author.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AuthorKind {
+    /// A human.
+    Person,
+    /// Another app, an integration, a workflow.
+    Bot,
+    /// The platform itself.
+    System,
+}
+
+/// By what means a message was sent.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Origin {
+    /// Whether the connector already knows that the app of this installation sent it (by app id, bot id or
+    /// bot user).
+    pub ours: bool,
+    /// The marker that our copies carry, where the platform lets them.
+    pub marker: Option<Marker>,
+}
+
+/// A file of a message. Bytes are fetched later, by the source's connector.
+#[derive(Clone)]
+pub struct FileRef {
+    /// The platform's id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Media type as the platform states it.
+    pub media_type: Option<String>,
+    /// Bytes, where known.
+    pub size: Option<u64>,
+    /// A page where a person who may see it finds it.
+    pub permalink: Option<String>,
+}
+
+/// Something that people may be told.
+#[derive(Clone)]
+pub struct Notice {
+    /// What.
+    pub kind: NoticeKind,
+    /// Whom it concerns.
+    pub user: Option<RemoteUser>,
+    /// The new name or topic.
+    pub text: Option<String>,
+}
+
+/// Kinds of [`Notice`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoticeKind {
+    /// Somebody joined.
+    Joined,
+    /// Somebody left.
+    Left,
+    /// The conversation has another name.
+    Renamed,
+    /// The conversation has another topic or purpose.
+    Topic,
+    /// The conversation was archived.
+    Archived,
+    /// The conversation is open again.
+    Unarchived,
+    /// A call started or ended.
+    Call,
+}
+
+/// Events for the gateway itself.
+#[derive(Clone, Debug)]
+pub enum Control {
+    /// The app can now read and write the conversation.
+    Admitted {
+        /// Which.
+        conversation: RemoteConversation,
+    },
+    /// The app was removed from the conversation, or the conversation is gone.
+    Expelled {
+        /// Which.
+        conversation: RemoteConversation,
+    },
+    /// The conversation goes on under another id.
+    Moved {
+        /// The id until now.
+        from: RemoteConversation,
+        /// The id from now on.
+        to: RemoteConversation,
+    },
+    /// The conversation is now, or no longer, shared with another organisation.
+    Shared {
+        /// Which.
+        conversation: RemoteConversation,
+        /// Whether outsiders are in it.
+        external: bool,
+    },
+    /// Tokens were revoked or the app was removed from the workspace.
+    SignedOut,
+    /// A person's data changed; cached entries are to be dropped.
+    PersonChanged {
+        /// Who.
+        user: RemoteUser,
+    },
+    /// Events were lost or may have been: catch up.
+    Missed {
+        /// Where; `None` means everywhere in the workspace.
+        conversation: Option<RemoteConversation>,
+    },
+    /// The event subscription of a conversation needs care, named by the platform's id of it.
+    Subscription {
+        /// The platform's id of the subscription.
+        id: String,
+        /// Whether it is already gone (events were lost) or only about to end.
+        lost: bool,
+    },
+    /// A fact about a conversation that the connector wants kept (a service URL, a team id).
+    Fact {
+        /// About which; `None` means the installation.
+        conversation: Option<RemoteConversation>,
+        /// The connector's name for it.
+        key: String,
+        /// Its value; no personal data.
+        value: String,
+    },
+    /// Several of these in one event.
+    Several(Vec<Control>),
+}

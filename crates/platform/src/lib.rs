@@ -1,0 +1,1 @@
+//! The connector seam and the shared HTTP client.

@@ -1,0 +1,1 @@
+//! Admission, lanes, planning, delivery, retry, catch-up.

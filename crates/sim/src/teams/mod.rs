@@ -1,0 +1,1 @@
+//! Microsoft Teams: Entra, Graph, Bot Connector, Bot Framework login, subscriptions.

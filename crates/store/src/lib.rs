@@ -1,0 +1,1 @@
+//! Organisations, bridges, message map, events and legs; all SQL.

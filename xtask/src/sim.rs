@@ -1,0 +1,68 @@
+//! `cargo xtask sim` and `cargo xtask torture`: long runs of what `cargo xtask test` runs briefly.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use crate::process::Run;
+
+/// Seeds between two notes of how far a run has come.
+const BATCH: u64 = 100;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SimArgs {
+    /// How many seeds
+    #[arg(long, default_value_t = 100)]
+    seeds: u64,
+    /// The first seed
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// Goes on after the last seed that passed
+    #[arg(long, conflicts_with = "from")]
+    resume: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TortureArgs {
+    /// How many kills at random moments, besides one at each fault point
+    #[arg(long, default_value_t = 50)]
+    kills: u64,
+}
+
+/// Runs the seeds in batches, so that an interrupted run can go on.
+pub(crate) fn run(root: &Path, args: &SimArgs) -> anyhow::Result<()> {
+    let note = root.join("target/sim-next-seed");
+    let first = if args.resume { read_note(&note)? } else { args.from };
+    let end = first.saturating_add(args.seeds);
+    let mut from = first;
+    while from < end {
+        let count = BATCH.min(end - from);
+        e2e(root, "simulation::")
+            .env("DRAGOMAN_SIM_FROM", from.to_string())
+            .env("DRAGOMAN_SIM_SEEDS", count.to_string())
+            .go()
+            .with_context(|| format!("among seeds {from} to {}", from + count - 1))?;
+        from += count;
+        fs::write(&note, from.to_string()).with_context(|| format!("cannot write {}", note.display()))?;
+    }
+    println!("seeds {first} to {} passed", end.saturating_sub(1));
+    Ok(())
+}
+
+/// Runs the kills.
+pub(crate) fn torture(root: &Path, args: &TortureArgs) -> anyhow::Result<()> {
+    e2e(root, "kills::").env("DRAGOMAN_KILLS", args.kills.to_string()).go()
+}
+
+fn e2e(root: &Path, filter: &str) -> Run {
+    Run::cargo(root).args(["test", "--package", "dragoman-e2e", "--", "--nocapture", filter])
+}
+
+fn read_note(note: &Path) -> anyhow::Result<u64> {
+    if !note.exists() {
+        return Ok(0);
+    }
+    let text = fs::read_to_string(note)?;
+    text.trim().parse().with_context(|| format!("{} holds no seed: delete it", note.display()))
+}
