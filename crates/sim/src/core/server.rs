@@ -58,8 +58,11 @@ impl Server {
         router: Router,
     ) -> anyhow::Result<Self> {
         let acceptor = tls.map(acceptor).transpose()?;
-        let mut listener =
-            world.net.listen(listen).await.with_context(|| format!("the simulator cannot listen on {listen}"))?;
+        let mut listener = world
+            .net
+            .listen(listen)
+            .await
+            .with_context(|| format!("the simulator cannot listen on {listen}"))?;
         let address = listener.local_addr()?;
         let scheme = if acceptor.is_some() { "https" } else { "http" };
         let connections = tasks.clone();
@@ -144,7 +147,9 @@ struct ServiceWithControl {
 impl hyper::service::Service<http::Request<hyper::body::Incoming>> for ServiceWithControl {
     type Response = http::Response<Body>;
     type Error = std::convert::Infallible;
-    type Future = <TowerToHyperService<Router> as hyper::service::Service<http::Request<hyper::body::Incoming>>>::Future;
+    type Future = <TowerToHyperService<Router> as hyper::service::Service<
+        http::Request<hyper::body::Incoming>,
+    >>::Future;
 
     fn call(&self, mut request: http::Request<hyper::body::Incoming>) -> Self::Future {
         request.extensions_mut().insert(self.control.clone());
@@ -171,15 +176,14 @@ fn acceptor(tls: &ServerTls) -> anyhow::Result<TlsAcceptor> {
     let chain = CertificateDer::pem_slice_iter(tls.chain_pem.as_bytes())
         .collect::<Result<Vec<_>, _>>()
         .context("the simulator's certificate is not PEM")?;
-    let key =
-        PrivateKeyDer::from_pem_slice(tls.key_pem.as_bytes()).context("the simulator's private key is not PEM")?;
-    let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(
-        rustls::crypto::aws_lc_rs::default_provider(),
-    ))
-    .with_safe_default_protocol_versions()?
-    .with_no_client_auth()
-    .with_single_cert(chain, key)
-    .context("certificate and key of the simulator do not belong together")?;
+    let key = PrivateKeyDer::from_pem_slice(tls.key_pem.as_bytes())
+        .context("the simulator's private key is not PEM")?;
+    let mut config =
+        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .context("certificate and key of the simulator do not belong together")?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

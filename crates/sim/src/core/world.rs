@@ -110,7 +110,10 @@ pub struct World {
 impl World {
     /// The real machine's sockets (loopback only) and time, with seeded randomness.
     pub fn real(seed: u64) -> Arc<Self> {
-        #[expect(clippy::disallowed_methods, reason = "the one place where the simulators read the machine's time")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one place where the simulators read the machine's time"
+        )]
         let now = std::time::SystemTime::now();
         let micros = now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_micros());
         Self::new(seed, i64::try_from(micros).unwrap_or(0), Arc::new(TokioNet::default()))

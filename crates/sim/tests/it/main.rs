@@ -1,0 +1,3 @@
+//! Tests of the simulators over their public interfaces.
+
+mod teams;
