@@ -1,1 +1,16 @@
-//! The connector seam and the shared HTTP client.
+//! The seam between the core and the platforms: what a connector is, what it is given, how it answers, and
+//! the HTTP client that all connectors share. It knows no platform.
+
+pub mod app;
+pub mod connector;
+pub mod failure;
+pub mod inbound;
+pub mod install;
+pub mod session;
+
+pub use app::{App, Conversation, ConversationKind, Facts, Installation, Profile};
+pub use connector::{Connector, HistoryPage, HistoryQuery, Page, Sink, Watch};
+pub use failure::Failure;
+pub use inbound::{Answer, Delivery, Inbound, Item, Rejection};
+pub use install::{Field, Grant, InstallError, Installed, Package, PackageFile, PackageRequest, Scope};
+pub use session::{Session, TokenError, TokenKeeper, TokenSet, TokenSlot};

@@ -1,0 +1,201 @@
+//! The connector: everything the core knows of a platform.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use dragoman_model::operation::Candidate;
+use dragoman_model::{
+    Capabilities, Document, Event, Message, Operation, Outcome, Platform, Post, RemoteConversation,
+    RemoteMessage, RemoteUser,
+};
+use dragoman_seal::Content;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, Conversation, Installation, Profile};
+use crate::failure::Failure;
+use crate::inbound::{Delivery, Inbound, Rejection};
+use crate::install::{Grant, InstallError, Installed, Package, PackageRequest};
+use crate::session::Session;
+
+/// A platform. The contract, as MUSTs, is `docs/CONNECTORS.md`; the conformance kit holds every connector to
+/// it. A connector classifies failures and never retries, except for one token refresh per call.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// Its name.
+    fn platform(&self) -> Platform;
+
+    /// The name as people write it: `Slack`, `Teams`.
+    fn display_name(&self) -> &'static str;
+
+    /// What a conversation can carry, from data alone.
+    fn capabilities(&self, installation: &Installation, conversation: &Conversation) -> Capabilities;
+
+    // The door.
+
+    /// Authenticates a request over its exact bytes and reads its envelopes, no text. Does no I/O but
+    /// fetching the platform's public keys.
+    async fn receive(&self, app: &App, request: &Inbound) -> Result<Delivery, Rejection>;
+
+    /// Whether events of this app come through a connection that the gateway opens.
+    fn listens(&self, app: &App) -> bool;
+
+    /// Keeps such connections open until cancelled; every delivery goes to the sink and is acknowledged to
+    /// the platform only after the sink took it. Returns when cancelled or when a person has to act.
+    async fn listen(&self, app: &App, sink: &dyn Sink, stop: CancellationToken) -> Result<(), Failure>;
+
+    // The source.
+
+    /// Decodes a sealed payload of a feed; fetches the message where the event has no content.
+    async fn open(&self, session: &Session, feed: &str, payload: &Content) -> Result<Event, Failure>;
+
+    /// Reads a message in its current state. `None`: it is deleted.
+    async fn message(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        thread_root: Option<&RemoteMessage>,
+        message: &RemoteMessage,
+    ) -> Result<Option<Message>, Failure>;
+
+    /// Lists messages of a conversation, oldest first within a page, pages from old to new.
+    async fn history(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        query: &HistoryQuery,
+    ) -> Result<HistoryPage, Failure>;
+
+    /// Looks a person up. `None`: there is no such person.
+    async fn profile(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        user: &RemoteUser,
+    ) -> Result<Option<Profile>, Failure>;
+
+    /// Looks a person up by verified e-mail address. `None`: nobody, or it may not be asked.
+    async fn profile_by_email(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        email: &str,
+    ) -> Result<Option<Profile>, Failure>;
+
+    // The target.
+
+    /// The bodies of the messages that this post becomes, each within the limit after rendering; at least one.
+    fn split(&self, post: &Post) -> Vec<Document>;
+
+    /// Does one operation, once.
+    async fn perform(&self, session: &Session, conversation: &Conversation, operation: &Operation)
+    -> Outcome;
+
+    /// Looks for copies of a post among the newest messages, posted by us not before `since_ms`, oldest
+    /// first: by marker where the platform carries it, by equal content otherwise.
+    async fn find(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        post: &Post,
+        since_ms: i64,
+    ) -> Result<Vec<Candidate>, Failure>;
+
+    // Conversations and subscriptions.
+
+    /// Reads a conversation.
+    async fn conversation(
+        &self,
+        session: &Session,
+        remote: &RemoteConversation,
+    ) -> Result<Conversation, Failure>;
+
+    /// Lists conversations whose name contains `search`.
+    async fn conversations(
+        &self,
+        session: &Session,
+        search: &str,
+        cursor: Option<&str>,
+    ) -> Result<Page<Conversation>, Failure>;
+
+    /// Sees to it that events of a bridged conversation arrive: joins, subscribes or renews. Called when the
+    /// conversation is bridged, at `renew_at_ms`, and when a subscription is in doubt.
+    async fn watch(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        current: Option<&Watch>,
+    ) -> Result<Watch, Failure>;
+
+    /// Ends a subscription.
+    async fn unwatch(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        current: &Watch,
+    ) -> Result<(), Failure>;
+
+    // Setting up.
+
+    /// The manifest or package, the steps and the scopes with reasons.
+    fn package(&self, request: &PackageRequest) -> Package;
+
+    /// The facts and secrets that `app add` has to ask for, and those it makes itself.
+    fn registration(&self) -> &'static [crate::install::Field];
+
+    /// Where an admin's browser is sent.
+    fn authorize_url(&self, app: &App, redirect_uri: &str, state: &str, code_challenge: &str) -> String;
+
+    /// Exchanges what the browser brought back.
+    async fn install(&self, app: &App, grant: &Grant) -> Result<Installed, InstallError>;
+}
+
+/// Where deliveries of a listening connector go.
+#[async_trait]
+pub trait Sink: Send + Sync {
+    /// Takes a delivery. Returns after everything in it is durable; `false` means that it could not be made
+    /// durable and must not be acknowledged.
+    async fn take(&self, delivery: Delivery) -> bool;
+
+    /// Events may have been lost while no connection was open.
+    async fn gap(&self);
+}
+
+/// What to list.
+#[derive(Clone, Default)]
+pub struct HistoryQuery {
+    /// From here, milliseconds since 1970.
+    pub since_ms: i64,
+    /// Roots of threads whose replies are wanted too, even when the root is older.
+    pub threads: BTreeSet<RemoteMessage>,
+    /// Where the last page ended.
+    pub cursor: Option<String>,
+}
+
+/// A page of history.
+pub struct HistoryPage {
+    /// Oldest first.
+    pub messages: Vec<Message>,
+    /// Where the next page begins; `None` ends it.
+    pub next: Option<String>,
+}
+
+/// A page of anything.
+pub struct Page<T> {
+    /// The entries.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` ends it.
+    pub next: Option<String>,
+}
+
+/// A subscription to the events of a conversation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Watch {
+    /// The platform's id; empty where the platform needs none.
+    pub id: String,
+    /// When to call `watch` again, milliseconds since 1970; `None` is never.
+    pub renew_at_ms: Option<i64>,
+    /// When it ends, milliseconds since 1970.
+    pub expires_at_ms: Option<i64>,
+    /// Facts learnt on the way, to be remembered with the conversation.
+    pub facts: crate::app::Facts,
+}
