@@ -26,7 +26,7 @@ impl Run {
     pub(crate) fn cargo(root: &Path) -> Self {
         let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut run = Self::new(root, program);
-        run.shown = "cargo".to_owned();
+        run.shown = "cargo".into();
         run
     }
 
@@ -69,13 +69,8 @@ impl Run {
                 String::from_utf8_lossy(&output.stderr)
             );
         }
-        String::from_utf8(output.stdout).with_context(|| format!("`{}` printed bytes that are no text", self.shown))
-    }
-
-    /// The prepared command, for a program that must be watched while it runs.
-    pub(crate) fn into_command(self) -> Command {
-        println!("$ {}", self.shown);
-        self.command
+        String::from_utf8(output.stdout)
+            .with_context(|| format!("`{}` printed bytes that are no text", self.shown))
     }
 }
 

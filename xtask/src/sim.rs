@@ -56,7 +56,7 @@ pub(crate) fn torture(root: &Path, args: &TortureArgs) -> anyhow::Result<()> {
 }
 
 fn e2e(root: &Path, filter: &str) -> Run {
-    Run::cargo(root).args(["test", "--package", "dragoman-e2e", "--", "--nocapture", filter])
+    Run::cargo(root).args(["test", "--package", "e2e", "--", "--nocapture", filter])
 }
 
 fn read_note(note: &Path) -> anyhow::Result<u64> {

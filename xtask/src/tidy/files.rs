@@ -1,0 +1,36 @@
+//! Sizes and contents of all files, whatever they are.
+
+use super::tree::{Finding, Tree};
+
+/// Bytes that a file may have.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Hosts of package registries and paths of somebody's own machine; split, so that this file passes.
+const NEVER: &[(&str, &str)] = &[
+    (concat!("static.crates", ".io"), "host of a package registry"),
+    (concat!("index.crates", ".io"), "host of a package registry"),
+    (concat!("registry.npm", "js.org"), "host of a package registry"),
+    (concat!("registry.yarn", "pkg.com"), "host of a package registry"),
+    (concat!("pypi", ".org"), "host of a package registry"),
+    (concat!("python", "hosted.org"), "host of a package registry"),
+    (concat!("deb.debian", ".org"), "host of a package registry"),
+    (concat!("/ro", "ot/"), "path of one machine"),
+    (concat!("/ho", "me/"), "path of one machine"),
+    (concat!("/wo", "rk/main"), "path of one machine"),
+    (concat!("/wo", "rk/shared"), "path of one machine"),
+];
+
+pub(super) fn check(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (path, bytes) in tree.sizes().filter(|(_, bytes)| *bytes > MAX_BYTES) {
+        findings.push(Finding::new(path, 0, format!("{bytes} bytes, at most {MAX_BYTES}")));
+    }
+    for (path, text) in tree.texts() {
+        for (index, line) in text.lines().enumerate() {
+            for (word, what) in NEVER.iter().filter(|(word, _)| line.contains(word)) {
+                findings.push(Finding::new(path, index + 1, format!("`{word}`: {what}")));
+            }
+        }
+    }
+    findings
+}
