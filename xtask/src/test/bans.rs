@@ -78,21 +78,25 @@ mod tests {
             "packages": [
                 {"id": "a", "name": "ours", "version": "0.1.0", "license": "MIT", "source": null},
                 {"id": "b", "name": "middle", "version": "1.0.0", "license": "MIT", "source": "registry"},
+                {"id": "d", "name": "openssl", "version": "1.0.0", "license": null, "source": "registry"},
                 {"id": "c", "name": name, "version": "2.0.0", "license": license, "source": "registry"},
             ],
             "workspace_members": ["a"],
             "resolve": {"nodes": [
                 {"id": "a", "deps": [{"pkg": "b", "dep_kinds": [{"kind": null}]}]},
                 {"id": "b", "deps": [{"pkg": "c", "dep_kinds": [{"kind": "build"}]}]},
-                {"id": "c", "deps": []},
+                {"id": "c", "deps": [{"pkg": "d", "dep_kinds": [{"kind": null}]}]},
+                {"id": "d", "deps": []},
             ]},
         });
-        let graph = Graph::parse(&text.to_string()).unwrap();
+        let tree = format!("ours v0.1.0 (/ours)\nmiddle v1.0.0\n{name} v2.0.0 (proc-macro)\n");
+        let graph = Graph::parse(&text.to_string(), &tree).unwrap();
         let faults: Vec<_> = graph.foreign().iter().filter_map(|package| fault(&graph, package)).collect();
         assert_eq!(faults.join("\n"), expected);
         assert_eq!(graph.shipped_in("ours").len(), 1, "build dependencies are not shipped");
     }
 
+    /// The `openssl` of every graph here is listed by cargo and switched on by nothing.
     #[test]
     fn allowed_licences_pass() {
         check("fine", "MIT OR Apache-2.0", "");

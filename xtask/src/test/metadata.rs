@@ -62,11 +62,17 @@ pub(super) struct Graph {
 impl Graph {
     pub(super) fn read(root: &Path) -> anyhow::Result<Self> {
         let text = Run::cargo(root).args(["metadata", "--format-version=1", "--locked"]).read()?;
-        Self::parse(&text).context("cargo metadata answered in a form that xtask does not know")
+        let tree = ["tree", "--workspace", "--locked", "--target=all", "--edges=normal,build,dev"];
+        let tree = Run::cargo(root).args(tree).args(["--prefix=none", "--format={p}"]).read()?;
+        Self::parse(&text, &tree).context("cargo answered in a form that xtask does not know")
     }
 
-    pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
-        let metadata: Metadata = serde_json::from_str(text)?;
+    /// Reads both answers. `cargo metadata` also lists optional packages that nothing switches on (through
+    /// weak features such as `ring?/std`); those that `cargo tree` does not print are left out.
+    pub(super) fn parse(text: &str, tree: &str) -> anyhow::Result<Self> {
+        let mut metadata: Metadata = serde_json::from_str(text)?;
+        let built: BTreeSet<(&str, &str)> = tree.lines().filter_map(name_and_version).collect();
+        metadata.packages.retain(|package| built.contains(&(&*package.name, &*package.version)));
         let packages = metadata.packages.into_iter().map(|package| (package.id.clone(), package)).collect();
         let edges = metadata.resolve.nodes.into_iter().map(|node| {
             let is_normal = |edge: &Edge| edge.dep_kinds.iter().any(|kind| kind.kind.is_none());
@@ -118,4 +124,10 @@ impl Graph {
         }
         seen.into_iter().filter_map(|id| self.packages.get(id)).collect()
     }
+}
+
+/// Reads `name v1.2.3 (…)`.
+fn name_and_version(line: &str) -> Option<(&str, &str)> {
+    let mut words = line.split(' ');
+    Some((words.next()?, words.next()?.strip_prefix('v')?))
 }
