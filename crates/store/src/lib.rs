@@ -1,1 +1,15 @@
-//! Organisations, bridges, message map, events and legs; all SQL.
+//! What is kept: organisations, apps, installations, bridges, people (encrypted), the message map, and events
+//! (sealed) on their way. All SQL of the product is here. Content is never here in the clear; what is sealed
+//! is opened elsewhere.
+
+pub mod api;
+pub mod error;
+pub mod rows;
+
+pub use api::{Appended, Mutation, Reply, Settled, Store};
+pub use error::StoreError;
+pub use rows::{
+    AccountRow, AppRow, AuditRow, BridgeRow, BridgeState, ClaimedLane, ConversationRow, CopyRow, Counts,
+    DeadLetterRow, EventRow, InstallationRow, LaneId, LaneRow, LegRow, NewEvent, NewLeg, OrgRow, OriginalRow,
+    Receipt, SealedPayload, Settlement, TokenRow,
+};
