@@ -196,8 +196,13 @@ pub trait Store: Send + Sync {
 
     /// Lanes with legs in them, ordered by id, at most `limit` after the given one.
     async fn lanes(&self, after: Option<&LaneId>, limit: u32) -> Result<Vec<LaneRow>, StoreError>;
-    /// Legs of a lane in order, at most `limit` after the given sequence number.
-    async fn legs(&self, lane: &LaneId, after_seq: i64, limit: u32) -> Result<Vec<LegRow>, StoreError>;
+    /// Legs of a lane by `order` and `seq`, at most `limit` after the given place.
+    async fn legs(
+        &self,
+        lane: &LaneId,
+        after: Option<(i64, i64)>,
+        limit: u32,
+    ) -> Result<Vec<LegRow>, StoreError>;
     /// The sealed payload of an event; `None` when it was taken away.
     async fn payload(&self, event: &EventId) -> Result<Option<SealedPayload>, StoreError>;
     /// Slots that rows name, for recovery.

@@ -234,6 +234,9 @@ pub struct NewLeg {
     pub id: LegId,
     /// Into which lane.
     pub lane: LaneId,
+    /// Place within the lane, before `seq`: microseconds since 1970, of acceptance for live events, of the
+    /// source for events that catch up.
+    pub order: i64,
 }
 
 /// An event without its payload.
@@ -270,7 +273,9 @@ pub struct LegRow {
     pub id: LegId,
     /// Into which lane.
     pub lane: LaneId,
-    /// Order within the lane.
+    /// Place within the lane.
+    pub order: i64,
+    /// Place among legs of equal `order`: grows with every append.
     pub seq: i64,
     /// Its event.
     pub event: EventRow,
@@ -317,12 +322,6 @@ pub struct OriginalRow {
     pub message: RemoteMessage,
     /// The root of its thread.
     pub thread_root: Option<RemoteMessage>,
-    /// The newest state that was relayed.
-    pub version: Option<Version>,
-    /// Keyed digest of the newest text that was relayed, under the epoch key named beside it.
-    pub fingerprint: Option<Vec<u8>>,
-    /// Which epoch key.
-    pub epoch: Option<String>,
     /// When it was sent, milliseconds since 1970.
     pub sent_ms: i64,
     /// The source's last activity in the thread that it roots, milliseconds since 1970.
@@ -344,6 +343,12 @@ pub struct CopyRow {
     pub spokesman: String,
     /// How often it was edited.
     pub edits: u32,
+    /// The state of the original that it shows.
+    pub version: Option<Version>,
+    /// Keyed digest of the text that it shows, under the epoch key named beside it. Part 0 only.
+    pub fingerprint: Option<Vec<u8>>,
+    /// Which epoch key.
+    pub epoch: Option<String>,
 }
 
 /// What became of a leg, recorded in one transaction.
