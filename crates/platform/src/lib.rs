@@ -4,6 +4,7 @@
 pub mod app;
 pub mod connector;
 pub mod failure;
+pub mod http;
 pub mod inbound;
 pub mod install;
 pub mod session;
