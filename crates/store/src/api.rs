@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::StoreError;
 use crate::rows::{
     AccountRow, AppRow, AuditRow, BridgeRow, BridgeState, ClaimedLane, ConversationRow, CopyRow, Counts,
-    DeadLetterRow, InstallationRow, LaneId, LaneRow, LegRow, NewEvent, OrgRow, OriginalRow, Receipt,
+    DeadLetterRow, InstallationRow, LaneId, LaneRow, Lease, LegRow, NewEvent, OrgRow, OriginalRow, Receipt,
     SealedPayload, Settlement, TokenRow,
 };
 
@@ -18,8 +18,14 @@ use crate::rows::{
 /// fails leaves the others alone.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Mutation {
-    /// Appends events, all or none. Events whose delivery digest is known are left out.
-    Append(Vec<NewEvent>),
+    /// Appends events, all or none. Events whose delivery digest is known are left out. Lanes of the new legs
+    /// that nobody holds, or that the same owner holds, are claimed on the way.
+    Append {
+        /// In order.
+        events: Vec<NewEvent>,
+        /// For whom.
+        lease: Lease,
+    },
     /// Records what became of a leg; deletes the leg, and with its last leg the event.
     Settle(Box<Settlement>),
     /// Records a part that was delivered, before the rest of the leg is.
@@ -51,14 +57,10 @@ pub enum Mutation {
     /// Claims lanes that have legs and whose lease is free or over, at most `limit`. A claim that the same
     /// owner holds is prolonged and keeps its fence.
     ClaimLanes {
-        /// The worker.
-        owner: String,
+        /// For whom.
+        lease: Lease,
         /// Only these; empty means any.
         lanes: Vec<LaneId>,
-        /// Now, milliseconds since 1970.
-        now_ms: i64,
-        /// End of the lease, milliseconds since 1970.
-        until_ms: i64,
         /// At most so many.
         limit: u32,
     },
@@ -171,10 +173,19 @@ pub enum Reply {
 /// What became of an appended event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Appended {
-    /// New. The sequence numbers of its legs, in their order.
-    Fresh(Vec<i64>),
+    /// New. Its legs, in their order.
+    Fresh(Vec<AppendedLeg>),
     /// Known already; nothing was written, its slot is to be given back.
     Redelivery,
+}
+
+/// Where an appended leg stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppendedLeg {
+    /// Its place among legs of equal order.
+    pub seq: i64,
+    /// The fence under which the owner of the request holds the lane; `None`: somebody else does.
+    pub fence: Option<i64>,
 }
 
 /// What a settlement left.

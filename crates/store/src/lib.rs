@@ -6,10 +6,10 @@ pub mod api;
 pub mod error;
 pub mod rows;
 
-pub use api::{Appended, Mutation, Reply, Settled, Store};
+pub use api::{Appended, AppendedLeg, Mutation, Reply, Settled, Store};
 pub use error::StoreError;
 pub use rows::{
     AccountRow, AppRow, AuditRow, BridgeRow, BridgeState, ClaimedLane, ConversationRow, CopyRow, Counts,
-    DeadLetterRow, EventRow, InstallationRow, LaneId, LaneRow, LegRow, NewEvent, NewLeg, OrgRow, OriginalRow,
-    Receipt, SealedPayload, Settlement, TokenRow,
+    DeadLetterRow, EventRow, InstallationRow, LaneId, LaneRow, Lease, LegRow, NewEvent, NewLeg, OrgRow,
+    OriginalRow, Receipt, SealedPayload, Settlement, TokenRow,
 };

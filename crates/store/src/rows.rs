@@ -18,8 +18,8 @@ pub struct OrgRow {
     pub id: OrgId,
     /// The name operators gave it; unique.
     pub name: String,
-    /// Its key, wrapped by the key service.
-    pub wrapped_key: Vec<u8>,
+    /// Versions of its key, wrapped by the key service; the largest is the current one.
+    pub wrapped_keys: BTreeMap<u32, Vec<u8>>,
     /// Policies by name: `unknown_outcome` = `duplicate` | `gap`, `relay_bots` = `yes` | `no`, …
     pub policy: BTreeMap<String, String>,
     /// Milliseconds since 1970.
@@ -289,6 +289,17 @@ pub struct LegRow {
     pub parts: Vec<CopyRow>,
     /// Why the last attempt failed.
     pub code: Option<String>,
+}
+
+/// A worker's wish to own lanes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The worker.
+    pub owner: String,
+    /// Now, milliseconds since 1970.
+    pub now_ms: i64,
+    /// End of the lease, milliseconds since 1970.
+    pub until_ms: i64,
 }
 
 /// A lane with work in it.
