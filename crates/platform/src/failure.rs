@@ -31,8 +31,11 @@ impl Failure {
     /// The code.
     pub fn code(&self) -> Code {
         match self {
-            Self::Retry { code, .. } => *code,
-            Self::Refused(code) | Self::SignIn(code) | Self::Gone(code) | Self::Malformed(code) => *code,
+            Self::Retry { code, .. }
+            | Self::Refused(code)
+            | Self::SignIn(code)
+            | Self::Gone(code)
+            | Self::Malformed(code) => *code,
         }
     }
 

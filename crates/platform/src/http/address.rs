@@ -35,11 +35,17 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     // Global unicast is 2000::/3 alone; mapped, compatible, loopback, NAT64 (64:ff9b::/96 and
     // 64:ff9b:1::/48), unique local, link-local, site-local and multicast all lie outside of it.
     let global = s[0] & 0xe000 == 0x2000;
-    let special = (s[0] == 0x2001 && s[1] < 0x0200)      // protocol assignments, Teredo, benchmarks, ORCHID
-        || (s[0] == 0x2001 && s[1] == 0x0db8)            // documentation
-        || s[0] == 0x2002                                // 6to4: carries any IPv4 address
-        || (s[0] == 0x3fff && s[1] < 0x1000)             // documentation
-        || (s[0] == 0x2620 && s[1] == 0x004f && s[2] == 0x8000); // AS112
+    let special = match s[0] {
+        // Protocol assignments, Teredo, benchmarks, ORCHID; documentation.
+        0x2001 => s[1] < 0x0200 || s[1] == 0x0db8,
+        // 6to4: carries any IPv4 address.
+        0x2002 => true,
+        // Documentation.
+        0x3fff => s[1] < 0x1000,
+        // AS112.
+        0x2620 => s[1] == 0x004f && s[2] == 0x8000,
+        _ => false,
+    };
     // ISATAP carries an IPv4 address behind any prefix.
     let isatap = (s[4] == 0x0000 || s[4] == 0x0200) && s[5] == 0x5efe;
     global && !special && !isatap
