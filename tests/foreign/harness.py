@@ -1,7 +1,7 @@
 """Runs the vendors' clients against the simulators, inside a network without a way out.
 
-`cargo xtask test --only foreign` calls this under `unshare --net --mount`. In there the real host names lead to the
-simulators: a TLS listener of this harness stands at port 443 and hands the bytes on.
+`cargo xtask test --only foreign` calls this under `unshare --net --mount`. In there the real host names lead to this machine,
+and the Teams simulator listens at port 443 with a certificate for them.
 """
 
 import argparse
@@ -12,12 +12,10 @@ import os
 import pathlib
 import shutil
 import socket
-import ssl
 import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -98,46 +96,6 @@ def make_certificates(folder):
     (folder / "leaf.key").write_bytes(key.private_bytes(pem, *plain))
 
 
-class Front:
-    """Listens at the services' port and hands bytes on to the simulator of the moment."""
-
-    def __init__(self, folder):
-        self.target = None
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(folder / "leaf.pem", folder / "leaf.key")
-        listener = socket.create_server(("127.0.0.1", 443), backlog=64)
-        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
-
-    def _accept(self, listener):
-        while True:
-            connection, _ = listener.accept()
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection):
-        try:
-            inner = self.context.wrap_socket(connection, server_side=True)
-            outer = socket.create_connection(self.target)
-        except OSError:
-            connection.close()
-            return
-        threading.Thread(target=pump, args=(inner, outer), daemon=True).start()
-        pump(outer, inner)
-
-
-def pump(source, sink):
-    """Copies until the source ends."""
-    try:
-        while data := source.recv(65536):
-            sink.sendall(data)
-    except OSError:
-        pass
-    for end in (source, sink):
-        try:
-            end.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-
-
 def read_document(stream):
     """Reads one JSON document, however it is laid out."""
     text = ""
@@ -150,15 +108,16 @@ def read_document(stream):
     sys.exit(f"the simulators ended before they told their addresses: {text}")
 
 
-def run_script(arguments, script, folder, front):
+def run_script(arguments, script, folder):
     """Runs one script against fresh simulators; returns how many checks passed and failed."""
-    command = [arguments.world, "--events-port", str(EVENTS_PORT), "--bot-port", str(BOT_PORT)]
+    ports = ["--events-port", str(EVENTS_PORT), "--bot-port", str(BOT_PORT)]
+    files = {"--certificate": "leaf.pem", "--key": "leaf.key", "--authority": "ca.pem"}
+    command = [arguments.world, *ports, *(word for name, file in files.items() for word in (name, str(folder / file)))]
     world = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         document = read_document(world.stdout)
-        host, port = document["teams"]["base_url"].split("://")[1].split(":")
-        front.target = (host, int(port))
-        document |= {"ca_file": str(folder / "ca.pem"), "events_port": EVENTS_PORT, "bot_port": BOT_PORT}
+        document |= {"events_port": EVENTS_PORT, "bot_port": BOT_PORT}
+        document |= {"certificate": str(folder / "leaf.pem"), "key": str(folder / "leaf.key")}
         world_file = folder / "world.json"
         world_file.write_text(json.dumps(document), encoding="utf-8")
         return judge(arguments, script, folder, world_file)
@@ -198,9 +157,12 @@ def judge(arguments, script, folder, world_file):
         output, errors, code = (late.stdout or b"").decode(), (late.stderr or b"").decode(), "time-out"
     passed = failed = 0
     for line in output.splitlines():
-        if not line.startswith("{\"check\":"):
+        try:
+            result = json.loads(line)
+        except json.JSONDecodeError:
             continue
-        result = json.loads(line)
+        if not isinstance(result, dict) or "check" not in result:
+            continue
         passed, failed = passed + result["ok"], failed + (not result["ok"])
         mark = "ok    " if result["ok"] else "FAILED"
         print(f"  {mark} {result['check']}" + (f": {result['detail']}" if result["detail"] else ""))
@@ -227,13 +189,12 @@ def main():
     try:
         name_hosts(folder)
         make_certificates(folder)
-        front = Front(folder)
         scripts = sorted([*HERE.glob("python/check_*.py"), *HERE.glob("node/check_*.mjs")])
         chosen = [path for path in scripts if not arguments.words or any(word in path.name for word in arguments.words)]
         passed = failed = 0
         for script in chosen:
             print(f"{script.parent.name}/{script.name}", flush=True)
-            good, bad = run_script(arguments, script, folder, front)
+            good, bad = run_script(arguments, script, folder)
             passed, failed = passed + good, failed + bad
         print(f"\n{passed} passed, {failed} failed")
         sys.exit(1 if failed or not passed else 0)

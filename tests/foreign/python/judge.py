@@ -4,9 +4,11 @@ import contextlib
 import json
 import os
 import signal
+import ssl
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -101,9 +103,9 @@ def fault(base_url, method, kind, count=1, **details):
 
 
 class Receiver:
-    """A small HTTP server that keeps what it receives. `answer(handler, body)` returns status, type and bytes."""
+    """A small server that keeps what it receives. `answer(handler, body)` returns status, type and bytes."""
 
-    def __init__(self, port, answer):
+    def __init__(self, port, answer, tls=False):
         self.received = []
         outer = self
 
@@ -125,4 +127,8 @@ class Receiver:
                 """Says nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(WORLD["certificate"], WORLD["key"])
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

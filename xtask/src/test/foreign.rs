@@ -7,14 +7,14 @@ use anyhow::{Context as _, bail};
 use super::install;
 use crate::process::{Run, on_path};
 
-/// Builds the binary, installs the clients and hands over to `tests/foreign/harness.py`.
+/// Builds the simulators, installs the clients and hands over to `tests/foreign/harness.py`.
 pub(super) fn run(root: &Path) -> anyhow::Result<()> {
     let python = install::python(root)?;
     let node = install::node(root)?;
-    Run::cargo(root).args(["build", "--locked", "--package", "dragoman-cli"]).go()?;
-    let dragoman = root.join("target/debug/dragoman");
-    if !dragoman.is_file() {
-        bail!("cargo built no {}", dragoman.display());
+    Run::cargo(root).args(["build", "--locked", "--package", "foreign"]).go()?;
+    let world = root.join("target/debug/foreign");
+    if !world.is_file() {
+        bail!("cargo built no {}", world.display());
     }
     if !on_path("unshare") {
         bail!("this needs `unshare` of util-linux, to run the clients in a network of their own");
@@ -23,7 +23,7 @@ pub(super) fn run(root: &Path) -> anyhow::Result<()> {
         .args(["--map-root-user", "--net", "--mount"])
         .args([&python])
         .args(["tests/foreign/harness.py"])
-        .args(["--dragoman".as_ref(), dragoman.as_os_str()])
+        .args(["--world".as_ref(), world.as_os_str()])
         .args(["--node-clients".as_ref(), node.as_os_str()])
         .go()
         .context("the vendors' clients found faults, or their harness could not start")

@@ -1,0 +1,46 @@
+//! The simulators with an app that has what the vendors' clients need; addresses and credentials are printed as
+//! one JSON document. Ends when standard input does.
+#![expect(clippy::print_stdout, reason = "the document on standard output is what this program is for")]
+
+mod worlds;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use dragoman_sim::core::World;
+use dragoman_sim::slack::SlackSim;
+use dragoman_sim::teams::TeamsSim;
+use tokio::io::AsyncReadExt as _;
+
+/// Where the clients listen and what the Teams simulator shows.
+#[derive(Debug, Parser)]
+pub(crate) struct Args {
+    /// Port of the receiver of Slack events
+    #[arg(long)]
+    events_port: u16,
+    /// Port of the bot and of the receiver of change notifications
+    #[arg(long)]
+    bot_port: u16,
+    /// Certificate chain (PEM) for the names of Microsoft's services
+    #[arg(long)]
+    certificate: PathBuf,
+    /// Private key (PEM) of the certificate
+    #[arg(long)]
+    key: PathBuf,
+    /// The authority (PEM) that receivers of notifications have their certificates from
+    #[arg(long)]
+    authority: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let world = World::real(1);
+    let slack = SlackSim::start(&world, worlds::slack(&args)).await?;
+    let teams = TeamsSim::start(&world, worlds::teams(&args)?).await?;
+    println!("{}", worlds::document(slack.base_url(), teams.base_url()));
+    let mut rest = Vec::new();
+    tokio::io::stdin().read_to_end(&mut rest).await?;
+    world.tasks.shutdown().await;
+    Ok(())
+}

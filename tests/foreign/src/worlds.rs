@@ -1,0 +1,120 @@
+//! What the simulators are seeded with for the vendors' clients.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::Context as _;
+use dragoman_sim::slack::{BRIDGE_SCOPES, SeedApp, SeedInstall, SlackSimConfig};
+use dragoman_sim::teams::{AppSeed, TeamsSimConfig, seed};
+use serde_json::{Value, json};
+
+use crate::Args;
+
+const SLACK_TEAM: &str = "T07HARBOR";
+const SLACK_CHANNEL: &str = "C07GENERAL";
+const BOT_TOKEN: &str = "xoxb-foreign-http";
+const SOCKET_BOT_TOKEN: &str = "xoxb-foreign-socket";
+
+/// Application permissions that an admin would have granted for the scripts.
+const ROLES: &[&str] = &[
+    "ChannelMessage.Read.All",
+    "Channel.ReadBasic.All",
+    "Team.ReadBasic.All",
+    "TeamMember.Read.All",
+    "ChannelMember.Read.All",
+    "User.Read.All",
+    "Chat.Read.All",
+];
+/// Delegated permissions that need an admin.
+const ADMIN_SCOPES: &[&str] =
+    &["ChannelMessage.Read.All", "ChannelMessage.ReadWrite", "ChannelMessage.Send", "Chat.ReadWrite"];
+
+/// Slack with three apps: events over HTTP, Socket Mode, and one whose tokens rotate.
+pub(crate) fn slack(args: &Args) -> SlackSimConfig {
+    let mut config = SlackSimConfig { auto_approve: true, ..SlackSimConfig::default() };
+    // Most clients are not told to wait; the limiter has tests of its own.
+    config.limits.enforced = false;
+    let events_url = format!("http://127.0.0.1:{}/slack/events", args.events_port);
+    config.apps = vec![
+        SeedApp { events_url: Some(events_url), installed: vec![install(BOT_TOKEN)], ..SeedApp::default() },
+        SeedApp {
+            app_id: "A07SOCKET".into(),
+            name: "Socket".into(),
+            client_id: "1111111111.3333333333".into(),
+            app_token: "xapp-1-A07SOCKET-1-simulated".into(),
+            socket_mode: true,
+            installed: vec![install(SOCKET_BOT_TOKEN)],
+            ..SeedApp::default()
+        },
+        SeedApp {
+            app_id: "A07ROTATING".into(),
+            name: "Rotating".into(),
+            client_id: "1111111111.4444444444".into(),
+            app_token: "xapp-1-A07ROTATING-1-simulated".into(),
+            token_rotation: true,
+            ..SeedApp::default()
+        },
+    ];
+    config
+}
+
+fn install(bot_token: &str) -> SeedInstall {
+    SeedInstall {
+        place: SLACK_TEAM.into(),
+        bot_token: bot_token.into(),
+        scopes: BRIDGE_SCOPES.map(String::from).to_vec(),
+        member_of: vec![SLACK_CHANNEL.into()],
+        user_tokens: Vec::new(),
+    }
+}
+
+/// Teams under the services' real names, with an app that may read and whose bot listens.
+pub(crate) fn teams(args: &Args) -> anyhow::Result<TeamsSimConfig> {
+    let read = |path| fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+    let endpoint = format!("http://127.0.0.1:{}/api/messages", args.bot_port);
+    let mut app = AppSeed::new(seed::APP, "Dragoman", seed::APP_SECRET)
+        .installed_in(seed::TEAM)
+        .with_roles(ROLES)
+        .with_endpoint(&endpoint);
+    app.admin_scopes = ADMIN_SCOPES.iter().map(ToString::to_string).collect();
+    let mut config = TeamsSimConfig {
+        addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 443)),
+        tls: Some((read(&args.certificate)?, read(&args.key)?)),
+        trusted_ca: Some(read(&args.authority)?),
+        service_host: Some("https://smba.trafficmanager.net".into()),
+        apps: vec![app],
+        ..TeamsSimConfig::default()
+    };
+    config.limits.graph = false;
+    config.limits.connector = false;
+    Ok(config)
+}
+
+/// What the scripts read.
+pub(crate) fn document(slack: &str, teams: &str) -> Value {
+    let app = SeedApp::default();
+    json!({
+        "slack": {
+            "base_url": slack,
+            "team": SLACK_TEAM,
+            "channel": SLACK_CHANNEL,
+            "people": {"ana": "U07ANASOUZA", "ben": "U07BENOKAFOR", "chloe": "U07CHLOEMARTIN"},
+            "user_tokens": {"ana": "xoxp-client-ana.souza", "ben": "xoxp-client-ben.okafor"},
+            "bot_token": BOT_TOKEN,
+            "client_id": app.client_id,
+            "client_secret": app.client_secret,
+            "signing_secret": app.signing_secret,
+            "socket": {"bot_token": SOCKET_BOT_TOKEN, "app_token": "xapp-1-A07SOCKET-1-simulated"},
+            "rotating": {"client_id": "1111111111.4444444444", "client_secret": app.client_secret},
+        },
+        "teams": {
+            "base_url": teams,
+            "tenant": seed::TENANT,
+            "app_id": seed::APP,
+            "app_secret": seed::APP_SECRET,
+            "team": seed::TEAM,
+            "channel": seed::LAUNCH,
+            "people": {"dana": seed::DANA, "emre": seed::EMRE, "farah": seed::FARAH},
+        },
+    })
+}
