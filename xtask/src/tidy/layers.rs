@@ -50,7 +50,8 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         {
             for import in ours(&manifest, table) {
                 let fine = (allowed.contains(&import) && (dev || !DEV_ONLY.contains(&import)))
-                    || (dev && DEV_ALSO.contains(&import) && name != "sim");
+                    || (dev && DEV_ALSO.contains(&import) && name != "sim")
+                    || (dev && import == name);
                 if !fine {
                     let message =
                         format!("{name} may not import {import} in [{table}]: imports go down only");

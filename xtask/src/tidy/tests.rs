@@ -61,9 +61,19 @@ fn layers_go_down_only() {
 #[test]
 fn dependencies_are_declared_once_and_explained() {
     let root = "[workspace.dependencies]\n# Ours.\ndragoman-model = { path = \"x\" }\n# Buffers.\nbytes = \"1\"\nhex = \"1\"\n[profile.dev]\ndebug = 1\n";
-    check(dependencies::check, &[("Cargo.toml", root)], &[("Cargo.toml:6", "hex")]);
+    let uses = (
+        "crates/b/Cargo.toml",
+        "[dependencies]\nbytes.workspace = true\nhex.workspace = true\n[lints]\nworkspace = true\n",
+    );
+    check(
+        dependencies::check,
+        &[("Cargo.toml", root), uses],
+        &[("Cargo.toml:6", "hex"), ("Cargo.toml: ", "dragoman-model is declared and no package")],
+    );
     let fine = "[dependencies]\nbytes.workspace = true\nhex = { workspace = true, features = [\"a\"] }\n[lints]\nworkspace = true\n";
     check(dependencies::check, &[("crates/a/Cargo.toml", fine)], &[]);
+    let own = "[dev-dependencies]\ndragoman-a = { path = \".\", features = [\"testing\"] }\n[lints]\nworkspace = true\n";
+    check(dependencies::check, &[("crates/a/Cargo.toml", own)], &[]);
     let local = "[dependencies]\nbytes = \"1\"\n";
     let expected = [("crates/a/Cargo.toml:2", "workspace = true"), ("crates/a/Cargo.toml:", "[lints]")];
     check(dependencies::check, &[("crates/a/Cargo.toml", local)], &expected);
