@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use dragoman_sim::slack::{BRIDGE_SCOPES, SeedApp, SeedInstall, SlackSimConfig};
@@ -33,7 +34,10 @@ const ADMIN_SCOPES: &[&str] =
 pub(crate) fn slack(args: &Args) -> SlackSimConfig {
     let mut config = SlackSimConfig { auto_approve: true, ..SlackSimConfig::default() };
     // Most clients are not told to wait; the limiter has tests of its own.
-    config.limits.enforced = false;
+    config.limits.enabled = false;
+    // Connections are refreshed while a script watches.
+    config.timing.socket_refresh = Duration::from_secs(4);
+    config.timing.socket_warning = Duration::from_secs(1);
     let events_url = format!("http://127.0.0.1:{}/slack/events", args.events_port);
     config.apps = vec![
         SeedApp { events_url: Some(events_url), installed: vec![install(BOT_TOKEN)], ..SeedApp::default() },

@@ -117,10 +117,17 @@ fn doc(root: &Path) -> anyhow::Result<()> {
 
 /// Browser tests are ignored by plain test runs, since they need a browser, and asked for by name here.
 fn browser(root: &Path) -> anyhow::Result<()> {
+    const CHOSEN: [&str; 3] = ["--", "--ignored", "browser::"];
+    let e2e = || Run::cargo(root).args(["test", "--locked", "--package", "e2e"]);
     let browser = install::browser(root)?;
-    Run::cargo(root)
+    let listed = e2e().args(["--quiet"]).args(CHOSEN).args(["--list"]).read()?;
+    if !listed.lines().any(|line| line.ends_with(": test")) {
+        bail!("tests/e2e has no ignored test in a module `browser`, so nothing was looked at");
+    }
+    e2e()
         .env("DRAGOMAN_CHROMIUM", browser.chromium)
         .env("DRAGOMAN_CHROMEDRIVER", browser.driver)
-        .args(["test", "--locked", "--package", "e2e", "--", "--ignored", "--test-threads=1", "browser::"])
+        .args(CHOSEN)
+        .args(["--test-threads=1"])
         .go()
 }
