@@ -79,17 +79,18 @@ unsafe impl GlobalAlloc for ZeroingAlloc {
         let old_size = layout.size();
         if new_size <= old_size && new_size >= old_size / 2 {
             // Shrinking a little stays in place: only the part given up has to go.
-            // SAFETY: `new_size..old_size` lies inside the caller's block; mimalloc frees by address, so that the
-            // smaller layout that the caller uses from now on is as good as the old one.
+            // SAFETY: `new_size..old_size` lies inside the caller's block; mimalloc frees by address, so that
+            // the smaller layout that the caller uses from now on is as good as the old one.
             unsafe { wipe(ptr.add(new_size), old_size - new_size) };
             return ptr;
         }
         // mimalloc's own realloc frees the old block unwiped when it moves, so the move is made here.
-        // SAFETY: the caller guarantees that `new_size`, rounded up to the alignment, does not overflow isize, and
-        // is not zero; the alignment is that of a valid layout.
+        // SAFETY: the caller guarantees that `new_size`, rounded up to the alignment, does not overflow
+        // isize, and is not zero; the alignment is that of a valid layout.
         let new = unsafe { self.inner.alloc(Layout::from_size_align_unchecked(new_size, layout.align())) };
         if !new.is_null() {
-            // SAFETY: both blocks are valid for the copied length and distinct; the old one is still the caller's.
+            // SAFETY: both blocks are valid for the copied length and distinct; the old one is still the
+            // caller's.
             unsafe {
                 std::ptr::copy_nonoverlapping(ptr, new, old_size.min(new_size));
                 self.dealloc(ptr, layout);

@@ -7,7 +7,8 @@ use std::path::{Component, Path, PathBuf};
 
 use dragoman_model::disk::{Disk, DiskFile};
 
-/// A folder of the file system. Files are made with mode 0600, folders with 0700; symbolic links are not followed.
+/// A folder of the file system. Files are made with mode 0600, folders with 0700; symbolic links are not
+/// followed.
 pub struct StdDisk {
     root: PathBuf,
 }

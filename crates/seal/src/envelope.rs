@@ -5,13 +5,13 @@
 //! body = k_commit || AES-256-GCM(k_enc, nonce = 0, plain text, AAD = header)      (tag at the end, 16 bytes)
 //! ```
 //!
-//! The salt makes `k_enc` single-use, so the nonce is fixed and no counter has to survive a crash. `k_commit` binds the record to
-//! one key: GCM alone lets somebody who knows two keys make a ciphertext that opens under both. It is compared in
-//! constant time before anything is opened. The header says what the record is and where it belongs; a record moved
-//! elsewhere derives another key and does not open.
+//! The salt makes `k_enc` single-use, so the nonce is fixed and no counter has to survive a crash. `k_commit`
+//! binds the record to one key: GCM alone lets somebody who knows two keys make a ciphertext that opens under
+//! both. It is compared in constant time before anything is opened. The header says what the record is and
+//! where it belongs; a record moved elsewhere derives another key and does not open.
 //!
-//! A header is: version (1), suite (1), purpose, organisation, then what the purpose adds. Strings are a 32-bit
-//! big-endian length and UTF-8 bytes, numbers are big-endian.
+//! A header is: version (1), suite (1), purpose, organisation, then what the purpose adds. Strings are a
+//! 32-bit big-endian length and UTF-8 bytes, numbers are big-endian.
 //!
 //! | record | header after the organisation | stored as | salt |
 //! | --- | --- | --- | --- |
@@ -36,7 +36,9 @@ pub(crate) const TAG_LEN: usize = 16;
 
 /// A record that is not what it should be: altered, cut short, moved, or sealed under another key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the record does not open: it was altered, cut short, moved from elsewhere or sealed under another key")]
+#[error(
+    "the record does not open: it was altered, cut short, moved from elsewhere or sealed under another key"
+)]
 pub struct Tampered;
 
 /// A length for HKDF's output.

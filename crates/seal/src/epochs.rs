@@ -1,8 +1,9 @@
 //! Epoch keys at rest: one small file each in the key folder, which belongs on another device than the data.
 //!
-//! A file is: magic `DEP1`, organisation (u32 length, UTF-8), epoch id (u64), starts (i64 ms), ends (i64 ms), then the key
-//! wrapped under the organisation's key (see [`crate::envelope`]; its row is the three numbers, so that a changed
-//! date does not open). Its name is the epoch id in hexadecimal and `.epoch`. Numbers are big-endian.
+//! A file is: magic `DEP1`, organisation (u32 length, UTF-8), epoch id (u64), starts (i64 ms), ends (i64 ms),
+//! then the key wrapped under the organisation's key (see [`crate::envelope`]; its row is the three numbers,
+//! so that a changed date does not open). Its name is the epoch id in hexadecimal and `.epoch`. Numbers are
+//! big-endian.
 
 use std::fmt;
 use std::io;
@@ -93,7 +94,8 @@ pub struct BadEpochLength {
 }
 
 impl Default for EpochPolicy {
-    /// 59 minutes: with 15 minutes of drain, a minute is left to do the destroying within 75 minutes of arrival.
+    /// 59 minutes: with 15 minutes of drain, a minute is left to do the destroying within 75 minutes of
+    /// arrival.
     fn default() -> Self {
         Self { length_ms: 59 * MINUTE_MS }
     }
@@ -105,7 +107,11 @@ impl EpochPolicy {
 
     /// Epochs of 1 to 60 minutes.
     pub fn minutes(minutes: i64) -> Result<Self, BadEpochLength> {
-        if (1..=60).contains(&minutes) { Ok(Self { length_ms: minutes * MINUTE_MS }) } else { Err(BadEpochLength { minutes }) }
+        if (1..=60).contains(&minutes) {
+            Ok(Self { length_ms: minutes * MINUTE_MS })
+        } else {
+            Err(BadEpochLength { minutes })
+        }
     }
 
     /// How long events are sealed in one epoch.
@@ -113,8 +119,8 @@ impl EpochPolicy {
         self.length_ms
     }
 
-    /// How long before the end of an epoch the next one is made ready: long enough to sit out a short outage of the
-    /// key service, short enough that no key lies about for long before it is used.
+    /// How long before the end of an epoch the next one is made ready: long enough to sit out a short outage
+    /// of the key service, short enough that no key lies about for long before it is used.
     pub fn lead_ms(self) -> i64 {
         (10 * MINUTE_MS).min(self.length_ms / 2)
     }
@@ -125,13 +131,8 @@ impl EpochPolicy {
         (starts <= now_ms + self.lead_ms()).then(|| (starts, starts + self.length_ms))
     }
 
-    /// Whether an epoch's key has to go.
-    pub(crate) fn is_over(ends_ms: i64, now_ms: i64) -> bool {
-        now_ms >= ends_ms.saturating_add(Self::DRAIN_MS)
-    }
-
-    /// Whether an epoch found at start ends further ahead than any epoch made by a right clock could: the clock was set back,
-    /// so that its age is unknown.
+    /// Whether an epoch found at start ends further ahead than any epoch made by a right clock could: the
+    /// clock was set back, so that its age is unknown.
     pub(crate) fn is_from_the_future(self, ends_ms: i64, now_ms: i64) -> bool {
         ends_ms > now_ms + self.lead_ms() + self.length_ms + MINUTE_MS
     }
@@ -155,7 +156,10 @@ impl EpochFolder {
     }
 
     /// Writes epoch files. When it returns, they last.
-    pub(crate) fn write<'a>(&self, epochs: impl Iterator<Item = (&'a EpochInfo, &'a [u8])>) -> io::Result<()> {
+    pub(crate) fn write<'a>(
+        &self,
+        epochs: impl Iterator<Item = (&'a EpochInfo, &'a [u8])>,
+    ) -> io::Result<()> {
         for (info, wrapped) in epochs {
             let file = self.disk.open(&self.path(&info.file_name()))?;
             file.write_at(&info.encode(wrapped), 0)?;
@@ -217,19 +221,14 @@ mod tests {
         let policy = EpochPolicy::default();
         let length = policy.length_ms();
         assert_eq!(policy.next(1_000, None), Some((1_000, 1_000 + length)));
-        assert_eq!(policy.next(1_000, Some(500)), Some((1_000, 1_000 + length)), "after a pause it starts now");
+        assert_eq!(
+            policy.next(1_000, Some(500)),
+            Some((1_000, 1_000 + length)),
+            "after a pause it starts now"
+        );
         let end = 1_000 + length;
         assert_eq!(policy.next(end - policy.lead_ms() - 1, Some(end)), None);
         assert_eq!(policy.next(end - policy.lead_ms(), Some(end)), Some((end, end + length)));
-    }
-
-    #[test]
-    fn every_arrival_is_beyond_the_horizon_after_75_minutes() {
-        let policy = EpochPolicy::default();
-        let (starts, ends) = policy.next(0, None).expect("an epoch is needed");
-        assert!(!EpochPolicy::is_over(ends, ends + EpochPolicy::DRAIN_MS - 1));
-        assert!(EpochPolicy::is_over(ends, starts + 75 * 60_000), "the first arrival of the epoch");
-        assert!(EpochPolicy::is_over(i64::MAX, i64::MAX));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Sealed events: a message as its platform sent it, under a key that two other places hold half of each.
 //!
-//! The record goes to the database, its salt (the [`SlotSecret`]) to the slot file, the epoch key lies in the key folder. See
-//! [`crate::envelope`] for the format.
+//! The record goes to the database, its salt (the [`SlotSecret`]) to the slot file, the epoch key lies in the
+//! key folder. See [`crate::envelope`] for the format.
 
 use dragoman_model::{EventId, OrgId, Random};
 
@@ -66,10 +66,14 @@ impl SealedRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// The horizon has passed: its key is destroyed. Read the message again at its source.
-    #[error("the key of this event's hour has been destroyed; its message has to be read again at its source")]
+    #[error(
+        "the key of this event's hour has been destroyed; its message has to be read again at its source"
+    )]
     EpochGone,
     /// The key exists and is not unlocked, because the key service has not answered since start. Try again.
-    #[error("the key of this event's hour is not unlocked yet, because the key service does not answer; try again later")]
+    #[error(
+        "the key of this event's hour is not unlocked yet, because the key service does not answer; try again later"
+    )]
     EpochLocked,
     /// Its secret was erased, which means that it was settled.
     #[error("the secret of this event has been erased, so it was settled before")]
@@ -121,9 +125,8 @@ pub(crate) fn seal(
 ) -> (SealedRecord, SlotSecret) {
     let secret = SlotSecret::random(random);
     let encoded = header.encode(epoch);
-    let mut record = Vec::with_capacity(
-        encoded.len() + envelope::COMMITMENT_LEN + content.len() + envelope::TAG_LEN,
-    );
+    let mut record =
+        Vec::with_capacity(encoded.len() + envelope::COMMITMENT_LEN + content.len() + envelope::TAG_LEN);
     record.extend_from_slice(&encoded);
     envelope::seal(key.expose(), secret.expose(), &encoded, content.expose(), &mut record);
     (SealedRecord(record), secret)

@@ -20,12 +20,21 @@ pub struct FieldRef<'a> {
 
 impl FieldRef<'_> {
     fn header(&self, key_version: u32) -> Vec<u8> {
-        HeaderWriter::new(self.purpose, self.org.as_str()).text(self.row).bytes(key_version.to_be_bytes()).finish()
+        HeaderWriter::new(self.purpose, self.org.as_str())
+            .text(self.row)
+            .bytes(key_version.to_be_bytes())
+            .finish()
     }
 }
 
 /// Seals a field under a key of the given version.
-pub(crate) fn seal(field: &FieldRef<'_>, key_version: u32, key: &Key32, plain: &[u8], random: &dyn Random) -> Vec<u8> {
+pub(crate) fn seal(
+    field: &FieldRef<'_>,
+    key_version: u32,
+    key: &Key32,
+    plain: &[u8],
+    random: &dyn Random,
+) -> Vec<u8> {
     let mut salt = [0; SALT_LEN];
     random.fill(&mut salt);
     let mut sealed = vec![VERSION, SUITE];
@@ -67,8 +76,9 @@ fn open_raw(field: &FieldRef<'_>, key: &Key32, sealed: &[u8]) -> Result<Zeroizin
     envelope::open(key.expose(), &salt, &field.header(key_version), reader.0)
 }
 
-/// A keyed digest: HMAC-SHA-256 under a key derived from `key` for this label and purpose, so that a dump cannot be
-/// matched against a dictionary and digests of two purposes or organisations cannot be matched with each other.
+/// A keyed digest: HMAC-SHA-256 under a key derived from `key` for this label and purpose, so that a dump
+/// cannot be matched against a dictionary and digests of two purposes or organisations cannot be matched with
+/// each other.
 pub(crate) fn digest(key: &Key32, label: &str, purpose: &str, bytes: &[u8]) -> [u8; 32] {
     let mut derived = Zeroizing::new([0; 32]);
     envelope::derive(

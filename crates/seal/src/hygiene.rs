@@ -19,8 +19,9 @@ pub struct Hardening {
     pub key_memory: Protection,
 }
 
-/// Switches off core dumps and gaining of rights, raises the memory-lock limit as far as allowed, and installs a
-/// panic hook that prints no payload. Call it first thing in `main`; warns about what could not be done.
+/// Switches off core dumps and gaining of rights, raises the memory-lock limit as far as allowed, and
+/// installs a panic hook that prints no payload. Call it first thing in `main`; warns about what could not be
+/// done.
 pub fn harden() -> Hardening {
     quiet_panics();
     let no_core_files =
@@ -29,7 +30,11 @@ pub fn harden() -> Hardening {
     let no_new_privileges = rustix::thread::set_no_new_privs(true).is_ok();
     let memlock = rustix::process::getrlimit(Resource::Memlock);
     // Where the hard limit is what stops us, `protection` warns below.
-    rustix::process::setrlimit(Resource::Memlock, Rlimit { current: memlock.maximum, maximum: memlock.maximum }).ok();
+    rustix::process::setrlimit(
+        Resource::Memlock,
+        Rlimit { current: memlock.maximum, maximum: memlock.maximum },
+    )
+    .ok();
     if !(no_core_files && not_dumpable) {
         tracing::warn!("core dumps could not be switched off; set LimitCORE=0 in the service unit");
     }
@@ -63,7 +68,10 @@ mod tests {
 
     #[test]
     fn a_panic_line_names_place_and_thread_only() {
-        assert_eq!(panic_line(Some("lane"), Some(("src/a.rs", 3, 9))), "panic in thread 'lane' at src/a.rs:3:9");
+        assert_eq!(
+            panic_line(Some("lane"), Some(("src/a.rs", 3, 9))),
+            "panic in thread 'lane' at src/a.rs:3:9"
+        );
         assert_eq!(panic_line(None, None), "panic in thread 'unnamed' at an unknown place");
     }
 }

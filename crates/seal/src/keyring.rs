@@ -1,8 +1,8 @@
 //! The keys of all organisations, as the rest of the program uses them.
 //!
-//! Everything that may have to ask the key service is `async`; sealing and opening events never is: their keys are made and
-//! unlocked ahead of time by [`Keyring::tick`], which the program calls every half minute at the latest, from a task of its own
-//! (it writes and syncs small files).
+//! Everything that may have to ask the key service is `async`; sealing and opening events never is: their
+//! keys are made and unlocked ahead of time by [`Keyring::tick`], which the program calls every half minute
+//! at the latest, from a task of its own (it writes and syncs small files).
 
 use std::collections::BTreeMap;
 use std::io;
@@ -33,7 +33,9 @@ pub enum KeyringError {
         org: OrgId,
     },
     /// No epoch of the organisation is open, so nothing can be sealed for it. Answer 503 and try again.
-    #[error("no epoch key of organisation {org} is ready; the key service or the key folder has been out of reach")]
+    #[error(
+        "no epoch key of organisation {org} is ready; the key service or the key folder has been out of reach"
+    )]
     NoEpoch {
         /// Whose event was to be sealed.
         org: OrgId,
@@ -42,7 +44,9 @@ pub enum KeyringError {
     #[error(transparent)]
     Service(#[from] KeyServiceError),
     /// A sealed field or key does not open.
-    #[error("{purpose} of organisation {org}, row {row}, does not open: altered, moved or sealed under another key")]
+    #[error(
+        "{purpose} of organisation {org}, row {row}, does not open: altered, moved or sealed under another key"
+    )]
     Tampered {
         /// Whose it should be.
         org: OrgId,
@@ -65,13 +69,15 @@ pub enum KeyringError {
 /// What a call of [`Keyring::tick`] did and could not do.
 #[derive(Debug, Default)]
 pub struct TickReport {
-    /// Epochs whose keys are gone, in memory and in the key folder. Whatever was sealed in them opens no more.
+    /// Epochs whose keys are gone, in memory and in the key folder. Whatever was sealed in them opens no
+    /// more.
     pub destroyed: Vec<EpochInfo>,
     /// Epochs made.
     pub created: Vec<EpochInfo>,
     /// Organisations whose keys could not be made or unlocked; tried again at the next tick.
     pub failed: Vec<(OrgId, KeyringError)>,
-    /// The key folder refused to destroy files; tried again at the next tick. Their keys are gone from memory.
+    /// The key folder refused to destroy files; tried again at the next tick. Their keys are gone from
+    /// memory.
     pub not_destroyed: Option<KeyringError>,
 }
 
@@ -137,20 +143,29 @@ impl Now {
 }
 
 impl Epoch {
+    /// How long it can still be used, by the clock that says less.
+    fn ends_in(&self, now: Now) -> i64 {
+        (self.info.ends_ms - now.wall_ms).min(self.ends_monotonic_ms - now.monotonic_ms)
+    }
+
+    fn unusable(&self) -> bool {
+        matches!(self.key, EpochKey::Unusable)
+    }
+
     fn is_closed(&self, now: Now) -> bool {
-        now.wall_ms >= self.info.ends_ms || now.monotonic_ms >= self.ends_monotonic_ms
+        self.ends_in(now) <= 0
     }
 
     fn is_over(&self, now: Now) -> bool {
-        EpochPolicy::is_over(self.info.ends_ms, now.wall_ms)
-            || EpochPolicy::is_over(self.ends_monotonic_ms, now.monotonic_ms)
+        self.ends_in(now) <= -EpochPolicy::DRAIN_MS
     }
 }
 
 impl Org {
-    /// When the last open epoch ends, on the wall clock.
+    /// When the last usable epoch ends, on the wall clock as it goes now.
     fn last_end(&self, now: Now) -> Option<i64> {
-        self.epochs.iter().rev().find(|epoch| !epoch.is_closed(now) && !epoch.unusable()).map(|epoch| epoch.info.ends_ms)
+        let open = self.epochs.iter().filter(|epoch| !epoch.is_closed(now) && !epoch.unusable());
+        open.map(|epoch| epoch.ends_in(now) + now.wall_ms).max()
     }
 
     fn add(&mut self, epoch: Epoch) {
@@ -159,15 +174,9 @@ impl Org {
     }
 }
 
-impl Epoch {
-    fn unusable(&self) -> bool {
-        matches!(self.key, EpochKey::Unusable)
-    }
-}
-
 impl Keyring {
-    /// Reads the epoch files in `dir` of the key folder and destroys those that are over. Register every organisation
-    /// next, then call [`Keyring::tick`] once before accepting anything.
+    /// Reads the epoch files in `dir` of the key folder and destroys those that are over. Register every
+    /// organisation next, then call [`Keyring::tick`] once before accepting anything.
     pub fn open(
         service: Arc<dyn KeyService>,
         key_folder: Arc<dyn Disk>,
@@ -184,7 +193,9 @@ impl Keyring {
         for file in found {
             match file.epoch {
                 None => state.broken.push(file.name),
-                Some((info, _)) if policy.is_from_the_future(info.ends_ms, now.wall_ms) => state.dying.push(info),
+                Some((info, _)) if policy.is_from_the_future(info.ends_ms, now.wall_ms) => {
+                    state.dying.push(info);
+                }
                 Some((info, wrapped)) => {
                     let org = state.orgs.entry(info.org.clone()).or_default();
                     org.add(now.epoch(info, EpochKey::Wrapped(wrapped)));
@@ -198,13 +209,14 @@ impl Keyring {
         }
     }
 
-    /// Makes the first key of an organisation, registers it and returns its version and wrapped bytes for the store.
+    /// Makes the first key of an organisation, registers it and returns its version and wrapped bytes for the
+    /// store.
     pub async fn create_org(&self, org: &OrgId) -> Result<(u32, Vec<u8>), KeyringError> {
         self.new_version(org, 1).await
     }
 
-    /// Makes the next key of an organisation, registers it and returns its version and wrapped bytes for the store. Fields
-    /// sealed before stay readable while the older version is registered.
+    /// Makes the next key of an organisation, registers it and returns its version and wrapped bytes for the
+    /// store. Fields sealed before stay readable while the older version is registered.
     pub async fn rotate_org(&self, org: &OrgId) -> Result<(u32, Vec<u8>), KeyringError> {
         let newest = self.newest_version(org)?;
         self.new_version(org, newest + 1).await
@@ -225,8 +237,8 @@ impl Keyring {
         self.write().orgs.entry(org.clone()).or_default().versions.insert(version, entry);
     }
 
-    /// Wraps a registered key again under the newest root key, for the store; `None` where it is already. For rotating the
-    /// root key.
+    /// Wraps a registered key again under the newest root key, for the store; `None` where it is already. For
+    /// rotating the root key.
     pub async fn rewrap(&self, org: &OrgId, version: u32) -> Result<Option<Vec<u8>>, KeyringError> {
         let unknown = || KeyringError::UnknownOrg { org: org.clone() };
         let current = {
@@ -252,8 +264,8 @@ impl Keyring {
         }
     }
 
-    /// Deletes an organisation's keys: forgets them and destroys its epochs at once. The store deletes the wrapped bytes first, rows
-    /// after.
+    /// Deletes an organisation's keys: forgets them and destroys its epochs at once. The store deletes the
+    /// wrapped bytes first, rows after.
     pub fn destroy_org(&self, org: &OrgId) -> Result<Vec<EpochInfo>, KeyringError> {
         let mut state = self.write();
         if let Some(gone) = state.orgs.remove(org) {
@@ -279,7 +291,8 @@ impl Keyring {
         let tampered = |_: Tampered| tampered(field);
         let version = field::key_version(sealed).map_err(tampered)?;
         let key = match self.org_key(field.org, version).await {
-            // A version that never was is as likely a flipped bit as a lost key; the organisation itself is known.
+            // A version that never was is as likely a flipped bit as a lost key; the organisation itself is
+            // known.
             Err(KeyringError::UnknownOrg { .. }) if self.newest_version(field.org).is_ok() => {
                 return Err(tampered(Tampered));
             }
@@ -288,15 +301,20 @@ impl Keyring {
         field::open(field, &key, sealed).map_err(tampered)
     }
 
-    /// The digest to store beside a sealed field, so that it can be looked up, under the newest key. Equal for equal bytes within
-    /// one organisation and purpose only.
+    /// The digest to store beside a sealed field, so that it can be looked up, under the newest key. Equal
+    /// for equal bytes within one organisation and purpose only.
     pub async fn digest(&self, org: &OrgId, purpose: &str, bytes: &[u8]) -> Result<[u8; 32], KeyringError> {
         let key = self.org_key(org, self.newest_version(org)?).await?;
         Ok(field::digest(&key, "look-up", purpose, bytes))
     }
 
     /// All digests that rows may hold while keys rotate, newest first.
-    pub async fn digests(&self, org: &OrgId, purpose: &str, bytes: &[u8]) -> Result<Vec<[u8; 32]>, KeyringError> {
+    pub async fn digests(
+        &self,
+        org: &OrgId,
+        purpose: &str,
+        bytes: &[u8],
+    ) -> Result<Vec<[u8; 32]>, KeyringError> {
         let versions: Vec<u32> = {
             let state = self.read();
             state.orgs.get(org).map(|it| it.versions.keys().rev().copied().collect()).unwrap_or_default()
@@ -308,14 +326,20 @@ impl Keyring {
         Ok(digests)
     }
 
-    /// Seals an event under the organisation's current epoch. The record goes to the store, the secret to the slot file.
-    pub fn seal_event(&self, header: &EventHeader, content: &Content) -> Result<(SealedRecord, SlotSecret), KeyringError> {
+    /// Seals an event under the organisation's current epoch. The record goes to the store, the secret to the
+    /// slot file.
+    pub fn seal_event(
+        &self,
+        header: &EventHeader,
+        content: &Content,
+    ) -> Result<(SealedRecord, SlotSecret), KeyringError> {
         let (epoch, key) =
             self.current(&header.org).ok_or_else(|| KeyringError::NoEpoch { org: header.org.clone() })?;
         Ok(event::seal(epoch, &key, header, content, self.random.as_ref()))
     }
 
-    /// Opens an event that has to be the one that `expected` (from its row) names. `secret` is what the slot file gave.
+    /// Opens an event that has to be the one that `expected` (from its row) names. `secret` is what the slot
+    /// file gave.
     pub fn open_event(
         &self,
         expected: &EventHeader,
@@ -335,13 +359,18 @@ impl Keyring {
         Ok(field::digest(&*self.epoch_key(org, epoch)?, "fingerprint", org.as_str(), bytes))
     }
 
-    /// Destroys epochs that are over, makes the next ones ahead of time, unlocks those found at start, forgets organisation keys
-    /// unwrapped minutes ago. Call it every half minute at the latest.
+    /// Destroys epochs that are over, makes the next ones ahead of time, unlocks those found at start,
+    /// forgets organisation keys unwrapped minutes ago. Call it every half minute at the latest.
     pub async fn tick(&self) -> TickReport {
         let mut report = TickReport::default();
         report.not_destroyed = self.retire(&mut report);
-        let orgs: Vec<OrgId> =
-            self.read().orgs.iter().filter(|(_, it)| !it.versions.is_empty()).map(|(org, _)| org.clone()).collect();
+        let orgs: Vec<OrgId> = self
+            .read()
+            .orgs
+            .iter()
+            .filter(|(_, it)| !it.versions.is_empty())
+            .map(|(org, _)| org.clone())
+            .collect();
         let mut made = Vec::new();
         for org in orgs {
             if let Err(error) = self.unlock_epochs(&org).await {
@@ -363,7 +392,8 @@ impl Keyring {
         report
     }
 
-    /// What [`Keyring::tick`] does for one organisation: makes it ready to seal events, at once after it was created.
+    /// What [`Keyring::tick`] does for one organisation: makes it ready to seal events, at once after it was
+    /// created.
     pub async fn ready(&self, org: &OrgId) -> Result<(), KeyringError> {
         self.unlock_epochs(org).await?;
         let made = self.make_next(org).await?;
@@ -451,12 +481,11 @@ impl Keyring {
                     Err(error) => return Err(error),
                 },
             };
-            let key = match opened {
-                Ok(key) => EpochKey::Open(Arc::new(key)),
-                Err(Tampered) => {
-                    first_error.get_or_insert_with(|| tampered(&field));
-                    EpochKey::Unusable
-                }
+            let key = if let Ok(key) = opened {
+                EpochKey::Open(Arc::new(key))
+            } else {
+                first_error.get_or_insert_with(|| tampered(&field));
+                EpochKey::Unusable
             };
             let mut state = self.write();
             let epochs = state.orgs.get_mut(org).map(|it| it.epochs.as_mut_slice()).unwrap_or_default();
@@ -487,7 +516,10 @@ impl Keyring {
     }
 
     /// Writes new epochs to the key folder, then makes them usable.
-    fn keep(&self, made: Vec<(EpochInfo, Vec<u8>, Key32)>) -> Result<Vec<EpochInfo>, (Vec<OrgId>, KeyringError)> {
+    fn keep(
+        &self,
+        made: Vec<(EpochInfo, Vec<u8>, Key32)>,
+    ) -> Result<Vec<EpochInfo>, (Vec<OrgId>, KeyringError)> {
         if made.is_empty() {
             return Ok(Vec::new());
         }
@@ -564,5 +596,9 @@ impl Keyring {
 }
 
 fn tampered(field: &FieldRef<'_>) -> KeyringError {
-    KeyringError::Tampered { org: field.org.clone(), purpose: field.purpose.to_owned(), row: field.row.to_owned() }
+    KeyringError::Tampered {
+        org: field.org.clone(),
+        purpose: field.purpose.to_owned(),
+        row: field.row.to_owned(),
+    }
 }

@@ -5,8 +5,8 @@ use dragoman_model::OrgId;
 
 use crate::secret::Key32;
 
-/// Holds the root key and wraps organisations' keys with it. The local key file is one; cloud services and hardware are
-/// others. A wrapped key opens for the organisation it was wrapped for only.
+/// Holds the root key and wraps organisations' keys with it. The local key file is one; cloud services and
+/// hardware are others. A wrapped key opens for the organisation it was wrapped for only.
 #[async_trait]
 pub trait KeyService: Send + Sync {
     /// What it is, for the operator: `local key file`.
@@ -18,7 +18,8 @@ pub trait KeyService: Send + Sync {
     /// Unwraps an organisation's key, under whichever root key it was wrapped with.
     async fn unwrap(&self, org: &OrgId, wrapped: &[u8]) -> Result<Key32, KeyServiceError>;
 
-    /// Whether `wrapped` is under the newest root key. Others are to be wrapped again before the old root key goes.
+    /// Whether `wrapped` is under the newest root key. Others are to be wrapped again before the old root key
+    /// goes.
     fn is_current(&self, wrapped: &[u8]) -> bool;
 }
 
@@ -53,7 +54,9 @@ pub enum KeyServiceError {
         key_id: String,
     },
     /// The wrapped key was altered or belongs to another organisation.
-    #[error("the wrapped key of organisation {org} does not open: it was altered or belongs to another organisation")]
+    #[error(
+        "the wrapped key of organisation {org} does not open: it was altered or belongs to another organisation"
+    )]
     Tampered {
         /// Whose key it should be.
         org: OrgId,

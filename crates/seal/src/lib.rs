@@ -1,5 +1,5 @@
-//! Encryption of everything that rests, and the keys for it: sealed events, epochs, secret slots, sealed fields, locked key
-//! memory, the zeroing allocator. The only crate with `unsafe` in it.
+//! Encryption of everything that rests, and the keys for it: sealed events, epochs, secret slots, sealed
+//! fields, locked key memory, the zeroing allocator. The only crate with `unsafe` in it.
 
 mod alloc;
 mod disk;

@@ -1,8 +1,8 @@
 //! The local key file: the root key on this machine.
 //!
-//! Three kinds of file are read: our own (JSON, versioned, several keys so that one can follow another, each plain or sealed
-//! under a passphrase), 32 raw bytes, and 64 hexadecimal digits. The last two come from other tools; a systemd
-//! credential may be any of the three.
+//! Three kinds of file are read: our own (JSON, versioned, several keys so that one can follow another, each
+//! plain or sealed under a passphrase), 32 raw bytes, and 64 hexadecimal digits. The last two come from other
+//! tools; a systemd credential may be any of the three.
 //!
 //! ```json
 //! {"format": "dragoman-keys", "version": 1, "current": "<id>",
@@ -10,7 +10,8 @@
 //!  "keys": [{"id": "<16 hex digits>", "key": "<64 hex digits>" or "sealed": "<hex>"}]}
 //! ```
 //!
-//! `passphrase` is there if the keys are sealed: under Argon2id of the passphrase, in the field format of [`crate::envelope`].
+//! `passphrase` is there if the keys are sealed: under Argon2id of the passphrase, in the field format of
+//! [`crate::envelope`].
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -143,11 +144,20 @@ impl LocalKeys {
         Self { current, keys, random }
     }
 
-    /// Makes a key file with one fresh key (mode 0600, folder 0700) and returns its content. Refuses where a file is.
-    pub fn create(path: &Path, passphrase: Option<&Token>, random: Arc<dyn Random>) -> Result<Self, KeyFileError> {
+    /// Makes a key file with one fresh key (mode 0600, folder 0700) and returns its content. Refuses where a
+    /// file is.
+    pub fn create(
+        path: &Path,
+        passphrase: Option<&Token>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, KeyFileError> {
         let keys = Self::ephemeral(random);
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(io_error(path, "created"))?;
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(parent)
+                .map_err(io_error(path, "created"))?;
         }
         let text = keys.encode(path, passphrase)?;
         write_new(path, text.as_bytes()).map_err(|source| match source.kind() {
@@ -159,7 +169,11 @@ impl LocalKeys {
     }
 
     /// Reads a key file, which nobody but its owner may be able to read.
-    pub fn open(path: &Path, passphrase: Option<&Token>, random: Arc<dyn Random>) -> Result<Self, KeyFileError> {
+    pub fn open(
+        path: &Path,
+        passphrase: Option<&Token>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, KeyFileError> {
         let mode = fs::metadata(path).map_err(io_error(path, "read"))?.mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(KeyFileError::TooOpen { path: path.to_owned(), mode });
@@ -167,15 +181,24 @@ impl LocalKeys {
         Self::read(path, passphrase, random)
     }
 
-    /// Reads a systemd credential: the file `name` in the folder that `$CREDENTIALS_DIRECTORY` names. systemd guards that
-    /// folder by access lists, which show as group permissions, so the mode is not judged.
-    pub fn from_credential(directory: &Path, name: &str, passphrase: Option<&Token>, random: Arc<dyn Random>) -> Result<Self, KeyFileError> {
+    /// Reads a systemd credential: the file `name` in the folder that `$CREDENTIALS_DIRECTORY` names. systemd
+    /// guards that folder by access lists, which show as group permissions, so the mode is not judged.
+    pub fn from_credential(
+        directory: &Path,
+        name: &str,
+        passphrase: Option<&Token>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, KeyFileError> {
         Self::read(&directory.join(name), passphrase, random)
     }
 
-    /// Adds a fresh key to a key file and makes it the one that wraps. The old ones still unwrap; wrap the organisations' keys
-    /// again, then [`LocalKeys::retire`] them.
-    pub fn rotate(path: &Path, passphrase: Option<&Token>, random: Arc<dyn Random>) -> Result<Self, KeyFileError> {
+    /// Adds a fresh key to a key file and makes it the one that wraps. The old ones still unwrap; wrap the
+    /// organisations' keys again, then [`LocalKeys::retire`] them.
+    pub fn rotate(
+        path: &Path,
+        passphrase: Option<&Token>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, KeyFileError> {
         let mut keys = Self::open(path, passphrase, Arc::clone(&random))?;
         let fresh = Self::ephemeral(random);
         keys.current = fresh.current;
@@ -185,7 +208,11 @@ impl LocalKeys {
     }
 
     /// Removes all keys but the newest from a key file. What was wrapped with them no longer opens.
-    pub fn retire(path: &Path, passphrase: Option<&Token>, random: Arc<dyn Random>) -> Result<Self, KeyFileError> {
+    pub fn retire(
+        path: &Path,
+        passphrase: Option<&Token>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, KeyFileError> {
         let mut keys = Self::open(path, passphrase, random)?;
         let current = keys.current;
         keys.keys.retain(|id, _| *id == current);
@@ -198,9 +225,12 @@ impl LocalKeys {
         let failing = || io_error(path, "replaced");
         let old_len = fs::metadata(path).map_err(failing())?.len();
         let next = path.with_extension("next");
-        fs::remove_file(&next).or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) }).map_err(failing())?;
+        fs::remove_file(&next)
+            .or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
+            .map_err(failing())?;
         write_new(&next, text.as_bytes()).map_err(failing())?;
-        // The old file is kept open across the rename, so that its keys can be overwritten once the new one lasts.
+        // The old file is kept open across the rename, so that its keys can be overwritten once the new one
+        // lasts.
         let mut old = OpenOptions::new().write(true).open(path).map_err(failing())?;
         fs::rename(&next, path).and_then(|()| sync_parent(path)).map_err(failing())?;
         let zeroes = vec![0; usize::try_from(old_len.min(MAX_FILE)).unwrap_or(0)];
@@ -217,7 +247,8 @@ impl LocalKeys {
         Self::parse(path, &bytes, passphrase, random)
     }
 
-    /// 32 bytes or 64 hexadecimal digits. The id is a digest of the key, so that wraps name the file they need.
+    /// 32 bytes or 64 hexadecimal digits. The id is a digest of the key, so that wraps name the file they
+    /// need.
     fn raw(bytes: &[u8], random: &Arc<dyn Random>) -> Option<Self> {
         let mut key = Zeroizing::new([0; 32]);
         if bytes.len() == key.len() {
@@ -231,7 +262,12 @@ impl LocalKeys {
         Some(Self { current, keys: BTreeMap::from([(current, key)]), random: Arc::clone(random) })
     }
 
-    fn parse(path: &Path, bytes: &[u8], passphrase: Option<&Token>, random: Arc<dyn Random>) -> Result<Self, KeyFileError> {
+    fn parse(
+        path: &Path,
+        bytes: &[u8],
+        passphrase: Option<&Token>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, KeyFileError> {
         let format = |reason: &str| KeyFileError::Format { path: path.to_owned(), reason: reason.to_owned() };
         // The parser's own message may quote what it found, so only the place is passed on.
         let file: KeyFile = serde_json::from_slice(bytes).map_err(|error| {
@@ -247,7 +283,8 @@ impl LocalKeys {
         let opener = match &file.passphrase {
             None => None,
             Some(parameters) => {
-                let given = passphrase.ok_or_else(|| KeyFileError::NeedsPassphrase { path: path.to_owned() })?;
+                let given =
+                    passphrase.ok_or_else(|| KeyFileError::NeedsPassphrase { path: path.to_owned() })?;
                 Some(parameters.stretch(given).map_err(format)?)
             }
         };
@@ -258,7 +295,8 @@ impl LocalKeys {
                 (None, Some(plain), None) => Key32::build(|place| hex::decode_to_slice(plain, place))
                     .map_err(|_| format("a key is not 64 hexadecimal digits"))?,
                 (Some(opener), None, Some(sealed)) => {
-                    let sealed = hex::decode(sealed).map_err(|_| format("a sealed key is not hexadecimal"))?;
+                    let sealed =
+                        hex::decode(sealed).map_err(|_| format("a sealed key is not hexadecimal"))?;
                     field::open_key(&file_field(&file_org(), &entry.id), opener, &sealed)
                         .map_err(|Tampered| KeyFileError::WrongPassphrase { path: path.to_owned() })?
                 }
@@ -267,22 +305,20 @@ impl LocalKeys {
             keys.insert(id, key);
         }
         let current = key_id(&file.current).filter(|id| keys.contains_key(id));
-        Ok(Self { current: current.ok_or_else(|| format("its current key is not among its keys"))?, keys, random })
+        Ok(Self {
+            current: current.ok_or_else(|| format("its current key is not among its keys"))?,
+            keys,
+            random,
+        })
     }
 
-    fn encode(
-        &self,
-        path: &Path,
-        passphrase: Option<&Token>,
-    ) -> Result<Zeroizing<String>, KeyFileError> {
+    fn encode(&self, path: &Path, passphrase: Option<&Token>) -> Result<Zeroizing<String>, KeyFileError> {
         let random = self.random.as_ref();
         let parameters = passphrase.map(|_| Passphrase::fresh(random));
         let sealer = match (&parameters, passphrase) {
-            (Some(parameters), Some(given)) => Some(
-                parameters
-                    .stretch(given)
-                    .map_err(|reason| KeyFileError::Format { path: path.to_owned(), reason: reason.to_owned() })?,
-            ),
+            (Some(parameters), Some(given)) => Some(parameters.stretch(given).map_err(|reason| {
+                KeyFileError::Format { path: path.to_owned(), reason: reason.to_owned() }
+            })?),
             _ => None,
         };
         let keys = self.keys.iter().map(|(id, key)| {

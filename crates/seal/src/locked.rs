@@ -1,8 +1,10 @@
-//! Memory for keys that is kept out of swap, core dumps and, where the kernel can, out of its own page tables.
+//! Memory for keys that is kept out of swap, core dumps and, where the kernel can, out of its own page
+//! tables.
 //!
-//! Keys live in 32-byte places inside a few pages that are never given back. The pages are, in this order, what
-//! the system grants: `memfd_secret(2)`, pages locked with `mlock(2)`, ordinary pages. All of them are left out of core
-//! dumps. The last kind is used with one warning: a gateway that refuses to start protects nobody.
+//! Keys live in 32-byte places inside a few pages that are never given back. The pages are, in this order,
+//! what the system grants: `memfd_secret(2)`, pages locked with `mlock(2)`, ordinary pages. All of them are
+//! left out of core dumps. The last kind is used with one warning: a gateway that refuses to start protects
+//! nobody.
 
 use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,8 +28,8 @@ pub enum Protection {
 /// One 32-byte place in protected memory; overwritten when dropped.
 pub(crate) struct Place(NonNull<[u8; PLACE]>);
 
-// SAFETY: a place is owned by exactly one `Place`, its pages are never unmapped, and access to the bytes follows Rust's borrows of
-// the `Place`; nothing is tied to a thread.
+// SAFETY: a place is owned by exactly one `Place`, its pages are never unmapped, and access to the bytes
+// follows Rust's borrows of the `Place`; nothing is tied to a thread.
 #[expect(unsafe_code, reason = "raw pointer into pages that live as long as the process")]
 unsafe impl Send for Place {}
 // SAFETY: as above; a shared `Place` gives out shared references only.
@@ -47,8 +49,8 @@ impl Place {
     }
 
     pub(crate) fn bytes(&self) -> &[u8; PLACE] {
-        // SAFETY: the pages are initialised (the kernel's zeroes), aligned for bytes, never unmapped, and this place belongs to
-        // `self` alone.
+        // SAFETY: the pages are initialised (the kernel's zeroes), aligned for bytes, never unmapped, and
+        // this place belongs to `self` alone.
         #[expect(unsafe_code, reason = "protected memory is reached by pointer")]
         unsafe {
             self.0.as_ref()
@@ -120,8 +122,9 @@ fn pages() -> (NonNull<u8>, Protection) {
     }
     // SAFETY: a fresh private mapping at an address of the kernel's choice touches nothing that exists.
     #[expect(unsafe_code, reason = "mapping memory")]
-    let mapped =
-        unsafe { mmap_anonymous(std::ptr::null_mut(), CHUNK, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE) };
+    let mapped = unsafe {
+        mmap_anonymous(std::ptr::null_mut(), CHUNK, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)
+    };
     let Some(start) = mapped.ok().and_then(NonNull::new) else {
         return heap_pages();
     };
@@ -149,11 +152,12 @@ fn secret_pages() -> Option<NonNull<u8>> {
     #[expect(unsafe_code, reason = "taking ownership of a descriptor")]
     let fd = unsafe { OwnedFd::from_raw_fd(raw) };
     rustix::fs::ftruncate(&fd, CHUNK as u64).ok()?;
-    // SAFETY: a fresh mapping at an address of the kernel's choice; the file is ours alone and keeps its size. Such
-    // memory must be mapped shared; the descriptor may be closed, the mapping keeps the file.
+    // SAFETY: a fresh mapping at an address of the kernel's choice; the file is ours alone and keeps its
+    // size. Such memory must be mapped shared; the descriptor may be closed, the mapping keeps the file.
     #[expect(unsafe_code, reason = "mapping memory")]
-    let mapped =
-        unsafe { mmap(std::ptr::null_mut(), CHUNK, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, &fd, 0) };
+    let mapped = unsafe {
+        mmap(std::ptr::null_mut(), CHUNK, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, &fd, 0)
+    };
     mapped.ok().and_then(NonNull::new).map(NonNull::cast)
 }
 

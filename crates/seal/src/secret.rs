@@ -1,7 +1,7 @@
 //! Types for bytes that must not be printed, stored or copied by accident.
 //!
-//! None of them has `Debug`, `Display`, `Serialize` or `Clone`; what is inside is reached only through `expose`, a word
-//! that a reviewer can search for. All of them overwrite their bytes when dropped.
+//! None of them has `Debug`, `Display`, `Serialize` or `Clone`; what is inside is reached only through
+//! `expose`, a word that a reviewer can search for. All of them overwrite their bytes when dropped.
 
 use dragoman_model::Random;
 use serde::{Deserialize, Deserializer};
@@ -144,8 +144,8 @@ impl Key32 {
     }
 }
 
-/// Whether two byte strings are equal, in time that depends on their lengths only. For signatures, commitments
-/// and every other value that an attacker may try to guess byte by byte.
+/// Whether two byte strings are equal, in time that depends on their lengths only. For signatures,
+/// commitments and every other value that an attacker may try to guess byte by byte.
 pub fn equal(a: &[u8], b: &[u8]) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
 }

@@ -1,17 +1,19 @@
 //! The slot file: 32-byte message secrets, outside the database, each erasable by one small write.
 //!
-//! Deleting a row does not delete its bytes: a database keeps them in its log, its free pages and its backups. Erasing
-//! the secret that the row's key is derived from does.
+//! Deleting a row does not delete its bytes: a database keeps them in its log, its free pages and its
+//! backups. Erasing the secret that the row's key is derived from does.
 //!
-//! The file is an array of 64-byte slots, preallocated segment by segment so that writing a secret changes no file metadata:
+//! The file is an array of 64-byte slots, preallocated segment by segment so that writing a secret changes no
+//! file metadata:
 //!
 //! ```text
 //! 0..32 secret · 32..36 generation (big-endian, never 0) · 36..64 check: SHA-256 of slot number, secret, generation, cut to 28 bytes
 //! ```
 //!
-//! An erased slot is 64 zeroes. A slot whose check is wrong was torn by a power cut before it was synced, so nothing
-//! acknowledged depends on it: it reads as erased. A [`SlotId`] holds the slot's number (40 bits) and the generation (23
-//! bits, random per reservation), so that an id kept too long does not read its successor's secret.
+//! An erased slot is 64 zeroes. A slot whose check is wrong was torn by a power cut before it was synced, so
+//! nothing acknowledged depends on it: it reads as erased. A [`SlotId`] holds the slot's number (40 bits) and
+//! the generation (23 bits, random per reservation), so that an id kept too long does not read its
+//! successor's secret.
 //!
 //! Everything blocks. The caller gathers what has come up and passes it as one batch: one sync each.
 
@@ -69,8 +71,8 @@ pub enum SlotError {
         /// The configured number of slots.
         limit: u64,
     },
-    /// The disk failed. After a failed sync nobody knows what is on it, so the file takes no further writes until it is opened anew.
-    #[error("the slot file '{path}' failed while {action}; restart to recover from what is on the disk")]
+    /// The disk failed. Nobody knows what is in the slots concerned: erase them.
+    #[error("the slot file '{path}' failed while {action}; check that its disk is not full and in order")]
     Disk {
         /// Relative to its disk.
         path: String,
@@ -87,7 +89,9 @@ pub enum SlotError {
         slot: u64,
     },
     /// An earlier write or sync failed; see [`SlotError::Disk`].
-    #[error("the slot file '{path}' failed earlier and takes no writes; restart to recover from what is on the disk")]
+    #[error(
+        "the slot file '{path}' failed earlier and takes no writes; restart to recover from what is on the disk"
+    )]
     Failed {
         /// Relative to its disk.
         path: String,
@@ -124,9 +128,11 @@ pub struct SlotStore {
 struct State {
     /// Slots in the file.
     len: u64,
-    /// Numbers of slots that are zero on disk and belong to nobody. Lowest first, so that a batch is one run of the file.
+    /// Numbers of slots that are zero on disk and belong to nobody. Lowest first, so that a batch is one run
+    /// of the file.
     free: BTreeSet<u64>,
-    /// All other slots with the generation that they were reserved for; `None` where recovery found a torn one.
+    /// All other slots with the generation that they were reserved for; `None` where recovery found a torn
+    /// one.
     used: BTreeMap<u64, Option<u32>>,
     /// Numbers among `used` that recovery found and nobody has decided on yet.
     found: BTreeSet<u64>,
@@ -156,17 +162,22 @@ impl SlotStore {
         limits: SlotLimits,
         random: Arc<dyn Random>,
     ) -> Result<Self, SlotError> {
-        let failing = |action| {
-            move |source| SlotError::Disk { path: path.to_owned(), action, source }
-        };
+        let failing = |action| move |source| SlotError::Disk { path: path.to_owned(), action, source };
         let file = disk.open(path).map_err(failing("opening"))?;
         disk.sync_dir(path.rsplit_once('/').map_or("", |(dir, _)| dir)).map_err(failing("creating"))?;
         let state = scan(file.as_ref()).map_err(failing("reading"))?;
-        Ok(Self { file, path: path.to_owned(), random, limits, failed: AtomicBool::new(false), state: Mutex::new(state) })
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            random,
+            limits,
+            failed: AtomicBool::new(false),
+            state: Mutex::new(state),
+        })
     }
 
-    /// Reserves a slot for a message about to be written. Adds a segment to the file when none is free (milliseconds),
-    /// else touches memory only.
+    /// Reserves a slot for a message about to be written. Adds a segment to the file when none is free
+    /// (milliseconds), else touches memory only.
     pub fn reserve(&self) -> Result<SlotId, SlotError> {
         self.usable()?;
         let mut state = self.lock();
@@ -188,20 +199,21 @@ impl SlotStore {
         state.give_back(held);
     }
 
-    /// Writes secrets into reserved slots and syncs once. When it returns, they last. Where it fails, erase the slots
-    /// rather than release them.
+    /// Writes secrets into reserved slots and syncs once. When it returns, they last. Where it fails, erase
+    /// the slots rather than release them.
     pub fn write_batch(&self, secrets: &[(SlotId, &SlotSecret)]) -> Result<(), SlotError> {
         let state = self.lock();
         if let Some((slot, _)) = secrets.iter().find(|(slot, _)| !state.holds(*slot)) {
             return Err(SlotError::NotReserved { slot: number(*slot) });
         }
         drop(state);
-        let mut slots: Vec<_> = secrets.iter().map(|(id, secret)| (number(*id), encode(*id, secret))).collect();
+        let mut slots: Vec<_> =
+            secrets.iter().map(|(id, secret)| (number(*id), encode(*id, secret))).collect();
         self.put(&mut slots, "writing secrets")
     }
 
-    /// Overwrites slots with zeroes and syncs once. When it returns, their secrets are gone from the file and the slots
-    /// are free again. Slots that were erased before are passed over, whoever holds them now.
+    /// Overwrites slots with zeroes and syncs once. When it returns, their secrets are gone from the file and
+    /// the slots are free again. Slots that were erased before are passed over, whoever holds them now.
     pub fn erase_batch(&self, slots: &[SlotId]) -> Result<(), SlotError> {
         let state = self.lock();
         let held = slots.iter().copied().filter(|slot| state.holds(*slot)).map(number).collect();
@@ -209,7 +221,8 @@ impl SlotStore {
         self.erase_numbers(held)
     }
 
-    /// The secret in a slot; `None` where it was erased, never written, torn, or belongs to another message by now.
+    /// The secret in a slot; `None` where it was erased, never written, torn, or belongs to another message
+    /// by now.
     pub fn read(&self, slot: SlotId) -> Result<Option<SlotSecret>, SlotError> {
         let mut raw = Zeroizing::new([0; SLOT_LEN]);
         let read = self
@@ -224,11 +237,13 @@ impl SlotStore {
         Ok(Some(SlotSecret(secret)))
     }
 
-    /// Recovery: erases every slot found at opening that no row names, torn ones included, and returns how many that were.
-    /// Call it before the first reservation is written.
+    /// Recovery: erases every slot found at opening that no row names, torn ones included, and returns how
+    /// many that were. Call it before the first reservation is written.
     pub fn erase_unnamed(&self, named: &BTreeSet<SlotId>) -> Result<usize, SlotError> {
         let mut state = self.lock();
-        let named = |number, generation: Option<u32>| generation.is_some_and(|it| named.contains(&slot_id(number, it)));
+        let named = |number, generation: Option<u32>| {
+            generation.is_some_and(|it| named.contains(&slot_id(number, it)))
+        };
         let unnamed: BTreeSet<u64> = std::mem::take(&mut state.found)
             .into_iter()
             .filter(|number| !named(*number, state.used.get(number).copied().flatten()))
@@ -245,13 +260,18 @@ impl SlotStore {
     }
 
     fn erase_numbers(&self, numbers: BTreeSet<u64>) -> Result<(), SlotError> {
-        let mut slots: Vec<_> = numbers.iter().map(|number| (*number, Zeroizing::new([0; SLOT_LEN]))).collect();
+        let mut slots: Vec<_> =
+            numbers.iter().map(|number| (*number, Zeroizing::new([0; SLOT_LEN]))).collect();
         self.put(&mut slots, "erasing secrets")?;
         self.lock().give_back(numbers);
         Ok(())
     }
 
-    fn put(&self, slots: &mut [(u64, Zeroizing<[u8; SLOT_LEN]>)], action: &'static str) -> Result<(), SlotError> {
+    fn put(
+        &self,
+        slots: &mut [(u64, Zeroizing<[u8; SLOT_LEN]>)],
+        action: &'static str,
+    ) -> Result<(), SlotError> {
         self.usable()?;
         if slots.is_empty() {
             return Ok(());
@@ -264,7 +284,7 @@ impl SlotStore {
             }
             self.file
                 .write_at(&bytes, run[0].0 * SLOT_LEN as u64)
-                .map_err(|source| self.fail(action, source))?;
+                .map_err(|source| self.disk_error(action, source))?;
         }
         self.file.sync().map_err(|source| self.fail(action, source))
     }
@@ -276,17 +296,23 @@ impl SlotStore {
             return Err(SlotError::Full { limit: self.limits.limit });
         }
         // Written, not only lengthened: a hole would be allocated under the first secret's sync.
+        // A full disk stops growth only: erasing what is there needs no more room.
+        let action = "adding a segment";
         self.file
             .write_at(&vec![0; bytes], state.len * SLOT_LEN as u64)
-            .and_then(|()| self.file.sync())
-            .map_err(|source| self.fail("adding a segment", source))?;
+            .map_err(|source| self.disk_error(action, source))?;
+        self.file.sync().map_err(|source| self.fail(action, source))?;
         state.free.extend(state.len..state.len + add);
         state.len += add;
         Ok(())
     }
 
     fn usable(&self) -> Result<(), SlotError> {
-        if self.failed.load(Ordering::Acquire) { Err(SlotError::Failed { path: self.path.clone() }) } else { Ok(()) }
+        if self.failed.load(Ordering::Acquire) {
+            Err(SlotError::Failed { path: self.path.clone() })
+        } else {
+            Ok(())
+        }
     }
 
     fn fail(&self, action: &'static str, source: io::Error) -> SlotError {

@@ -31,7 +31,8 @@ fn another_key_salt_or_header_does_not_open() {
     assert!(open(&KEY, &SALT, b"", &body).is_err());
 }
 
-/// Known answer, computed with an independent implementation of HKDF (RFC 5869) and AES-GCM. A change of the format shows here.
+/// Known answer, computed with an independent implementation of HKDF (RFC 5869) and AES-GCM. A change of the
+/// format shows here.
 #[test]
 fn the_format_does_not_change_unnoticed() {
     assert_eq!(hex::encode(sealed(b"header", b"plain")), include_str!("known_answer.hex").trim_end());
@@ -65,7 +66,8 @@ proptest! {
     }
 }
 
-/// Multiplication in the field of GHASH (NIST SP 800-38D, 6.3), where the most significant bit is the lowest power.
+/// Multiplication in the field of GHASH (NIST SP 800-38D, 6.3), where the most significant bit is the lowest
+/// power.
 fn multiply(x: u128, y: u128) -> u128 {
     let (mut z, mut v) = (0, y);
     for bit in (0..128).rev() {
@@ -104,8 +106,8 @@ fn aes(key: &[u8; 32], block: [u8; 16]) -> u128 {
     u128::from_be_bytes(zeroes)
 }
 
-/// One GCM cipher text with one tag that opens under two keys: the attack that a commitment is for ("How to Abuse and Fix
-/// Authenticated Encryption Without Key Commitment", Albertini and others, 2022).
+/// One GCM cipher text with one tag that opens under two keys: the attack that a commitment is for ("How to
+/// Abuse and Fix Authenticated Encryption Without Key Commitment", Albertini and others, 2022).
 fn two_key_cipher_text(keys: [&[u8; 32]; 2], header: &[u8]) -> Vec<u8> {
     assert!(header.len() <= 16);
     let mut padded = [0; 16];
@@ -113,7 +115,7 @@ fn two_key_cipher_text(keys: [&[u8; 32]; 2], header: &[u8]) -> Vec<u8> {
     let associated = u128::from_be_bytes(padded);
     // Two blocks: the first free, the second solves GHASH(k1) = GHASH(k2).
     let first = 0x1234_5678_u128;
-    let lengths = (header.len() as u128 * 8) << 64 | 32 * 8;
+    let lengths = ((header.len() as u128 * 8) << 64) | (32 * 8);
     let mut counter = [0; 16];
     counter[15] = 1;
     let halves = keys.map(|key| {
@@ -143,8 +145,12 @@ fn a_cipher_text_for_two_keys_is_rejected() {
         let keys = sides.map(|(key, salt)| Keys::new(&key, &salt, header));
         let enc = [0, 1].map(|side: usize| keys[side].0[..32].try_into().expect("32 bytes"));
         let crafted = two_key_cipher_text([&enc[0], &enc[1]], header);
-        assert!(enc.iter().all(|key| plain_gcm_opens(key, header, &crafted)), "the attack works on GCM alone");
-        let mixed: Vec<u8> = keys[0].commitment()[..16].iter().chain(&keys[1].commitment()[16..]).copied().collect();
+        assert!(
+            enc.iter().all(|key| plain_gcm_opens(key, header, &crafted)),
+            "the attack works on GCM alone"
+        );
+        let mixed: Vec<u8> =
+            keys[0].commitment()[..16].iter().chain(&keys[1].commitment()[16..]).copied().collect();
         for commitment in [keys[0].commitment(), keys[1].commitment(), &mixed, &[0; 32]] {
             let record = [commitment, &crafted].concat();
             let opens = sides.iter().filter(|(key, salt)| open(key, salt, header, &record).is_ok()).count();
