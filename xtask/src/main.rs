@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "this tool reports on standard output")]
 
 mod bench;
+mod e2e;
 mod process;
 mod sim;
 mod test;

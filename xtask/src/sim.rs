@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::process::Run;
+use crate::e2e::{self, Chosen};
 
 /// Seeds between two notes of how far a run has come.
 const BATCH: u64 = 100;
@@ -38,10 +38,8 @@ pub(crate) fn run(root: &Path, args: &SimArgs) -> anyhow::Result<()> {
     let mut from = first;
     while from < end {
         let count = BATCH.min(end - from);
-        e2e(root, "simulation::")
-            .env("DRAGOMAN_SIM_FROM", from.to_string())
-            .env("DRAGOMAN_SIM_SEEDS", count.to_string())
-            .go()
+        let seeds = [("DRAGOMAN_SIM_FROM", from.to_string()), ("DRAGOMAN_SIM_SEEDS", count.to_string())];
+        e2e::run(root, Chosen { module: "simulation", ignored: false }, &seeds)
             .with_context(|| format!("among seeds {from} to {}", from + count - 1))?;
         from += count;
         fs::write(&note, from.to_string()).with_context(|| format!("cannot write {}", note.display()))?;
@@ -52,11 +50,8 @@ pub(crate) fn run(root: &Path, args: &SimArgs) -> anyhow::Result<()> {
 
 /// Runs the kills.
 pub(crate) fn torture(root: &Path, args: &TortureArgs) -> anyhow::Result<()> {
-    e2e(root, "kills::").env("DRAGOMAN_KILLS", args.kills.to_string()).go()
-}
-
-fn e2e(root: &Path, filter: &str) -> Run {
-    Run::cargo(root).args(["test", "--package", "e2e", "--", "--nocapture", filter])
+    let kills = [("DRAGOMAN_KILLS", args.kills.to_string())];
+    e2e::run(root, Chosen { module: "kills", ignored: false }, &kills)
 }
 
 fn read_note(note: &Path) -> anyhow::Result<u64> {

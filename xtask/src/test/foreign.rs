@@ -11,7 +11,8 @@ use crate::process::{Run, on_path};
 pub(super) fn run(root: &Path) -> anyhow::Result<()> {
     let python = install::python(root)?;
     let node = install::node(root)?;
-    Run::cargo(root).args(["build", "--locked", "--package", "foreign"]).go()?;
+    // All of the workspace, so that features are those of the tests and nothing is compiled twice.
+    Run::cargo(root).args(["build", "--locked", "--workspace", "--all-targets"]).go()?;
     let world = root.join("target/debug/foreign");
     if !world.is_file() {
         bail!("cargo built no {}", world.display());

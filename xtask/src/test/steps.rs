@@ -1,10 +1,12 @@
 //! The steps, their order, and the table at the end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
-use super::{bans, foreign, install};
+use super::install::{self, Browser};
+use super::{bans, foreign};
+use crate::e2e::{self, Chosen};
 use crate::process::{Run, on_path, timed};
 use crate::tidy;
 
@@ -117,17 +119,8 @@ fn doc(root: &Path) -> anyhow::Result<()> {
 
 /// Browser tests are ignored by plain test runs, since they need a browser, and asked for by name here.
 fn browser(root: &Path) -> anyhow::Result<()> {
-    const CHOSEN: [&str; 3] = ["--", "--ignored", "browser::"];
-    let e2e = || Run::cargo(root).args(["test", "--locked", "--package", "e2e"]);
-    let browser = install::browser(root)?;
-    let listed = e2e().args(["--quiet"]).args(CHOSEN).args(["--list"]).read()?;
-    if !listed.lines().any(|line| line.ends_with(": test")) {
-        bail!("tests/e2e has no ignored test in a module `browser`, so nothing was looked at");
-    }
-    e2e()
-        .env("DRAGOMAN_CHROMIUM", browser.chromium)
-        .env("DRAGOMAN_CHROMEDRIVER", browser.driver)
-        .args(CHOSEN)
-        .args(["--test-threads=1"])
-        .go()
+    let Browser { chromium, driver } = install::browser(root)?;
+    let path = |path: PathBuf| path.to_string_lossy().into_owned();
+    let environment = [("DRAGOMAN_CHROMIUM", path(chromium)), ("DRAGOMAN_CHROMEDRIVER", path(driver))];
+    e2e::run(root, Chosen { module: "browser", ignored: true }, &environment)
 }
