@@ -18,6 +18,10 @@ impl StdDisk {
     pub fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
         let root = root.into();
         make_dir(&root)?;
+        if let Some(parent) = root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            // The folder above may be closed to us, and then it was there before.
+            File::open(parent).and_then(|parent| parent.sync_all()).ok();
+        }
         Ok(Self { root })
     }
 

@@ -4,7 +4,8 @@
 //! keys are made and unlocked ahead of time by [`Keyring::tick`], which the program calls every half minute
 //! at the latest, from a task of its own (it writes and syncs small files).
 
-use std::collections::BTreeMap;
+mod state;
+
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -18,6 +19,8 @@ use crate::field::{self, FieldRef};
 use crate::keyservice::{KeyService, KeyServiceError};
 use crate::secret::{Content, Key32};
 use crate::slots::SlotSecret;
+
+use self::state::{EpochKey, Now, OrgKey, State};
 
 /// How long an organisation's key stays unwrapped in memory.
 const ORG_KEY_TTL_MS: i64 = 5 * 60_000;
@@ -89,89 +92,6 @@ pub struct Keyring {
     random: Arc<dyn Random>,
     policy: EpochPolicy,
     state: RwLock<State>,
-}
-
-#[derive(Default)]
-struct State {
-    orgs: BTreeMap<OrgId, Org>,
-    /// Files that have to go, the keys being forgotten already.
-    dying: Vec<EpochInfo>,
-    /// Files that are no whole epoch files: remains of a crash while writing.
-    broken: Vec<String>,
-}
-
-#[derive(Default)]
-struct Org {
-    /// Wrapped keys by version; the highest seals.
-    versions: BTreeMap<u32, OrgKey>,
-    /// Sorted by end.
-    epochs: Vec<Epoch>,
-}
-
-struct OrgKey {
-    wrapped: Vec<u8>,
-    /// The unwrapped key and when it was unwrapped, on the monotonic clock.
-    unwrapped: Option<(Arc<Key32>, i64)>,
-}
-
-struct Epoch {
-    info: EpochInfo,
-    /// End of use on the monotonic clock, against a wall clock that is set back.
-    ends_monotonic_ms: i64,
-    key: EpochKey,
-}
-
-enum EpochKey {
-    Open(Arc<Key32>),
-    Wrapped(Vec<u8>),
-    /// Its file was altered.
-    Unusable,
-}
-
-/// Now, on both clocks.
-#[derive(Clone, Copy)]
-struct Now {
-    wall_ms: i64,
-    monotonic_ms: i64,
-}
-
-impl Now {
-    fn epoch(self, info: EpochInfo, key: EpochKey) -> Epoch {
-        let ends_monotonic_ms = self.monotonic_ms + (info.ends_ms - self.wall_ms);
-        Epoch { info, ends_monotonic_ms, key }
-    }
-}
-
-impl Epoch {
-    /// How long it can still be used, by the clock that says less.
-    fn ends_in(&self, now: Now) -> i64 {
-        (self.info.ends_ms - now.wall_ms).min(self.ends_monotonic_ms - now.monotonic_ms)
-    }
-
-    fn unusable(&self) -> bool {
-        matches!(self.key, EpochKey::Unusable)
-    }
-
-    fn is_closed(&self, now: Now) -> bool {
-        self.ends_in(now) <= 0
-    }
-
-    fn is_over(&self, now: Now) -> bool {
-        self.ends_in(now) <= -EpochPolicy::DRAIN_MS
-    }
-}
-
-impl Org {
-    /// When the last usable epoch ends, on the wall clock as it goes now.
-    fn last_end(&self, now: Now) -> Option<i64> {
-        let open = self.epochs.iter().filter(|epoch| !epoch.is_closed(now) && !epoch.unusable());
-        open.map(|epoch| epoch.ends_in(now) + now.wall_ms).max()
-    }
-
-    fn add(&mut self, epoch: Epoch) {
-        self.epochs.push(epoch);
-        self.epochs.sort_by_key(|epoch| (epoch.info.ends_ms, epoch.info.id));
-    }
 }
 
 impl Keyring {

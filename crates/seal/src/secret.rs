@@ -149,3 +149,54 @@ impl Key32 {
 pub fn equal(a: &[u8], b: &[u8]) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::{Debug, Display};
+
+    use super::{Content, ContentString, Key32, Token, equal};
+    use crate::SlotSecret;
+
+    /// Does not compile if the type has the trait: the method would then be ambiguous.
+    macro_rules! has_none_of {
+        ($type:ty: $($bound:path),*) => {$({
+            trait Ambiguous<A> {
+                fn check() {}
+            }
+            impl<T: ?Sized> Ambiguous<()> for T {}
+            struct Has;
+            impl<T: ?Sized + $bound> Ambiguous<Has> for T {}
+            <$type as Ambiguous<_>>::check();
+        })*};
+    }
+
+    #[test]
+    fn secrets_cannot_be_printed_stored_or_copied_by_accident() {
+        has_none_of!(Content: Debug, Display, serde::Serialize, Clone, ToString, AsRef<[u8]>);
+        has_none_of!(ContentString: Debug, Display, serde::Serialize, Clone, ToString, AsRef<str>);
+        has_none_of!(Token: Debug, Display, serde::Serialize, Clone, ToString, AsRef<str>);
+        has_none_of!(Key32: Debug, Display, serde::Serialize, Clone, AsRef<[u8]>);
+        has_none_of!(SlotSecret: Debug, Display, serde::Serialize, Clone, AsRef<[u8]>);
+    }
+
+    #[test]
+    fn a_key_taken_from_bytes_leaves_none_behind() {
+        let mut bytes = [7; 32];
+        let key = Key32::take_from(&mut bytes);
+        assert_eq!((bytes, key.expose()), ([0; 32], &[7; 32]));
+        assert_eq!(key.duplicate().expose(), &[7; 32]);
+        let failed = Key32::build(|place| {
+            place.fill(1);
+            Err("no")
+        });
+        assert!(failed.is_err());
+    }
+
+    #[test]
+    fn comparing_tells_equal_from_different() {
+        assert!(equal(b"", b"") && equal(b"abc", b"abc"));
+        assert!(!equal(b"abc", b"abd") && !equal(b"abc", b"ab") && !equal(b"", b"a"));
+        let token = Token::new("abc".to_owned());
+        assert!(token.matches(b"abc") && !token.matches(b"abd") && !token.duplicate().matches(b""));
+    }
+}

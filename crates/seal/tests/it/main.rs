@@ -8,6 +8,7 @@ mod keyring;
 mod local;
 mod slots;
 mod support;
+mod timing;
 
 #[global_allocator]
 static GLOBAL: dragoman_seal::ZeroingAlloc = dragoman_seal::ZeroingAlloc::new();
