@@ -115,19 +115,23 @@ impl Pool {
 
 #[cfg(all(target_os = "linux", not(miri)))]
 fn pages() -> (NonNull<u8>, Protection) {
+    match secret_pages() {
+        Some(start) => (start, Protection::Secret),
+        None => mapped_pages().unwrap_or_else(heap_pages),
+    }
+}
+
+/// Ordinary pages, left out of dumps and locked where the limit allows it.
+#[cfg(all(target_os = "linux", not(miri)))]
+fn mapped_pages() -> Option<(NonNull<u8>, Protection)> {
     use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mlock, mmap_anonymous};
 
-    if let Some(start) = secret_pages() {
-        return (start, Protection::Secret);
-    }
     // SAFETY: a fresh private mapping at an address of the kernel's choice touches nothing that exists.
     #[expect(unsafe_code, reason = "mapping memory")]
     let mapped = unsafe {
         mmap_anonymous(std::ptr::null_mut(), CHUNK, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)
     };
-    let Some(start) = mapped.ok().and_then(NonNull::new) else {
-        return heap_pages();
-    };
+    let start = mapped.ok().and_then(NonNull::new)?;
     // SAFETY: the range was mapped above, CHUNK bytes long; neither call changes its contents.
     #[expect(unsafe_code, reason = "advice on memory mapped above")]
     let locked = unsafe {
@@ -135,7 +139,7 @@ fn pages() -> (NonNull<u8>, Protection) {
         madvise(start.as_ptr(), CHUNK, Advice::LinuxDontDump).ok();
         mlock(start.as_ptr(), CHUNK).is_ok()
     };
-    (start.cast(), if locked { Protection::Locked } else { Protection::Plain })
+    Some((start.cast(), if locked { Protection::Locked } else { Protection::Plain }))
 }
 
 #[cfg(all(target_os = "linux", not(miri)))]
@@ -205,6 +209,23 @@ mod tests {
             assert_eq!(place.bytes()[..8], (index as u64).to_le_bytes());
         }
         assert!(pool().weakest.is_some());
+    }
+
+    #[cfg(not(miri))]
+    #[test]
+    fn every_kind_of_page_is_zeroed_and_holds_bytes() {
+        let kinds =
+            [super::secret_pages(), super::mapped_pages().map(|it| it.0), Some(super::heap_pages().0)];
+        for start in kinds.into_iter().flatten() {
+            for index in [0, CHUNK / PLACE - 1] {
+                // SAFETY: index * PLACE + PLACE <= CHUNK.
+                #[expect(unsafe_code, reason = "as when the pool grows")]
+                let mut place = Place(unsafe { start.add(index * PLACE) }.cast());
+                assert_eq!(place.bytes(), &[0; PLACE]);
+                place.bytes_mut().fill(0x5a);
+                assert_eq!(place.bytes(), &[0x5a; PLACE]);
+            }
+        }
     }
 
     #[test]

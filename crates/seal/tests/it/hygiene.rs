@@ -27,7 +27,6 @@ fn inside() {
     let hardening = dragoman_seal::hygiene::harden();
     assert!(hardening.no_core_files && hardening.not_dumpable && hardening.no_new_privileges);
     assert_eq!(hardening.key_memory, dragoman_seal::protection());
-    println!("key memory: {:?}", hardening.key_memory);
     let limits = std::fs::read_to_string("/proc/thread-self/limits").expect("limits");
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("the core limit");
     assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"]);
