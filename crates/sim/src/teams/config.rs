@@ -13,6 +13,17 @@ pub const DEFAULT_RSC: [&str; 7] = [
     "TeamSettings.Read.Group",
 ];
 
+/// The delegated permissions that the registration of a gateway lists.
+pub const DEFAULT_SCOPES: [&str; 7] = [
+    "ChannelMessage.Send",
+    "ChannelMessage.ReadWrite",
+    "ChatMessage.Send",
+    "Chat.ReadWrite",
+    "Team.ReadBasic.All",
+    "Channel.ReadBasic.All",
+    "User.Read",
+];
+
 /// Everything a [`TeamsSim`](super::TeamsSim) starts from.
 #[derive(Clone, Debug)]
 pub struct TeamsSimConfig {
@@ -138,6 +149,8 @@ pub struct AppSeed {
     pub roles: Vec<String>,
     /// Delegated permissions that an admin has granted for everybody.
     pub admin_scopes: Vec<String>,
+    /// Delegated permissions that the registration lists: what admin consent to `/.default` grants.
+    pub declared_scopes: Vec<String>,
     /// Redirect addresses; any is accepted when empty.
     pub redirect_uris: Vec<String>,
     /// Resource-specific permissions that an installation grants.

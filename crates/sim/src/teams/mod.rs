@@ -1,1 +1,34 @@
 //! Microsoft Teams: Entra, Graph, Bot Connector, Bot Framework login, subscriptions.
+//!
+//! Start with [`TeamsSim::start`].
+
+mod activity;
+mod bot_message;
+mod config;
+mod connector;
+mod control;
+mod entra;
+mod graph;
+mod handle;
+mod html;
+mod http;
+mod ids;
+mod keys;
+mod limits;
+mod login;
+mod model;
+mod notify;
+mod rights;
+pub mod seed;
+mod sim;
+mod subscriptions;
+mod wire;
+
+pub use config::{
+    AppSeed, BotSeed, ChannelSeed, ChatSeed, DEFAULT_RSC, DEFAULT_SCOPES, PersonSeed, TeamSeed, TeamsDoubts,
+    TeamsLimits, TeamsSimConfig, TeamsTiming, TenantSeed,
+};
+pub use handle::TeamsSim;
+pub use model::{Author, Draft, Place, Refusal};
+pub use notify::CHANGE_TRACKING;
+pub use sim::Twist;

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::config::{
-    AppSeed, BotSeed, ChannelSeed, ChatSeed, DEFAULT_RSC, PersonSeed, TeamSeed, TeamsDoubts, TeamsLimits,
+    AppSeed, BotSeed, ChannelSeed, ChatSeed, DEFAULT_RSC, DEFAULT_SCOPES, PersonSeed, TeamSeed, TeamsDoubts, TeamsLimits,
     TeamsSimConfig, TeamsTiming, TenantSeed,
 };
 
@@ -105,9 +105,10 @@ impl AppSeed {
             certificates: vec![],
             roles: vec![],
             admin_scopes: vec![],
+            declared_scopes: DEFAULT_SCOPES.map(String::from).to_vec(),
             redirect_uris: vec![],
             rsc: DEFAULT_RSC.map(String::from).to_vec(),
-            catalog_id: format!("{}-ca7a", &id[..id.len().saturating_sub(5)]),
+            catalog_id: format!("{}ca7a", id.get(..id.len().saturating_sub(4)).unwrap_or("")),
             bot: Some(BotSeed { endpoint: None, multi_tenant: false }),
             installed_teams: vec![],
             installed_chats: vec![],

@@ -1,0 +1,384 @@
+//! Activities to bots: who is told what, in the shape of recorded traffic, with a Bot Framework token.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method};
+use serde_json::{Value, json};
+
+use super::html::{activity_html, activity_text};
+use super::ids::{guid, iso, mri};
+use super::model::{Author, Change, ChangeKind, Conversation, Message, Place, State};
+use super::sim::{Core, Inner, PLATFORM, Twist};
+use crate::core::CallError;
+use crate::core::delivery::{DeliveryJob, entry};
+
+/// Reactions that have a short name in bot traffic, with their character.
+const REACTIONS: [(&str, &str); 13] = [
+    ("like", "👍"),
+    ("heart", "❤️"),
+    ("laugh", "😆"),
+    ("surprised", "😮"),
+    ("sad", "😢"),
+    ("angry", "😡"),
+    ("1f440_eyes", "👀"),
+    ("2705_whiteheavycheckmark", "✅"),
+    ("launch", "🚀"),
+    ("1f4cc_pushpin", "📌"),
+    ("party", "🎉"),
+    ("think", "🤔"),
+    ("274c_crossmark", "❌"),
+];
+
+/// The name of a reaction in bot traffic.
+pub(super) fn reaction_type(kind: &str) -> String {
+    if let Some((name, _)) = REACTIONS.iter().find(|(n, c)| *c == kind || *n == kind) {
+        return (*name).to_owned();
+    }
+    let hex: Vec<String> = kind.chars().map(|c| format!("{:x}", u32::from(c))).collect();
+    format!("{}_emoji", hex.join("-"))
+}
+
+/// The character of a reaction named as in bot traffic.
+pub(super) fn reaction_character(kind: &str) -> Option<String> {
+    if let Some((_, c)) = REACTIONS.iter().find(|(n, c)| *n == kind || *c == kind) {
+        return Some((*c).to_owned());
+    }
+    let hex = kind.split('_').next().unwrap_or("");
+    let text: Option<String> =
+        hex.split('-').map(|h| u32::from_str_radix(h, 16).ok().and_then(char::from_u32)).collect();
+    text.filter(|t| !t.is_empty() && !t.is_ascii())
+}
+
+/// Whether a bot gets to see a message that is not its own: personal chats, resource-specific permission, or a
+/// mention.
+fn hears(state: &State, app: &str, c: &Conversation, m: &Message) -> bool {
+    let place = state.place(c);
+    let permission = if c.is_channel() { "ChannelMessage.Read.Group" } else { "ChatMessage.Read.Chat" };
+    matches!(place, Place::Person(_))
+        || state.grants(app, &place).iter().any(|g| g == permission)
+        || m.draft.mentions.iter().any(|x| x["mentioned"]["application"]["id"] == app)
+}
+
+/// Tells every bot that may know about a change of a message.
+pub(super) fn on_change(inner: &Arc<Inner>, change: &Change) {
+    let mut out = Vec::new();
+    {
+        let core = inner.core();
+        let state = &core.tenant;
+        let Some(c) = state.conversations.get(&change.conversation) else { return };
+        let Some(m) = c.messages.get(&change.message).filter(|m| m.event.is_none()) else { return };
+        let service_url = inner.service_url(&core);
+        for (app, a) in &state.apps {
+            if a.seed.bot.is_none() || a.disabled || !state.takes_part(app, c) {
+                continue;
+            }
+            let own = m.from == Some(Author::App(app.clone()));
+            let reaction = matches!(change.kind, ChangeKind::ReactionAdded(_) | ChangeKind::ReactionRemoved(_));
+            let by_person = matches!(change.actor, Some(Author::User(_)));
+            let of_person = matches!(m.from, Some(Author::User(_)));
+            let told = if reaction { own && by_person } else { of_person && hears(state, app, c, m) };
+            if told && let Some(activity) = for_message(state, &service_url, app, c, m, change) {
+                out.push((app.clone(), activity));
+            }
+        }
+    }
+    for (app, activity) in out {
+        deliver(inner, &app, &activity, Some(&change.conversation));
+    }
+}
+
+/// The members that all activities share.
+fn base(state: &State, service_url: &str, app: &str, c: &Conversation, actor: &str, at: u64) -> Value {
+    let tenant = &state.config.tenant.id;
+    let name = state.apps.get(app).map(|a| a.seed.name.clone());
+    let person = state.people.get(actor);
+    let kind = match c.kind.as_str() {
+        "channel" => "channel",
+        "oneOnOne" if c.bot.is_some() => "personal",
+        _ => "groupChat",
+    };
+    let mut conversation = json!({
+        "conversationType": kind, "tenantId": tenant, "id": state.bot_side_id(c),
+    });
+    if kind != "personal" {
+        conversation["isGroup"] = json!(true);
+    }
+    let mut data = json!({"tenant": {"id": tenant}});
+    if let Some(team) = c.team.as_ref().and_then(|t| state.teams.get(t)) {
+        data["channel"] = json!({"id": c.id});
+        data["team"] = json!({"id": team.channels.first()});
+    }
+    json!({
+        "timestamp": iso(at),
+        "localTimestamp": iso(at).replace('Z', "+00:00"),
+        "channelId": "msteams",
+        "serviceUrl": service_url,
+        "from": {"id": mri(app, actor), "name": person.map(|p| p.name.clone()), "aadObjectId": actor},
+        "conversation": conversation,
+        "recipient": {"id": format!("28:{app}"), "name": name},
+        "channelData": data,
+        "locale": "en-US",
+    })
+}
+
+fn for_message(
+    state: &State,
+    service_url: &str,
+    app: &str,
+    c: &Conversation,
+    m: &Message,
+    change: &Change,
+) -> Option<Value> {
+    let actor = change.actor.as_ref().or(m.from.as_ref())?.id().to_owned();
+    let mut a = base(state, service_url, app, c, &actor, change.at);
+    a["id"] = json!(m.id.to_string());
+    if c.is_channel() {
+        a["conversation"]["id"] = json!(format!("{};messageid={}", c.id, m.root.unwrap_or(m.id)));
+        if !matches!(change.kind, ChangeKind::ReactionAdded(_) | ChangeKind::ReactionRemoved(_)) {
+            a["channelData"]["teamsChannelId"] = json!(c.id);
+            a["channelData"]["teamsTeamId"] = a["channelData"]["team"]["id"].clone();
+        }
+    }
+    match &change.kind {
+        ChangeKind::ReactionAdded(kind) | ChangeKind::ReactionRemoved(kind) => {
+            let added = matches!(change.kind, ChangeKind::ReactionAdded(_));
+            a["type"] = json!("messageReaction");
+            a["replyToId"] = json!(m.id.to_string());
+            a[if added { "reactionsAdded" } else { "reactionsRemoved" }] = json!([{"type": reaction_type(kind)}]);
+            if let Some(o) = a.as_object_mut() {
+                o.remove("localTimestamp");
+                o.remove("locale");
+            }
+            return Some(a);
+        }
+        ChangeKind::Created => a["type"] = json!("message"),
+        ChangeKind::Edited | ChangeKind::Touched => {
+            a["type"] = json!("messageUpdate");
+            a["channelData"]["eventType"] = json!("editMessage");
+        }
+        ChangeKind::Restored => {
+            a["type"] = json!("messageUpdate");
+            a["channelData"]["eventType"] = json!("undeleteMessage");
+        }
+        ChangeKind::Deleted => {
+            a["type"] = json!("messageDelete");
+            a["channelData"]["eventType"] = json!("softDeleteMessage");
+        }
+    }
+    a["localTimezone"] = json!("Etc/UTC");
+    let mut entities = Vec::new();
+    if change.kind != ChangeKind::Deleted {
+        a["textFormat"] = json!("plain");
+        if m.draft.html {
+            a["text"] = json!(activity_text(&m.draft.content));
+            a["attachments"] =
+                json!([{"contentType": "text/html", "content": activity_html(&m.draft.content)}]);
+        } else {
+            a["text"] = json!(m.draft.content);
+        }
+        entities.extend(m.draft.mentions.iter().filter_map(|x| mention(app, x)));
+    }
+    entities.push(json!({
+        "locale": "en-US", "country": "US", "platform": "Web", "timezone": "Etc/UTC", "type": "clientInfo",
+    }));
+    a["entities"] = json!(entities);
+    Some(a)
+}
+
+fn mention(app: &str, m: &Value) -> Option<Value> {
+    let name = m["mentionText"].as_str()?;
+    let who = &m["mentioned"];
+    let id = if let Some(user) = who["user"]["id"].as_str() {
+        mri(app, user)
+    } else if let Some(bot) = who["application"]["id"].as_str() {
+        format!("28:{bot}")
+    } else {
+        who["conversation"]["id"].as_str()?.to_owned()
+    };
+    Some(json!({"mentioned": {"id": id, "name": name}, "text": format!("<at>{name}</at>"), "type": "mention"}))
+}
+
+/// The activities of an installation: `installationUpdate`, and `conversationUpdate` with the bot as new member.
+pub(super) fn installed(inner: &Arc<Inner>, app: &str, place: &Place, conversation: &str, by: &str, add: bool) {
+    let mut out = Vec::new();
+    {
+        let mut core = inner.core();
+        let service_url = inner.service_url(&core);
+        let now = inner.now();
+        let ids = [core.tenant.random(), core.tenant.random()];
+        let state = &core.tenant;
+        let Some(c) = state.conversations.get(conversation) else { return };
+        let mut a = base(state, &service_url, app, c, by, now);
+        a["conversation"]["name"] = json!(c.name);
+        if let Place::Team(team) = place
+            && let Some(team) = state.teams.get(team)
+        {
+            a["channelData"]["team"] =
+                json!({"aadGroupId": team.id, "name": team.name, "id": team.channels.first()});
+            a["channelData"]["settings"] = json!({"selectedChannel": {"id": c.id}});
+        }
+        let mut update = a.clone();
+        update["type"] = json!("conversationUpdate");
+        update["id"] = json!(format!("f:{}", guid(ids[0])));
+        update[if add { "membersAdded" } else { "membersRemoved" }] = json!([{"id": format!("28:{app}")}]);
+        if c.is_channel() {
+            update["channelData"]["eventType"] = json!(if add { "teamMemberAdded" } else { "teamMemberRemoved" });
+        }
+        for key in ["localTimestamp", "locale"] {
+            update.as_object_mut().map(|o| o.remove(key));
+        }
+        update["channelData"].as_object_mut().map(|o| o.remove("channel"));
+        a["type"] = json!("installationUpdate");
+        a["action"] = json!(if add { "add" } else { "remove" });
+        a["id"] = json!(format!("f:{}", guid(ids[1])));
+        a["entities"] = json!([{"locale": "en-US", "type": "clientInfo"}]);
+        a["channelData"]["source"] = json!({"name": "message"});
+        out.extend([a, update]);
+    }
+    for activity in out {
+        deliver(inner, app, &activity, Some(conversation));
+    }
+}
+
+/// A `conversationUpdate` about a team, its channels or its members, to every bot that takes part.
+pub(super) fn conversation_update(inner: &Arc<Inner>, conversation: &str, by: &str, event: &str, extra: &Value) {
+    let mut out = Vec::new();
+    {
+        let mut core = inner.core();
+        let service_url = inner.service_url(&core);
+        let now = inner.now();
+        let id = format!("f:{}", core.tenant.guid());
+        let state = &core.tenant;
+        let Some(c) = state.conversations.get(conversation) else { return };
+        for (app, seed) in &state.apps {
+            if seed.seed.bot.is_none() || !state.takes_part(app, c) {
+                continue;
+            }
+            let mut a = base(state, &service_url, app, c, by, now);
+            a["type"] = json!("conversationUpdate");
+            a["id"] = json!(id);
+            if c.is_channel() {
+                a["channelData"]["eventType"] = json!(event);
+                if let Some(team) = c.team.as_ref().and_then(|t| state.teams.get(t)) {
+                    a["channelData"]["team"] =
+                        json!({"id": team.channels.first(), "name": team.name, "aadGroupId": team.id});
+                    // Events of a team arrive in its General channel.
+                    a["conversation"]["id"] = json!(team.channels.first());
+                }
+            }
+            for (k, v) in extra.as_object().into_iter().flatten() {
+                if k == "channel" {
+                    a["channelData"]["channel"] = v.clone();
+                } else if let Some(people) = v.as_array() {
+                    a[k] = people
+                        .iter()
+                        .filter_map(Value::as_str)
+                        .map(|oid| json!({"id": mri(app, oid), "aadObjectId": oid}))
+                        .collect();
+                } else {
+                    a[k] = v.clone();
+                }
+            }
+            out.push((app.clone(), a));
+        }
+    }
+    for (app, activity) in out {
+        deliver(inner, &app, &activity, Some(conversation));
+    }
+}
+
+/// The claims of a token for a bot.
+fn token(core: &mut Core, app: &str, service_url: &str, now: u64) -> Option<String> {
+    if core.twisted(Twist::BotWithoutToken) {
+        return None;
+    }
+    let camel = core.tenant.config.doubts.service_url_claim_camel_case;
+    let mut claims = json!({
+        "iss": "https://api.botframework.com",
+        "aud": app,
+        "nbf": now / 1_000 - 60,
+        "exp": now / 1_000 + 3_600,
+    });
+    claims[if camel { "serviceUrl" } else { "serviceurl" }] = json!(service_url);
+    if core.twisted(Twist::BotWrongServiceUrl) {
+        claims[if camel { "serviceUrl" } else { "serviceurl" }] = json!("https://elsewhere.example/");
+    }
+    if core.twisted(Twist::BotWrongAudience) {
+        claims["aud"] = json!("00000000-0000-4000-8000-00000000f0f0");
+    }
+    if core.twisted(Twist::BotWrongIssuer) {
+        claims["iss"] = json!("https://sts.windows.net/elsewhere/");
+    }
+    if core.twisted(Twist::BotExpired) {
+        claims["nbf"] = json!(now / 1_000 - 4_200);
+        claims["exp"] = json!(now / 1_000 - 600);
+    }
+    let unknown = core.twisted(Twist::BotUnknownKey).then_some("unpublished-key");
+    if core.twisted(Twist::BotForeignKey) {
+        return Some(core.login.sign(&claims, unknown));
+    }
+    Some(core.bot_keys.sign(&claims, unknown))
+}
+
+/// Posts an activity to a bot; an answer that does not come in time leads to a second post with the same id.
+pub(super) fn deliver(inner: &Arc<Inner>, app: &str, activity: &Value, conversation: Option<&str>) {
+    let endpoint = inner.core().tenant.apps.get(app).and_then(|a| a.seed.bot.as_ref()?.endpoint.clone());
+    let Some(endpoint) = endpoint else { return };
+    let method = format!("bot.{}", activity["type"].as_str().unwrap_or(""));
+    let weak = Arc::downgrade(inner);
+    let (app, activity, name) = (app.to_owned(), activity.clone(), method.clone());
+    let lane = conversation.map(str::to_owned);
+    let job: DeliveryJob = Arc::new(move |first| {
+        let (weak, endpoint, app, activity) = (weak.clone(), endpoint.clone(), app.clone(), activity.clone());
+        let (method, lane) = (name.clone(), lane.clone());
+        Box::pin(async move {
+            let Some(inner) = weak.upgrade() else { return };
+            let (timing, again) = {
+                let core = inner.core();
+                let c = &core.tenant.config;
+                (c.timing.clone(), c.doubts.bot_retries_refusals)
+            };
+            for attempt in 0..=timing.bot_retries {
+                let headers = headers(&mut inner.core(), &app, &activity, inner.now());
+                let started = tokio::time::Instant::now();
+                let deadline = Duration::from_millis(timing.bot_deadline);
+                let body = Bytes::from(activity.to_string());
+                let answer = inner.client.request(Method::POST, &endpoint, headers, body, deadline).await;
+                let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let status = answer.as_ref().map_or(0, |a| a.status.as_u16());
+                let note = json!({"id": activity["id"], "failure": answer.as_ref().err().map(ToString::to_string)});
+                inner.log.add(entry(PLATFORM, &method, &endpoint, lane.as_deref(), status, ms, attempt, note));
+                first.over();
+                if (200..300).contains(&status) {
+                    return;
+                }
+                if !matches!(answer, Err(CallError::Timeout)) {
+                    if !again {
+                        return;
+                    }
+                    tokio::time::sleep(deadline).await;
+                }
+            }
+        })
+    });
+    inner.delivery.submit(PLATFORM, &method, conversation, job);
+}
+
+fn headers(core: &mut Core, app: &str, activity: &Value, now: u64) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static("application/json; charset=utf-8"));
+    let service_url = activity["serviceUrl"].as_str().unwrap_or("");
+    let pairs = [
+        ("authorization", token(core, app, service_url, now).map(|t| format!("Bearer {t}"))),
+        ("x-ms-conversation-id", activity["conversation"]["id"].as_str().map(str::to_owned)),
+        ("x-ms-tenant-id", Some(core.tenant.config.tenant.id.clone())),
+    ];
+    for (name, value) in pairs {
+        if let Some(value) = value.and_then(|v| HeaderValue::from_str(&v).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    headers
+}

@@ -1,0 +1,12 @@
+//! Microsoft Graph: teams, channels, chats, messages, people, subscriptions.
+
+mod call;
+mod directory;
+mod draft;
+mod list;
+mod messages;
+mod route;
+mod subscribe;
+
+pub(super) use call::{broken, throttled};
+pub(super) use route::handle;
