@@ -1,0 +1,16 @@
+//! Microsoft Teams: the HTML of Graph's `chatMessage` and of bot activities.
+
+mod canonical;
+mod input;
+mod mentions;
+mod parse;
+mod render;
+mod sink;
+mod tree;
+
+pub use input::{MentionKind, TeamsAttachment, TeamsInput, TeamsMention};
+pub use parse::{InlineImage, images, parse, parse_plain};
+pub use render::{Flavour, RenderedMention, TeamsText, render};
+
+pub(crate) use canonical::teams_runs;
+pub(crate) use mentions::Roster;

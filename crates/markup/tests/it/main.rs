@@ -1,0 +1,3 @@
+//! The markup crate from outside.
+
+mod roundtrip;
