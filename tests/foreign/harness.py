@@ -7,6 +7,7 @@ and the Teams simulator listens at port 443 with a certificate for them.
 import argparse
 import datetime
 import fcntl
+import ipaddress
 import json
 import os
 import pathlib
@@ -80,6 +81,7 @@ def make_certificates(folder):
             builder = builder.add_extension(usage, critical=True)
         else:
             names = [x509.DNSName(name) for name in [*NAMES, "localhost"]]
+            names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
             server = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
             builder = builder.add_extension(server, critical=False)
@@ -142,7 +144,7 @@ def judge(arguments, script, folder, world_file):
         "REQUESTS_CA_BUNDLE": authority,
         "SSL_CERT_FILE": authority,
         "NODE_EXTRA_CA_CERTS": authority,
-        "DRAGOMAN_NODE_CLIENTS": arguments.node_clients,
+        "DRAGOMAN_NODE_CLIENTS": str(pathlib.Path(arguments.node_clients).resolve()),
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOME": str(folder),
     }

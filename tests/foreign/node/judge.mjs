@@ -1,6 +1,7 @@
 // What every Node script shares: the world under test, and the form in which checks report.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { isDeepStrictEqual } from "node:util";
 
 const deadlineMs = 150_000;
 const eventMs = 15_000;
@@ -27,9 +28,9 @@ export async function check(name, body) {
   console.log(JSON.stringify({ check: name, ok, detail }));
 }
 
-/** Throws unless both are equal. */
+/** Throws unless both are equal; the order of an object's members does not count. */
 export function same(found, wanted) {
-  if (JSON.stringify(found) !== JSON.stringify(wanted)) {
+  if (!isDeepStrictEqual(found, wanted)) {
     throw new Error(`wanted ${JSON.stringify(wanted)}, found ${JSON.stringify(found)}`);
   }
 }

@@ -116,7 +116,8 @@ class Receiver:
                 """Handles one delivery."""
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 status, kind, data = answer(self, body)
-                outer.received.append((self.path, dict(self.headers), body))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                outer.received.append((self.path, headers, body))
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(data)))

@@ -10,7 +10,6 @@ use clap::Parser;
 use dragoman_sim::core::World;
 use dragoman_sim::slack::SlackSim;
 use dragoman_sim::teams::TeamsSim;
-use tokio::io::AsyncReadExt as _;
 
 /// Where the clients listen and what the Teams simulator shows.
 #[derive(Debug, Parser)]
@@ -39,8 +38,9 @@ async fn main() -> anyhow::Result<()> {
     let slack = SlackSim::start(&world, worlds::slack(&args)).await?;
     let teams = TeamsSim::start(&world, worlds::teams(&args)?).await?;
     println!("{}", worlds::document(slack.base_url(), teams.base_url()));
-    let mut rest = Vec::new();
-    tokio::io::stdin().read_to_end(&mut rest).await?;
+    tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await??;
+    slack.shutdown().await;
+    teams.shutdown().await;
     world.tasks.shutdown().await;
     Ok(())
 }

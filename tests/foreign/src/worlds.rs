@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -74,7 +75,8 @@ fn install(bot_token: &str) -> SeedInstall {
 
 /// Teams under the services' real names, with an app that may read and whose bot listens.
 pub(crate) fn teams(args: &Args) -> anyhow::Result<TeamsSimConfig> {
-    let read = |path| fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+    let read =
+        |path: &Path| fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
     let endpoint = format!("http://127.0.0.1:{}/api/messages", args.bot_port);
     let mut app = AppSeed::new(seed::APP, "Dragoman", seed::APP_SECRET)
         .installed_in(seed::TEAM)
