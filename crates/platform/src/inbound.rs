@@ -6,6 +6,7 @@ use dragoman_seal::Content;
 use http::{HeaderMap, Method, StatusCode};
 
 /// A request as the door received it, complete and within the size cap.
+#[derive(Clone)]
 pub struct Inbound {
     /// Method.
     pub method: Method,

@@ -2,6 +2,8 @@
 //! the HTTP client that all connectors share. It knows no platform.
 
 pub mod app;
+#[cfg(feature = "testing")]
+pub mod conformance;
 pub mod connector;
 pub mod failure;
 pub mod http;

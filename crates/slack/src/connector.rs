@@ -1,0 +1,228 @@
+//! The connector.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use dragoman_model::operation::Candidate;
+use dragoman_model::{
+    AuthorKind, Capabilities, Clock, Document, Event, Happening, Message, Operation, Outcome, Platform, Post,
+    Random, RemoteConversation, RemoteMessage, RemoteUser, RemoteWorkspace, codes,
+};
+use dragoman_platform::http::HttpClient;
+use dragoman_platform::{
+    App, Connector, Conversation, Delivery, Failure, Field, Grant, HistoryPage, HistoryQuery, Inbound,
+    InstallError, Installation, Installed, Package, PackageRequest, Page, Profile, Rejection, Session, Sink,
+    Watch,
+};
+use dragoman_seal::Content;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::Client;
+use crate::decode::{self, Own};
+use crate::settings::SlackSettings;
+use crate::{capabilities, catchup, envelope, ids, install, operate, package, people, rooms, socket, verify};
+
+/// How many accounts are remembered as bots or people.
+const REMEMBERED: usize = 4_096;
+
+/// Slack.
+pub struct SlackConnector {
+    client: Client,
+    settings: SlackSettings,
+    random: Arc<dyn Random>,
+    /// Which accounts are bots: ids only, forgotten all at once when there are many.
+    bots: Mutex<BTreeMap<(RemoteWorkspace, RemoteUser), bool>>,
+}
+
+impl SlackConnector {
+    /// A connector that calls through `http`.
+    pub fn new(
+        settings: SlackSettings,
+        http: HttpClient,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        let client = Client::new(&settings, http, clock);
+        Self { client, settings, random, bots: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// Asks the directory what a message cannot tell.
+    async fn is_bot(&self, session: &Session, user: &RemoteUser) -> Result<bool, Failure> {
+        let key = (session.installation.workspace.clone(), user.clone());
+        let known = self.bots.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let found = people::profile(&self.client, session, user).await?;
+        // Nobody: taken for a bot, because a bot taken for a person could go in circles.
+        let bot = found.is_none_or(|profile| profile.bot);
+        let mut bots = self.bots.lock().unwrap_or_else(PoisonError::into_inner);
+        if bots.len() >= REMEMBERED {
+            bots.clear();
+        }
+        bots.insert(key, bot);
+        Ok(bot)
+    }
+}
+
+#[async_trait]
+impl Connector for SlackConnector {
+    fn platform(&self) -> Platform {
+        ids::PLATFORM
+    }
+
+    fn display_name(&self) -> &'static str {
+        "Slack"
+    }
+
+    fn capabilities(&self, installation: &Installation, conversation: &Conversation) -> Capabilities {
+        capabilities::capabilities(installation, conversation)
+    }
+
+    async fn receive(&self, app: &App, request: &Inbound) -> Result<Delivery, Rejection> {
+        if request.endpoint != envelope::FEED {
+            return Err(Rejection::NoEndpoint);
+        }
+        let secret = app.secret("signing_secret").ok_or(Rejection::Unavailable(codes::CONFIG))?;
+        verify::verify(secret, &request.headers, &request.body, self.client.clock.now_ms())?;
+        envelope::read(&request.body)
+    }
+
+    fn listens(&self, app: &App) -> bool {
+        app.fact("transport") == "socket"
+    }
+
+    async fn listen(&self, app: &App, sink: &dyn Sink, stop: CancellationToken) -> Result<(), Failure> {
+        let hosts = self.settings.socket_hosts();
+        socket::Listener { client: &self.client, random: self.random.as_ref(), app, sink, hosts }
+            .run(stop)
+            .await
+    }
+
+    async fn open(&self, session: &Session, _feed: &str, payload: &Content) -> Result<Event, Failure> {
+        let mut event = decode::event(payload.expose(), Own::of(session))?;
+        if let Happening::Posted(message) = &mut event.happening
+            && message.author.kind == AuthorKind::Person
+            && !message.origin.ours
+            && decode::is_ambiguous(payload.expose())
+            && let Some(user) = message.author.user.clone()
+            && self.is_bot(session, &user).await?
+        {
+            message.author.kind = AuthorKind::Bot;
+        }
+        Ok(event)
+    }
+
+    async fn message(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        thread_root: Option<&RemoteMessage>,
+        message: &RemoteMessage,
+    ) -> Result<Option<Message>, Failure> {
+        catchup::message(&self.client, session, conversation, thread_root, message).await
+    }
+
+    async fn history(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        query: &HistoryQuery,
+    ) -> Result<HistoryPage, Failure> {
+        catchup::history(&self.client, session, conversation, query).await
+    }
+
+    async fn profile(
+        &self,
+        session: &Session,
+        _conversation: &Conversation,
+        user: &RemoteUser,
+    ) -> Result<Option<Profile>, Failure> {
+        people::profile(&self.client, session, user).await
+    }
+
+    async fn profile_by_email(
+        &self,
+        session: &Session,
+        _conversation: &Conversation,
+        email: &str,
+    ) -> Result<Option<Profile>, Failure> {
+        people::by_email(&self.client, session, email).await
+    }
+
+    fn split(&self, post: &Post) -> Vec<Document> {
+        crate::encode::split(post)
+    }
+
+    async fn perform(
+        &self,
+        session: &Session,
+        _conversation: &Conversation,
+        operation: &Operation,
+    ) -> Outcome {
+        operate::perform(&self.client, session, operation).await
+    }
+
+    async fn find(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        post: &Post,
+        since_ms: i64,
+    ) -> Result<Vec<Candidate>, Failure> {
+        catchup::find(&self.client, session, conversation, post, since_ms).await
+    }
+
+    async fn conversation(
+        &self,
+        session: &Session,
+        remote: &RemoteConversation,
+    ) -> Result<Conversation, Failure> {
+        rooms::conversation(&self.client, session, remote).await
+    }
+
+    async fn conversations(
+        &self,
+        session: &Session,
+        search: &str,
+        cursor: Option<&str>,
+    ) -> Result<Page<Conversation>, Failure> {
+        rooms::conversations(&self.client, session, search, cursor).await
+    }
+
+    async fn watch(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        _current: Option<&Watch>,
+    ) -> Result<Watch, Failure> {
+        rooms::watch(&self.client, session, conversation).await
+    }
+
+    async fn unwatch(
+        &self,
+        _session: &Session,
+        _conversation: &Conversation,
+        _current: &Watch,
+    ) -> Result<(), Failure> {
+        // The app stays: people invited it, and leaving is theirs to ask for.
+        Ok(())
+    }
+
+    fn package(&self, request: &PackageRequest) -> Package {
+        package::package(request)
+    }
+
+    fn registration(&self) -> &'static [Field] {
+        install::FIELDS
+    }
+
+    fn authorize_url(&self, app: &App, redirect_uri: &str, state: &str, code_challenge: &str) -> String {
+        install::authorize_url(&self.settings, app, redirect_uri, state, code_challenge)
+    }
+
+    async fn install(&self, app: &App, grant: &Grant) -> Result<Installed, InstallError> {
+        install::install(&self.client, app, grant).await
+    }
+}

@@ -1,0 +1,123 @@
+//! From operations to arguments of methods.
+
+use dragoman_markup::{emoji, slack};
+use dragoman_model::TextLimit;
+use dragoman_model::{Block, Document, Emoji, Inline, Post, RemoteMessage, ShownAuthor, Spokesman};
+use serde_json::{Map, Value, json};
+
+use crate::capabilities::TEXT;
+
+/// What our copies say of themselves in `metadata`.
+pub(crate) const MARKER_TYPE: &str = "dragoman_copy";
+/// Where in the payload the marker is.
+pub(crate) const MARKER_KEY: &str = "k";
+
+/// The longest name that is sent. Slack does not publish its limit.
+const LONGEST_NAME: usize = 80;
+
+/// How the author of a copy is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Face {
+    /// Name and picture as arguments.
+    Customised,
+    /// A line with the name above the text: `chat:write.customize` is not granted.
+    NameLine,
+    /// As the owner of the token.
+    Owner,
+}
+
+/// Which face a post gets.
+pub(crate) fn face(post: &Post, may_customise: bool) -> Face {
+    match post.spokesman {
+        Spokesman::Person(_) => Face::Owner,
+        Spokesman::App if post.author.name.is_empty() || post.author.via.is_empty() => Face::Owner,
+        Spokesman::App if may_customise => Face::Customised,
+        Spokesman::App => Face::NameLine,
+    }
+}
+
+/// The arguments of `chat.postMessage`. `plain` leaves the blocks out.
+pub(crate) fn post(post: &Post, face: Face, plain: bool) -> Value {
+    let mut arguments = text(post, face, plain);
+    if let Some(root) = &post.thread_root {
+        arguments.insert("thread_ts".to_owned(), json!(root.as_str()));
+        if post.broadcast {
+            arguments.insert("reply_broadcast".to_owned(), json!(true));
+        }
+    }
+    if face == Face::Customised {
+        arguments.insert("username".to_owned(), json!(shown_name(&post.author)));
+        if let Some(url) = &post.author.avatar_url {
+            arguments.insert("icon_url".to_owned(), json!(url));
+        }
+    }
+    arguments.insert("unfurl_links".to_owned(), json!(false));
+    arguments.insert("unfurl_media".to_owned(), json!(false));
+    Value::Object(arguments)
+}
+
+/// The arguments of `chat.update`. `plain` leaves the blocks out, which drops the old ones.
+pub(crate) fn update(message: &RemoteMessage, post: &Post, face: Face, plain: bool) -> Value {
+    let mut arguments = text(post, face, plain);
+    arguments.insert("ts".to_owned(), json!(message.as_str()));
+    Value::Object(arguments)
+}
+
+fn text(post: &Post, face: Face, plain: bool) -> Map<String, Value> {
+    let rendered = if face == Face::NameLine {
+        slack::render(&with_name_line(&post.body, &post.author))
+    } else {
+        slack::render(&post.body)
+    };
+    let mut arguments = Map::new();
+    arguments.insert("channel".to_owned(), json!(post.conversation.as_str()));
+    arguments.insert("text".to_owned(), json!(rendered.text));
+    if !plain {
+        arguments.insert("blocks".to_owned(), rendered.blocks);
+    }
+    arguments.insert(
+        "metadata".to_owned(),
+        json!({ "event_type": MARKER_TYPE, "event_payload": { MARKER_KEY: post.marker.as_str() } }),
+    );
+    arguments
+}
+
+/// The name with the platform it comes from.
+pub(crate) fn shown_name(author: &ShownAuthor) -> String {
+    let via = format!(" ({})", author.via);
+    let room = LONGEST_NAME.saturating_sub(via.chars().count());
+    let mut name: String = author.name.chars().take(room).collect();
+    name.push_str(&via);
+    name
+}
+
+fn with_name_line(body: &Document, author: &ShownAuthor) -> Document {
+    let name = Inline::Strong(vec![Inline::Text(shown_name(author))]);
+    let mut blocks = vec![Block::Paragraph(vec![name])];
+    blocks.extend(body.blocks.iter().cloned());
+    Document { blocks }
+}
+
+/// Slack's name for an emoji. `None`: Slack has none.
+pub(crate) fn reaction_name(emoji: &Emoji) -> Option<String> {
+    match emoji {
+        Emoji::Unicode(characters) => emoji::to_slack(characters),
+        Emoji::Custom { name, .. } => Some(name.clone()),
+    }
+}
+
+/// The emoji that Slack calls so.
+pub(crate) fn reaction_emoji(name: &str) -> Emoji {
+    emoji::from_slack(name).map_or_else(|| Emoji::Custom { name: name.to_owned(), url: None }, Emoji::Unicode)
+}
+
+/// The parts of a post, each within the limit of `chat.update` after rendering, so that every part can be
+/// edited.
+pub(crate) fn split(post: &Post) -> Vec<Document> {
+    // Room for a name line above the text, whether or not it will be shown.
+    let room = LONGEST_NAME + 8;
+    let limit = TextLimit { max: TEXT.max - room, unit: TEXT.unit };
+    let parts =
+        dragoman_markup::split(&post.body, limit, &|part| limit.unit.measure(&slack::render(part).text));
+    if parts.is_empty() { vec![Document::default()] } else { parts }
+}

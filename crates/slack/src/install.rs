@@ -1,0 +1,153 @@
+//! Registration and OAuth, as in Slack's "Installing with OAuth".
+
+use std::collections::BTreeSet;
+
+use dragoman_model::{RemoteWorkspace, codes};
+use dragoman_platform::{App, Facts, Field, Grant, InstallError, Installed};
+
+use crate::api::{Arguments, CallError};
+use crate::client::{Client, Proof};
+use crate::package;
+use crate::settings::SlackSettings;
+use crate::tokens;
+use crate::wire::answers::{AuthTest, Form, OAuth};
+
+/// What an app registration holds.
+pub(crate) const FIELDS: &[Field] = &[
+    Field {
+        key: "client_id",
+        help: "Client ID: api.slack.com/apps, your app, Basic Information, App Credentials",
+        secret: false,
+        required: true,
+    },
+    Field {
+        key: "client_secret",
+        help: "Client Secret: Basic Information, App Credentials",
+        secret: true,
+        required: true,
+    },
+    Field {
+        key: "signing_secret",
+        help: "Signing Secret: Basic Information, App Credentials",
+        secret: true,
+        required: true,
+    },
+    Field {
+        key: "transport",
+        help: "`http` (default) or `socket`: how events come; `socket` needs no public address",
+        secret: false,
+        required: false,
+    },
+    Field {
+        key: "app_token",
+        help: "App-level token (xapp-…) with connections:write, for `socket`: Basic Information, App-Level Tokens",
+        secret: true,
+        required: false,
+    },
+    Field {
+        key: "app_id",
+        help: "App ID (A…); learnt at installation where it is not given",
+        secret: false,
+        required: false,
+    },
+];
+
+/// The consent page.
+pub(crate) fn authorize_url(
+    settings: &SlackSettings,
+    app: &App,
+    redirect_uri: &str,
+    state: &str,
+    code_challenge: &str,
+) -> String {
+    let scopes: Vec<String> = package::scopes(&app.features).into_iter().map(|scope| scope.name).collect();
+    let mut url = settings.authorize_url.clone();
+    url.query_pairs_mut()
+        .append_pair("client_id", app.fact("client_id"))
+        .append_pair("scope", &scopes.join(","))
+        .append_pair("redirect_uri", redirect_uri)
+        .append_pair("state", state);
+    if !code_challenge.is_empty() {
+        url.query_pairs_mut()
+            .append_pair("code_challenge", code_challenge)
+            .append_pair("code_challenge_method", "S256");
+    }
+    url.into()
+}
+
+/// Exchanges the code and learns who we are.
+pub(crate) async fn install(client: &Client, app: &App, grant: &Grant) -> Result<Installed, InstallError> {
+    let asked = |key: &str| grant.query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+    match asked("error") {
+        Some("access_denied") => return Err(InstallError::Denied),
+        Some(other) => return Err(rejected(other)),
+        None => {}
+    }
+    let code = asked("code").ok_or_else(|| rejected("the callback brought no code"))?;
+    let secret = app.secret("client_secret").ok_or_else(|| rejected("the app has no client secret"))?;
+    let mut form = Form::from([("code", code.to_owned()), ("redirect_uri", grant.redirect_uri.clone())]);
+    if !grant.code_verifier.is_empty() {
+        form.insert("code_verifier", grant.code_verifier.clone());
+    }
+    let proof = Proof::Client { id: app.fact("client_id"), secret };
+    let answer: OAuth =
+        client.ask("oauth.v2.access", &Arguments::Form(form), &proof).await.map_err(|error| why(&error))?;
+    let token = answer.access_token.as_ref().ok_or_else(|| rejected("no bot token was granted"))?;
+    let test: AuthTest = client
+        .ask("auth.test", &Arguments::Form(Form::new()), &Proof::Bearer(token))
+        .await
+        .map_err(|error| why(&error))?;
+    finish(answer, test, client.clock.now_ms())
+}
+
+fn finish(answer: OAuth, test: AuthTest, now_ms: i64) -> Result<Installed, InstallError> {
+    let whole_organisation = answer.is_enterprise_install.unwrap_or(false);
+    let place = if whole_organisation { &answer.enterprise } else { &answer.team };
+    let (id, name) = match place {
+        Some(named) => (named.id.clone(), named.name.clone().unwrap_or_default()),
+        None => (test.team_id.clone().ok_or_else(|| rejected("no workspace was named"))?, String::new()),
+    };
+    let enterprise = answer.enterprise.as_ref().map(|named| named.id.clone()).or(test.enterprise_id);
+    let mut facts = Facts::new();
+    let mut keep = |key: &str, value: Option<String>| {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            facts.insert(key.to_owned(), value);
+        }
+    };
+    keep("team_id", answer.team.as_ref().map(|named| named.id.clone()).or(test.team_id));
+    keep("enterprise_id", enterprise);
+    keep("bot_user_id", answer.bot_user_id.clone().or(test.user_id));
+    keep("bot_id", test.bot_id);
+    keep("app_id", answer.app_id.clone().or(test.app_id));
+    keep("url", test.url);
+    let scopes: BTreeSet<String> = answer
+        .scope
+        .as_deref()
+        .unwrap_or_default()
+        .split(',')
+        .map(str::trim)
+        .filter(|scope| !scope.is_empty())
+        .map(str::to_owned)
+        .collect();
+    Ok(Installed {
+        workspace: RemoteWorkspace::from(id),
+        name,
+        facts,
+        scopes,
+        tokens: tokens::set_of(answer, now_ms),
+    })
+}
+
+fn rejected(why: &str) -> InstallError {
+    InstallError::Rejected(why.to_owned())
+}
+
+fn why(error: &CallError) -> InstallError {
+    match error {
+        CallError::Slack { error, .. } if error == "ratelimited" => {
+            InstallError::Unreachable(codes::RATE_LIMITED)
+        }
+        CallError::Slack { error, .. } => rejected(error),
+        other => InstallError::Unreachable(other.clone().failure().code()),
+    }
+}

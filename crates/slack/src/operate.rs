@@ -1,0 +1,101 @@
+//! Doing one operation at Slack, once.
+
+use dragoman_model::{Emoji, Operation, Outcome, Post, RemoteConversation, RemoteMessage, Spokesman, codes};
+use dragoman_platform::{Session, TokenSlot};
+use serde_json::{Value, json};
+
+use crate::api::{Arguments, CallError};
+use crate::client::Client;
+use crate::encode;
+use crate::errors::{self, Act, Class};
+use crate::ids;
+use crate::wire::answers::{Nothing, Posted};
+
+/// Does it.
+pub(crate) async fn perform(client: &Client, session: &Session, operation: &Operation) -> Outcome {
+    match operation {
+        Operation::Post(post) => self::post(client, session, post).await,
+        Operation::Edit { message, post } => edit(client, session, message, post).await,
+        Operation::Delete { conversation, message, spokesman, .. } => {
+            let arguments = json!({ "channel": conversation.as_str(), "ts": message.as_str() });
+            let done: Result<Nothing, CallError> =
+                client.call(session, &slot(spokesman), "chat.delete", &Arguments::Json(arguments)).await;
+            done.map_or_else(|error| error.outcome(Act::Delete), |_| Outcome::done())
+        }
+        Operation::React { conversation, message, emoji, spokesman, .. } => {
+            react(client, session, "reactions.add", conversation, message, emoji, spokesman).await
+        }
+        Operation::Unreact { conversation, message, emoji, spokesman, .. } => {
+            react(client, session, "reactions.remove", conversation, message, emoji, spokesman).await
+        }
+    }
+}
+
+async fn post(client: &Client, session: &Session, post: &Post) -> Outcome {
+    let face = encode::face(post, may_customise(session));
+    let arguments = |plain| encode::post(post, face, plain);
+    match write(client, session, &post.spokesman, "chat.postMessage", arguments).await {
+        Ok(Posted { ts: Some(ts), message }) => {
+            let edited = message.and_then(|message| message.edited).and_then(|edited| edited.ts);
+            Outcome::made(RemoteMessage::from(ts), edited.as_deref().and_then(ids::version))
+        }
+        Ok(Posted { ts: None, .. }) => Outcome::Unknown(codes::NO_ANSWER),
+        Err(error) => error.outcome(Act::Post),
+    }
+}
+
+async fn edit(client: &Client, session: &Session, message: &RemoteMessage, post: &Post) -> Outcome {
+    let face = encode::face(post, may_customise(session));
+    let arguments = |plain| encode::update(message, post, face, plain);
+    match write(client, session, &post.spokesman, "chat.update", arguments).await {
+        Ok(Posted { message: state, .. }) => {
+            let edited = state.and_then(|state| state.edited).and_then(|edited| edited.ts);
+            Outcome::made(message.clone(), edited.as_deref().and_then(ids::version))
+        }
+        Err(error) => error.outcome(Act::Edit),
+    }
+}
+
+/// Calls with blocks, and without them where Slack refuses these: then it has done nothing yet.
+async fn write(
+    client: &Client,
+    session: &Session,
+    spokesman: &Spokesman,
+    method: &str,
+    arguments: impl Fn(bool) -> Value,
+) -> Result<Posted, CallError> {
+    let slot = slot(spokesman);
+    match client.call(session, &slot, method, &Arguments::Json(arguments(false))).await {
+        Err(error) if errors::class(error.word()) == Class::Blocks => {
+            client.call(session, &slot, method, &Arguments::Json(arguments(true))).await
+        }
+        other => other,
+    }
+}
+
+async fn react(
+    client: &Client,
+    session: &Session,
+    method: &str,
+    conversation: &RemoteConversation,
+    message: &RemoteMessage,
+    emoji: &Emoji,
+    spokesman: &Spokesman,
+) -> Outcome {
+    let Some(name) = encode::reaction_name(emoji) else { return Outcome::Refused(codes::REFUSED) };
+    let arguments = json!({ "channel": conversation.as_str(), "timestamp": message.as_str(), "name": name });
+    let done: Result<Nothing, CallError> =
+        client.call(session, &slot(spokesman), method, &Arguments::Json(arguments)).await;
+    done.map_or_else(|error| error.outcome(Act::React), |_| Outcome::done())
+}
+
+fn slot(spokesman: &Spokesman) -> TokenSlot {
+    match spokesman {
+        Spokesman::App => TokenSlot::App,
+        Spokesman::Person(person) => TokenSlot::Person(person.clone()),
+    }
+}
+
+fn may_customise(session: &Session) -> bool {
+    crate::capabilities::granted(&session.installation, "chat:write.customize")
+}

@@ -1,0 +1,93 @@
+//! Conversations: reading, listing, joining.
+
+use dragoman_model::{RemoteConversation, codes};
+use dragoman_platform::{Conversation, ConversationKind, Facts, Failure, Page, Session, Watch};
+
+use crate::api::{Arguments, CallError};
+use crate::client::Client;
+use crate::people::with_team;
+use crate::wire::answers::{Channel, Channels, Form, Nothing, OneChannel, next};
+
+/// The fact by which an operator lets a conversation with outsiders be bridged.
+pub(crate) const ALLOW_EXTERNAL: &str = "allow_external";
+/// The fact that a conversation is private.
+const PRIVATE: &str = "private";
+
+/// Reads a conversation.
+pub(crate) async fn conversation(
+    client: &Client,
+    session: &Session,
+    remote: &RemoteConversation,
+) -> Result<Conversation, Failure> {
+    let form = Form::from([("channel", remote.as_str().to_owned())]);
+    let answer: OneChannel =
+        client.read(session, "conversations.info", form).await.map_err(CallError::failure)?;
+    Ok(shown(answer.channel))
+}
+
+/// Lists the channels that the app can see whose name contains `search`.
+pub(crate) async fn conversations(
+    client: &Client,
+    session: &Session,
+    search: &str,
+    cursor: Option<&str>,
+) -> Result<Page<Conversation>, Failure> {
+    let mut form = Form::from([
+        ("types", "public_channel,private_channel".to_owned()),
+        ("exclude_archived", "true".to_owned()),
+        ("limit", "200".to_owned()),
+    ]);
+    with_team(session, &mut form);
+    if let Some(cursor) = cursor {
+        form.insert("cursor", cursor.to_owned());
+    }
+    let answer: Channels =
+        client.read(session, "conversations.list", form).await.map_err(CallError::failure)?;
+    let search = search.trim_start_matches('#').to_lowercase();
+    let items = answer.channels.into_iter().map(shown);
+    Ok(Page {
+        items: items.filter(|found| found.name.to_lowercase().contains(&search)).collect(),
+        next: next(answer.response_metadata),
+    })
+}
+
+/// Events come for every conversation that the app is in: joins public ones, says what is wrong with others.
+pub(crate) async fn watch(
+    client: &Client,
+    session: &Session,
+    conversation: &Conversation,
+) -> Result<Watch, Failure> {
+    let found = self::conversation(client, session, &conversation.remote).await?;
+    if found.external && conversation.fact(ALLOW_EXTERNAL) != "true" {
+        return Err(Failure::Refused(codes::EXTERNAL));
+    }
+    if !found.joined {
+        let arguments = Form::from([("channel", conversation.remote.as_str().to_owned())]);
+        let slot = dragoman_platform::TokenSlot::App;
+        let joined: Result<Nothing, CallError> =
+            client.call(session, &slot, "conversations.join", &Arguments::Form(arguments)).await;
+        joined.map_err(CallError::failure)?;
+    }
+    Ok(Watch { id: String::new(), renew_at_ms: None, expires_at_ms: None, facts: found.facts })
+}
+
+fn shown(channel: Channel) -> Conversation {
+    let yes = |flag: Option<bool>| flag.unwrap_or(false);
+    // The letter of the id says nothing; the flags do.
+    let kind = match (yes(channel.is_im), yes(channel.is_mpim)) {
+        (true, _) => ConversationKind::Direct,
+        (_, true) => ConversationKind::Group,
+        _ => ConversationKind::Channel,
+    };
+    let private = yes(channel.is_private) || kind != ConversationKind::Channel;
+    // Private conversations are visible to their members only.
+    let member = channel.is_member.unwrap_or(private);
+    Conversation {
+        remote: channel.id.into(),
+        kind,
+        name: if kind == ConversationKind::Direct { String::new() } else { channel.name.unwrap_or_default() },
+        external: yes(channel.is_ext_shared) || yes(channel.is_pending_ext_shared),
+        joined: member && !yes(channel.is_archived),
+        facts: Facts::from([(PRIVATE.to_owned(), private.to_string())]),
+    }
+}
