@@ -101,8 +101,11 @@ fn check_blocks(blocks: &[Value]) -> Result<(), ApiError> {
                 block.get("elements").and_then(Value::as_array).is_some_and(|list| rich_ok(list))
             }
             Some("image") => block.get("alt_text").is_some(),
-            Some(_) => true,
-            None => false,
+            Some(
+                "actions" | "alert" | "call" | "card" | "carousel" | "context_actions" | "data_table" | "divider"
+                | "file" | "input" | "plan" | "table" | "task_card" | "video",
+            ) => true,
+            _ => false,
         };
         if !fine {
             let message = format!("[ERROR] invalid block [json-pointer:/blocks/{index}]");
