@@ -1,1 +1,37 @@
-//! Admission, lanes, planning, delivery, retry, catch-up.
+//! The relay: takes authentic events from the door, makes them durable, and brings each, in order and once, to
+//! every other member of its bridge. Knows `dyn Connector`; no platform by name.
+
+mod activity;
+mod admit;
+mod catchup;
+mod control;
+mod core;
+mod deliver;
+mod directory;
+mod error;
+mod intake;
+mod keeper;
+mod lanes;
+mod leg;
+mod open;
+mod pending;
+mod people;
+mod plan;
+mod policy;
+mod retry;
+mod settle;
+mod slots;
+mod tokens;
+mod unknown;
+mod vault;
+
+pub use crate::core::{AvatarLinks, Parts, Relay, Timing};
+pub use activity::{Activity, Stage};
+pub use directory::{Bridge, Directory, Place, Route, Spot};
+pub use error::RelayError;
+pub use intake::Accepted;
+pub use policy::{POLICIES, Policy};
+pub use retry::Ladder;
+pub use slots::Slots;
+pub use tokens::StoredTokens;
+pub use vault::Vault;

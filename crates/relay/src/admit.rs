@@ -1,0 +1,143 @@
+//! Admission: what an event means for one target, given what the map knows. Pure.
+
+use dragoman_model::{AuthorKind, Code, Event, Happening, Message, RemoteMessage, Version, codes};
+
+use crate::policy::Policy;
+
+/// What the map and the organisation know about the message of an event, seen from one target.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Known {
+    /// The message is a copy that we made.
+    pub is_copy: bool,
+    /// The target holds a copy of the message.
+    pub shown: bool,
+    /// The state of the message that this copy shows.
+    pub shown_version: Option<Version>,
+    /// Whether the copy shows the same text; `None` where that can no longer be told.
+    pub same_text: Option<bool>,
+    /// The message was deleted before its create came.
+    pub tombstone: bool,
+    /// Since when the conversation is bridged, milliseconds since 1970.
+    pub bridged_since_ms: i64,
+    /// Whether to wait for a message that is not mapped yet.
+    pub patient: bool,
+}
+
+/// The verdict.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Admission {
+    /// Post it.
+    Create,
+    /// Bring the copy up to date.
+    Edit,
+    /// Delete the copy.
+    Delete(RemoteMessage),
+    /// Not to be relayed, and why.
+    Drop(Code),
+    /// Deleted before it was relayed: remember that, relay nothing.
+    Bury(RemoteMessage),
+    /// Wait beside the lane for the message to be mapped.
+    Wait,
+}
+
+/// Judges an event.
+pub(crate) fn admit(event: &Event, known: &Known, policy: Policy) -> Admission {
+    match &event.happening {
+        Happening::Ignored(code) => Admission::Drop(*code),
+        Happening::Notice(_) => Admission::Drop(codes::NOTICE_OFF),
+        Happening::Control(_) => Admission::Drop(codes::KIND),
+        Happening::ReactionAdded { .. } | Happening::ReactionRemoved { .. } => {
+            Admission::Drop(codes::NOT_CARRIED)
+        }
+        Happening::Posted(message) => admit_post(message, known, policy),
+        Happening::Changed { after, before } => admit_change(after, before.as_deref(), known, policy),
+        Happening::Deleted { message, .. } => {
+            if known.is_copy {
+                Admission::Drop(codes::ECHO)
+            } else if known.shown {
+                Admission::Delete(message.clone())
+            } else {
+                Admission::Bury(message.clone())
+            }
+        }
+    }
+}
+
+/// The message that an event is about, if it carries one.
+pub(crate) fn message_of(event: &Event) -> Option<&Message> {
+    match &event.happening {
+        Happening::Posted(message) | Happening::Changed { after: message, .. } => Some(message),
+        _ => None,
+    }
+}
+
+fn admit_post(message: &Message, known: &Known, policy: Policy) -> Admission {
+    if let Some(code) = unwelcome(message, known, policy) {
+        return Admission::Drop(code);
+    }
+    if !known.shown {
+        return Admission::Create;
+    }
+    // The same message again: through the second feed of its conversation, or while catching up.
+    match (message.version, known.shown_version) {
+        (Some(new), Some(old)) if new > old && known.same_text != Some(true) => Admission::Edit,
+        _ => Admission::Drop(codes::SEEN),
+    }
+}
+
+fn admit_change(after: &Message, before: Option<&Message>, known: &Known, policy: Policy) -> Admission {
+    if let Some(code) = unwelcome(after, known, policy) {
+        return Admission::Drop(code);
+    }
+    if let Some(before) = before
+        && same_content(before, after)
+    {
+        return Admission::Drop(codes::UNCHANGED);
+    }
+    if !known.shown {
+        return if after.sent_at_ms < known.bridged_since_ms {
+            Admission::Drop(codes::UNMAPPED)
+        } else if known.patient {
+            Admission::Wait
+        } else {
+            Admission::Create
+        };
+    }
+    if let (Some(new), Some(old)) = (after.version, known.shown_version)
+        && new <= old
+    {
+        return Admission::Drop(codes::SEEN);
+    }
+    if known.same_text == Some(true) {
+        return Admission::Drop(codes::UNCHANGED);
+    }
+    Admission::Edit
+}
+
+fn unwelcome(message: &Message, known: &Known, policy: Policy) -> Option<Code> {
+    if message.origin.ours || message.origin.marker.is_some() || known.is_copy {
+        return Some(codes::ECHO);
+    }
+    if known.tombstone {
+        return Some(codes::DELETED_MEANWHILE);
+    }
+    match message.author.kind {
+        AuthorKind::System => return Some(codes::KIND),
+        AuthorKind::Bot if !policy.relay_bots => return Some(codes::FOREIGN_BOT),
+        AuthorKind::Bot | AuthorKind::Person => {}
+    }
+    if message.body.is_empty() && message.files.is_empty() && !known.shown {
+        return Some(codes::EMPTY);
+    }
+    None
+}
+
+fn same_content(a: &Message, b: &Message) -> bool {
+    a.body == b.body
+        && a.files.len() == b.files.len()
+        && a.files.iter().zip(&b.files).all(|(a, b)| a.id == b.id)
+}
+
+#[cfg(test)]
+#[path = "admit/tests.rs"]
+mod tests;

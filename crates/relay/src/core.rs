@@ -1,0 +1,254 @@
+//! The relay: what its parts share.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use dragoman_model::{Clock, ConversationId, InstallationId, Random, RemoteUser};
+use dragoman_platform::Connector;
+use dragoman_store::{Faults, LaneId, Lease, Store};
+use tokio::sync::{Notify, broadcast};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::activity::{Activity, Stage};
+use crate::directory::Directory;
+use crate::error::RelayError;
+use crate::lanes::Lanes;
+use crate::leg::Leg;
+use crate::pending::Pending;
+use crate::retry::{Breaker, Ladder};
+use crate::slots::Slots;
+use crate::vault::Vault;
+
+/// Pictures of people, as links that a platform may fetch without any token.
+pub trait AvatarLinks: Send + Sync {
+    /// A signed, expiring link to a person's picture.
+    fn link(&self, installation: &InstallationId, user: &RemoteUser, now_ms: i64) -> Option<String>;
+}
+
+/// Times that tests shorten; in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// The retry ladder.
+    pub ladder: Ladder,
+    /// How long an edit or reply waits beside the lane for its message to be mapped, before it is fetched.
+    pub patience_ms: i64,
+    /// How long a send of unknown outcome waits for its own echo.
+    pub echo_wait_ms: u64,
+    /// The pause between two looks for a send of unknown outcome.
+    pub look_pause_ms: u64,
+    /// How long a payload may rest.
+    pub rest_ms: i64,
+    /// How long redeliveries are recognised. Slack's delayed events come for 24 hours.
+    pub redelivery_ms: i64,
+    /// How long a lane is leased.
+    pub lease_ms: i64,
+    /// Whether sends are spaced as the platforms like it.
+    pub pace: bool,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            ladder: Ladder::default(),
+            patience_ms: 3_000,
+            echo_wait_ms: 2_000,
+            look_pause_ms: 5_000,
+            rest_ms: 15 * 60 * 1000,
+            redelivery_ms: 25 * 60 * 60 * 1000,
+            lease_ms: 60_000,
+            pace: true,
+        }
+    }
+}
+
+/// What the relay is built from.
+pub struct Parts {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// Keys.
+    pub vault: Arc<Vault>,
+    /// Message secrets.
+    pub slots: Slots,
+    /// Connectors by platform name.
+    pub connectors: BTreeMap<&'static str, Arc<dyn Connector>>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Pictures.
+    pub avatars: Option<Arc<dyn AvatarLinks>>,
+    /// Times.
+    pub timing: Timing,
+    /// Names this process among the owners of lanes.
+    pub owner: String,
+    /// Named points at which tests let the process die.
+    pub faults: Faults,
+    /// What shutdown waits for.
+    pub tasks: TaskTracker,
+    /// What shutdown cancels.
+    pub stop: CancellationToken,
+}
+
+/// The relay. Cheap to clone.
+#[derive(Clone)]
+pub struct Relay(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) parts: Parts,
+    pub(crate) directory: ArcSwap<Directory>,
+    pub(crate) lanes: Mutex<Lanes>,
+    pub(crate) breakers: Mutex<BTreeMap<InstallationId, Breaker>>,
+    pub(crate) catching_up: Mutex<BTreeMap<ConversationId, u32>>,
+    pub(crate) pending: Pending,
+    pub(crate) last_order: AtomicI64,
+    pub(crate) timer: Notify,
+    pub(crate) activity: broadcast::Sender<Activity>,
+    pub(crate) reloading: tokio::sync::Mutex<()>,
+}
+
+impl Relay {
+    /// Loads the directory, erases slots that no row names, and takes up what was under way. Deliveries
+    /// start with [`Relay::start`].
+    pub async fn new(parts: Parts) -> Result<Self, RelayError> {
+        let named = parts.store.named_slots().await?;
+        parts.slots.erase_unnamed(named).await?;
+        let directory = Directory::load(&parts.store, &parts.vault, &parts.connectors).await?;
+        let (activity, _) = broadcast::channel(1024);
+        Ok(Self(Arc::new(Inner {
+            parts,
+            directory: ArcSwap::from_pointee(directory),
+            lanes: Mutex::default(),
+            breakers: Mutex::default(),
+            catching_up: Mutex::default(),
+            pending: Pending::default(),
+            last_order: AtomicI64::new(0),
+            timer: Notify::new(),
+            activity,
+            reloading: tokio::sync::Mutex::new(()),
+        })))
+    }
+
+    /// Who is connected to whom.
+    pub fn directory(&self) -> Arc<Directory> {
+        self.0.directory.load_full()
+    }
+
+    /// Reads the directory again after an operator or a platform changed something.
+    pub async fn reload(&self) -> Result<(), RelayError> {
+        let _one_at_a_time = self.0.reloading.lock().await;
+        let parts = &self.0.parts;
+        let directory = Directory::load(&parts.store, &parts.vault, &parts.connectors).await?;
+        self.0.directory.store(Arc::new(directory));
+        Ok(())
+    }
+
+    /// What is happening, without content. A slow reader misses entries.
+    pub fn activity(&self) -> broadcast::Receiver<Activity> {
+        self.0.activity.subscribe()
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.0.parts.store
+    }
+
+    /// Keys.
+    pub fn vault(&self) -> &Arc<Vault> {
+        &self.0.parts.vault
+    }
+
+    /// Connectors by platform name.
+    pub fn connectors(&self) -> &BTreeMap<&'static str, Arc<dyn Connector>> {
+        &self.0.parts.connectors
+    }
+
+    /// Time.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.parts.clock
+    }
+
+    /// Randomness.
+    pub fn random(&self) -> &Arc<dyn Random> {
+        &self.0.parts.random
+    }
+
+    /// Named points at which tests let the process die.
+    pub fn faults(&self) -> &Faults {
+        &self.0.parts.faults
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.0.parts.clock.now_ms()
+    }
+
+    pub(crate) fn timing(&self) -> &Timing {
+        &self.0.parts.timing
+    }
+
+    pub(crate) fn lease(&self) -> Lease {
+        let now_ms = self.now_ms();
+        Lease { owner: self.0.parts.owner.clone(), now_ms, until_ms: now_ms + self.timing().lease_ms }
+    }
+
+    pub(crate) fn with_lanes<T>(&self, act: impl FnOnce(&mut Lanes) -> T) -> T {
+        act(&mut self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn with_breaker<T>(
+        &self,
+        installation: &InstallationId,
+        act: impl FnOnce(&mut Breaker) -> T,
+    ) -> T {
+        let mut breakers = self.0.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        act(breakers.entry(installation.clone()).or_default())
+    }
+
+    /// Whether the source of a leg is catching up, so that its live events wait behind older ones.
+    pub(crate) fn is_blocked(&self, leg: &Leg) -> bool {
+        let catching_up = self.0.catching_up.lock().unwrap_or_else(PoisonError::into_inner);
+        !catching_up.is_empty()
+            && leg.event.row.conversation.as_ref().is_some_and(|id| catching_up.contains_key(id))
+    }
+
+    /// A place in the lanes for an event accepted now: never before one given earlier.
+    pub(crate) fn next_order(&self) -> i64 {
+        use std::sync::atomic::Ordering::Relaxed;
+        let now = self.now_ms().saturating_mul(1000);
+        self.0
+            .last_order
+            .fetch_update(Relaxed, Relaxed, |last| Some(now.max(last + 1)))
+            .map_or(now, |last| now.max(last + 1))
+    }
+
+    pub(crate) fn tell(&self, leg: &Leg, stage: Stage, code: Option<dragoman_model::Code>) {
+        let to = match &leg.lane {
+            LaneId::Conversation(id) => Some(id.clone()),
+            LaneId::Control(_) => None,
+        };
+        let now_ms = self.now_ms();
+        // Nobody listening is no failure.
+        let _ = self.0.activity.send(Activity {
+            at_ms: now_ms,
+            stage,
+            from: leg.event.row.conversation.clone(),
+            to,
+            kind: leg.event.row.kind.clone(),
+            code,
+            took_ms: now_ms - leg.event.row.received_ms,
+        });
+    }
+
+    /// Starts the task of a lane that [`Lanes`] said to start.
+    pub(crate) fn spawn_lane(&self, id: LaneId) {
+        let relay = self.clone();
+        self.0.parts.tasks.spawn(async move { relay.run_lane(id).await });
+    }
+
+    /// Tells the timer task that an earlier timer may have been set.
+    pub(crate) fn poke_timer(&self) {
+        self.0.timer.notify_one();
+    }
+}

@@ -1,0 +1,252 @@
+//! Who is connected to whom: one immutable snapshot, read without a lock on the path of every message and
+//! replaced when an operator or a platform changes something.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use dragoman_model::{
+    AppId, BridgeId, ConversationId, InstallationId, OrgId, Platform, RemoteConversation, RemoteWorkspace,
+};
+use dragoman_platform::{App, Connector, Conversation, ConversationKind, Session};
+use dragoman_seal::{FieldRef, Token};
+use dragoman_store::{AppRow, BridgeRow, BridgeState, ConversationRow, InstallationRow, Store};
+
+use crate::error::RelayError;
+use crate::policy::Policy;
+use crate::tokens::StoredTokens;
+use crate::vault::Vault;
+
+/// A bridged conversation and where its events go.
+pub struct Route {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Its bridge.
+    pub bridge: BridgeId,
+    /// The other members.
+    pub targets: Vec<ConversationId>,
+}
+
+/// A bridge in the snapshot.
+pub struct Bridge {
+    /// As stored.
+    pub row: BridgeRow,
+}
+
+/// An installation that can be used.
+pub struct Place {
+    /// Its session.
+    pub session: Session,
+    /// Its connector.
+    pub connector: Arc<dyn Connector>,
+    /// The workspace's name, for operators.
+    pub name: String,
+    /// Why it needs a person, if it does.
+    pub trouble: Option<String>,
+}
+
+/// A conversation with everything needed to act there.
+pub struct Spot {
+    /// Ours.
+    pub id: ConversationId,
+    /// Whose.
+    pub org: OrgId,
+    /// Through what.
+    pub place: Arc<Place>,
+    /// As the connector sees it.
+    pub conversation: Conversation,
+    /// As stored.
+    pub row: ConversationRow,
+}
+
+/// The snapshot.
+#[derive(Default)]
+pub struct Directory {
+    orgs: BTreeMap<OrgId, (String, Policy)>,
+    apps: BTreeMap<AppId, Arc<App>>,
+    places: BTreeMap<InstallationId, Arc<Place>>,
+    workspaces: HashMap<(AppId, RemoteWorkspace), InstallationId>,
+    spots: HashMap<ConversationId, Arc<Spot>>,
+    remote: HashMap<(InstallationId, RemoteConversation), ConversationId>,
+    bridges: BTreeMap<BridgeId, Arc<Bridge>>,
+    routes: HashMap<ConversationId, Arc<Route>>,
+}
+
+impl Directory {
+    /// Reads everything from the store and unseals what is needed.
+    pub async fn load(
+        store: &Arc<dyn Store>,
+        vault: &Arc<Vault>,
+        connectors: &BTreeMap<&'static str, Arc<dyn Connector>>,
+    ) -> Result<Self, RelayError> {
+        let mut directory = Self::default();
+        for org in store.orgs().await? {
+            vault.register_org(&org).await?;
+            directory.orgs.insert(org.id.clone(), (org.name.clone(), Policy::from_words(&org.policy)));
+        }
+        for row in store.apps().await? {
+            let Some(connector) = connectors.get(row.platform.as_str()) else { continue };
+            let app = open_app(vault, connector.platform(), row).await?;
+            directory.apps.insert(app.id.clone(), Arc::new(app));
+        }
+        for row in store.installations().await? {
+            let Some(app) = directory.apps.get(&row.app).cloned() else { continue };
+            let Some(connector) = connectors.get(app.platform.0).cloned() else { continue };
+            directory.add_place(store, vault, app, connector, row);
+        }
+        for row in store.conversations().await? {
+            directory.add_spot(vault, row).await?;
+        }
+        for row in store.bridges().await? {
+            directory.add_bridge(row);
+        }
+        Ok(directory)
+    }
+
+    fn add_place(
+        &mut self,
+        store: &Arc<dyn Store>,
+        vault: &Arc<Vault>,
+        app: Arc<App>,
+        connector: Arc<dyn Connector>,
+        row: InstallationRow,
+    ) {
+        let tokens = Arc::new(StoredTokens::new(
+            Arc::clone(store),
+            Arc::clone(vault),
+            row.org.clone(),
+            row.id.clone(),
+        ));
+        self.workspaces.insert((app.id.clone(), row.workspace.clone()), row.id.clone());
+        let installation = dragoman_platform::Installation {
+            id: row.id.clone(),
+            org: row.org,
+            app: row.app,
+            workspace: row.workspace,
+            facts: row.facts,
+            scopes: row.scopes,
+        };
+        let session = Session { app, installation: Arc::new(installation), tokens };
+        let place = Place { session, connector, name: row.name, trouble: row.trouble };
+        self.places.insert(row.id, Arc::new(place));
+    }
+
+    async fn add_spot(&mut self, vault: &Vault, row: ConversationRow) -> Result<(), RelayError> {
+        let Some(place) = self.places.get(&row.installation).cloned() else { return Ok(()) };
+        let field = FieldRef { org: &row.org, purpose: "conversation-name", row: row.id.as_str() };
+        let name = vault.open_text(&field, &row.sealed_name).await?;
+        let conversation = Conversation {
+            remote: row.remote.clone(),
+            kind: ConversationKind::parse(&row.kind).unwrap_or(ConversationKind::Channel),
+            name: name.expose().to_owned(),
+            external: row.external,
+            joined: true,
+            facts: row.facts.clone(),
+        };
+        self.remote.insert((row.installation.clone(), row.remote.clone()), row.id.clone());
+        let spot = Spot { id: row.id.clone(), org: row.org.clone(), place, conversation, row };
+        self.spots.insert(spot.id.clone(), Arc::new(spot));
+        Ok(())
+    }
+
+    fn add_bridge(&mut self, row: BridgeRow) {
+        if row.state == BridgeState::Active {
+            for member in &row.members {
+                let targets = row.members.iter().filter(|other| *other != member).cloned().collect();
+                let route = Route { conversation: member.clone(), bridge: row.id.clone(), targets };
+                self.routes.insert(member.clone(), Arc::new(route));
+            }
+        }
+        self.bridges.insert(row.id.clone(), Arc::new(Bridge { row }));
+    }
+
+    /// An app.
+    pub fn app(&self, id: &AppId) -> Option<&Arc<App>> {
+        self.apps.get(id)
+    }
+
+    /// All apps.
+    pub fn apps(&self) -> impl Iterator<Item = &Arc<App>> {
+        self.apps.values()
+    }
+
+    /// All installations.
+    pub fn places(&self) -> impl Iterator<Item = &Arc<Place>> {
+        self.places.values()
+    }
+
+    /// An installation.
+    pub fn place(&self, id: &InstallationId) -> Option<&Arc<Place>> {
+        self.places.get(id)
+    }
+
+    /// The installation of an app in a workspace.
+    pub fn installation(&self, app: &AppId, workspace: &RemoteWorkspace) -> Option<&InstallationId> {
+        // The key type owns both parts; two short copies per event are cheaper than a second map.
+        self.workspaces.get(&(app.clone(), workspace.clone()))
+    }
+
+    /// A conversation by the platform's id.
+    pub fn spot_at(&self, installation: &InstallationId, remote: &RemoteConversation) -> Option<&Arc<Spot>> {
+        self.remote.get(&(installation.clone(), remote.clone())).and_then(|id| self.spots.get(id))
+    }
+
+    /// A conversation.
+    pub fn spot(&self, id: &ConversationId) -> Option<&Arc<Spot>> {
+        self.spots.get(id)
+    }
+
+    /// All conversations, in no order that matters.
+    pub fn spots(&self) -> Vec<&Arc<Spot>> {
+        let mut spots: Vec<_> = self.spots.values().collect();
+        spots.sort_by(|a, b| a.id.cmp(&b.id));
+        spots
+    }
+
+    /// Where events of a conversation go; `None` where it is in no active bridge.
+    pub fn route(&self, conversation: &ConversationId) -> Option<&Arc<Route>> {
+        self.routes.get(conversation)
+    }
+
+    /// All bridged conversations, ordered.
+    pub fn bridged(&self) -> Vec<ConversationId> {
+        let mut ids: Vec<_> = self.routes.keys().cloned().collect();
+        ids.sort();
+        ids
+    }
+
+    /// A bridge.
+    pub fn bridge(&self, id: &BridgeId) -> Option<&Arc<Bridge>> {
+        self.bridges.get(id)
+    }
+
+    /// All bridges.
+    pub fn bridges(&self) -> impl Iterator<Item = &Arc<Bridge>> {
+        self.bridges.values()
+    }
+
+    /// An organisation's name and policies.
+    pub fn org(&self, id: &OrgId) -> Option<&(String, Policy)> {
+        self.orgs.get(id)
+    }
+
+    /// All organisations.
+    pub fn orgs(&self) -> impl Iterator<Item = (&OrgId, &str)> {
+        self.orgs.iter().map(|(id, (name, _))| (id, name.as_str()))
+    }
+
+    /// An organisation's policies.
+    pub fn policy(&self, id: &OrgId) -> Policy {
+        self.orgs.get(id).map(|(_, policy)| *policy).unwrap_or_default()
+    }
+}
+
+async fn open_app(vault: &Vault, platform: Platform, row: AppRow) -> Result<App, RelayError> {
+    let mut secrets = BTreeMap::new();
+    for (name, sealed) in &row.sealed_secrets {
+        let row_key = format!("{}/{name}", row.id);
+        let field = FieldRef { org: &row.org, purpose: "app-secret", row: &row_key };
+        let plain = vault.open_text(&field, sealed).await?;
+        secrets.insert(name.clone(), Token::new(plain.expose().to_owned()));
+    }
+    Ok(App { id: row.id, org: row.org, platform, facts: row.facts, secrets, features: row.features })
+}

@@ -1,0 +1,171 @@
+//! The door's last step: route, seal, append, and only then tell that the event is ours now.
+
+use std::sync::Arc;
+
+use dragoman_model::{Code, EventId, EventKind, LegId, codes};
+use dragoman_platform::{App, Delivery, Item};
+use dragoman_seal::{EventHeader, SealedRecord, SlotSecret};
+use dragoman_store::{
+    Appended, EventRow, LaneId, Mutation, NewEvent, NewLeg, Reply, SealedPayload, StoreError,
+};
+
+use crate::activity::Stage;
+use crate::core::Relay;
+use crate::error::RelayError;
+use crate::leg::{Leg, LiveEvent};
+
+/// What became of the items of a delivery.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Durable now.
+    pub fresh: usize,
+    /// Left out, by reason: not bridged, redelivered, not for us.
+    pub dropped: Vec<Code>,
+}
+
+struct Sealed {
+    new: NewEvent,
+    record: SealedRecord,
+    secret: SlotSecret,
+}
+
+impl Relay {
+    /// Makes the items of an authentic delivery durable. When this returns, the platform may be answered; an
+    /// error means that nothing of it may be acknowledged.
+    pub async fn accept(&self, app: &App, delivery: Delivery) -> Result<Accepted, RelayError> {
+        let mut accepted = Accepted { fresh: 0, dropped: delivery.dropped };
+        let mut batch = Vec::new();
+        for item in delivery.items {
+            match self.seal(app, &item).await {
+                Ok(Ok(sealed)) => batch.push(sealed),
+                Ok(Err(code)) => accepted.dropped.push(code),
+                Err(error) => {
+                    self.give_back(&batch);
+                    return Err(error);
+                }
+            }
+        }
+        if batch.is_empty() {
+            return Ok(accepted);
+        }
+        let events: Vec<NewEvent> = batch.iter().map(|sealed| sealed.new.clone()).collect();
+        let secrets = batch.iter().filter_map(|sealed| {
+            sealed.new.payload.as_ref().map(|payload| (payload.slot, sealed.secret.duplicate()))
+        });
+        let append = self.0.parts.store.commit(Mutation::Append { events, lease: self.lease() });
+        let (slots, reply) = tokio::join!(self.0.parts.slots.write(secrets.collect()), append);
+        let replies = match (slots, reply) {
+            (Ok(()), Ok(Reply::Appended(replies))) => replies,
+            (Ok(()), Ok(_)) => return Err(StoreError::Closed.into()),
+            // The rows may be durable without their secrets, or the other way round: unreadable either way
+            // and not acknowledged. The platform sends the event again; its delivery key must not stand in
+            // the way, so a row without a secret is settled as such when its turn comes.
+            (Err(error), _) => return Err(error.into()),
+            (_, Err(error)) => {
+                self.give_back(&batch);
+                return Err(error.into());
+            }
+        };
+        for (sealed, reply) in batch.into_iter().zip(replies) {
+            match reply {
+                Appended::Fresh(places) => {
+                    accepted.fresh += 1;
+                    self.hand_on(sealed, &places);
+                }
+                Appended::Redelivery => {
+                    accepted.dropped.push(codes::REDELIVERY);
+                    self.give_back(&[sealed]);
+                }
+            }
+        }
+        Ok(accepted)
+    }
+
+    fn give_back(&self, batch: &[Sealed]) {
+        let slots = batch.iter().filter_map(|sealed| sealed.new.payload.as_ref().map(|payload| payload.slot));
+        self.0.parts.slots.erase(slots.collect());
+    }
+
+    fn hand_on(&self, sealed: Sealed, places: &[dragoman_store::AppendedLeg]) {
+        let live = Arc::new(LiveEvent::new(sealed.new.event, true, Some((sealed.record, sealed.secret))));
+        for (new, place) in sealed.new.legs.into_iter().zip(places) {
+            let leg = Arc::new(Leg::new(new.id, new.lane, (new.order, place.seq), Arc::clone(&live)));
+            self.tell(&leg, Stage::Accepted, None);
+            self.enqueue(leg, place.fence);
+        }
+    }
+
+    /// Puts a leg into its lane and starts the lane's task if it has none.
+    pub(crate) fn enqueue(&self, leg: Arc<Leg>, fence: Option<i64>) {
+        let lane = leg.lane.clone();
+        if self.with_lanes(|lanes| lanes.push(leg, fence)) {
+            self.spawn_lane(lane);
+        }
+    }
+
+    /// `Ok(Err(code))`: not to be kept, and why.
+    async fn seal(&self, app: &App, item: &Item) -> Result<Result<Sealed, Code>, RelayError> {
+        let directory = self.directory();
+        let Some(installation) = directory.installation(&app.id, &item.workspace) else {
+            return Ok(Err(codes::UNKNOWN_INSTALLATION));
+        };
+        let now_ms = self.now_ms();
+        let order = self.next_order();
+        let spot = item.conversation.as_ref().and_then(|remote| directory.spot_at(installation, remote));
+        let route = spot.and_then(|spot| directory.route(&spot.id));
+        let about_the_gateway = matches!(item.kind, EventKind::Control | EventKind::Conversation);
+        let lanes: Vec<LaneId> = match (&item.conversation, route) {
+            (None, _) => vec![LaneId::Control(installation.clone())],
+            (Some(_), Some(_)) if about_the_gateway => vec![LaneId::Control(installation.clone())],
+            (Some(_), Some(route)) => route.targets.iter().cloned().map(LaneId::Conversation).collect(),
+            (Some(_), None) => return Ok(Err(codes::UNBRIDGED)),
+        };
+        if lanes.is_empty() {
+            return Ok(Err(codes::UNBRIDGED));
+        }
+        let random = &*self.0.parts.random;
+        let event = EventRow {
+            id: EventId::fresh(now_ms, random),
+            org: app.org.clone(),
+            installation: installation.clone(),
+            bridge: route.map(|route| route.bridge.clone()),
+            conversation: spot.map(|spot| spot.id.clone()),
+            message: item.message.clone(),
+            thread_root: item.thread_root.clone(),
+            kind: item.kind.as_str().to_owned(),
+            feed: item.feed.to_owned(),
+            at_ms: item.at_ms,
+            received_ms: now_ms,
+        };
+        let header = header_of(&event);
+        let vault = &self.0.parts.vault;
+        let (record, secret) = vault.keyring().seal_event(&header, &item.payload)?;
+        let delivery_digest = match &item.delivery_key {
+            Some(key) => Some(vault.digest(&app.org, "delivery", key.as_str().as_bytes()).await?),
+            None => None,
+        };
+        let slot = self.0.parts.slots.reserve()?;
+        let legs =
+            lanes.into_iter().map(|lane| NewLeg { id: LegId::fresh(now_ms, random), lane, order }).collect();
+        let payload = Some(SealedPayload { record: record.as_bytes().to_vec(), slot });
+        let new = NewEvent {
+            event,
+            payload,
+            legs,
+            delivery_digest,
+            redelivery_until_ms: now_ms + self.timing().redelivery_ms,
+        };
+        Ok(Ok(Sealed { new, record, secret }))
+    }
+}
+
+/// What an event's ciphertext is bound to, from its row.
+pub(crate) fn header_of(event: &EventRow) -> EventHeader {
+    let lane = event.conversation.as_ref().map_or(event.installation.as_str(), |id| id.as_str());
+    EventHeader {
+        org: event.org.clone(),
+        lane: lane.into(),
+        event: event.id.clone(),
+        received_at_ms: event.received_ms,
+    }
+}

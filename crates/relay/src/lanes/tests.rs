@@ -1,0 +1,126 @@
+use dragoman_store::EventRow;
+
+use super::*;
+use crate::leg::LiveEvent;
+
+fn leg(order: i64, message: &str, kind: EventKind) -> Arc<Leg> {
+    let row = EventRow {
+        id: format!("e{order}").into(),
+        org: "o".into(),
+        installation: "i".into(),
+        bridge: Some("b".into()),
+        conversation: Some("c1".into()),
+        message: Some(message.into()),
+        thread_root: None,
+        kind: kind.as_str().into(),
+        feed: "events".into(),
+        at_ms: order,
+        received_ms: order,
+    };
+    let event = Arc::new(LiveEvent::new(row, true, None));
+    Arc::new(Leg::new(format!("l{order}").into(), lane(), (order, order), event))
+}
+
+fn lane() -> LaneId {
+    LaneId::Conversation("c2".into())
+}
+
+fn next(lanes: &mut Lanes, now: i64) -> Option<String> {
+    match lanes.next(&lane(), now, 0, &|_| false) {
+        Next::Run { leg, .. } => Some(leg.id.to_string()),
+        Next::Rest => None,
+        Next::Refill => Some("refill".into()),
+        Next::Claim => Some("claim".into()),
+    }
+}
+
+#[test]
+fn legs_run_in_order_and_an_idle_lane_is_forgotten() {
+    let mut lanes = Lanes::default();
+    let (first, second) = (leg(1, "a", EventKind::Created), leg(2, "b", EventKind::Created));
+    assert!(lanes.push(Arc::clone(&second), Some(7)));
+    assert!(!lanes.push(Arc::clone(&first), Some(7)));
+    assert_eq!(next(&mut lanes, 0).as_deref(), Some("l1"));
+    lanes.settled(&first);
+    assert_eq!(next(&mut lanes, 0).as_deref(), Some("l2"));
+    lanes.settled(&second);
+    assert_eq!(next(&mut lanes, 0), None);
+    assert!(!lanes.knows(&lane()));
+}
+
+#[test]
+fn a_failure_holds_the_lane_until_its_time() {
+    let mut lanes = Lanes::default();
+    let first = leg(1, "a", EventKind::Created);
+    lanes.push(Arc::clone(&first), Some(1));
+    lanes.deferred(&first, 500);
+    assert_eq!(next(&mut lanes, 100), None);
+    assert_eq!(lanes.next_due(), Some(500));
+    assert_eq!(lanes.due(499), []);
+    assert_eq!(lanes.due(500), [lane()]);
+    assert_eq!(next(&mut lanes, 500).as_deref(), Some("l1"));
+}
+
+#[test]
+fn what_waits_beside_lets_others_pass_and_returns_when_one_settles() {
+    let mut lanes = Lanes::default();
+    let (edit, create) = (leg(1, "a", EventKind::Changed), leg(2, "a", EventKind::Created));
+    lanes.push(Arc::clone(&edit), Some(1));
+    lanes.push(Arc::clone(&create), Some(1));
+    lanes.aside(&edit, 60_000);
+    assert_eq!(next(&mut lanes, 0).as_deref(), Some("l2"));
+    assert!(lanes.creates(&lane(), &("c1".into(), "a".into())));
+    lanes.settled(&create);
+    assert_eq!(next(&mut lanes, 1).as_deref(), Some("l1"));
+}
+
+#[test]
+fn later_legs_about_the_same_message_are_found() {
+    let mut lanes = Lanes::default();
+    let create = leg(1, "a", EventKind::Created);
+    lanes.push(Arc::clone(&create), Some(1));
+    lanes.push(leg(2, "a", EventKind::Changed), Some(1));
+    lanes.push(leg(3, "b", EventKind::Deleted), Some(1));
+    let found = lanes.superseding(&create);
+    assert!(!found.deleted);
+    assert_eq!(found.changed.map(|leg| leg.place), Some((2, 2)));
+    lanes.push(leg(4, "a", EventKind::Deleted), Some(1));
+    assert!(lanes.superseding(&create).deleted);
+}
+
+#[test]
+fn what_does_not_fit_into_memory_is_read_from_the_store_later() {
+    let mut lanes = Lanes::default();
+    for order in 0..300 {
+        lanes.push(leg(order, "a", EventKind::Created), Some(1));
+    }
+    for _ in 0..WINDOW {
+        let Next::Run { leg, .. } = lanes.next(&lane(), 0, 0, &|_| false) else { panic!("a leg is ready") };
+        lanes.settled(&leg);
+    }
+    assert_eq!(next(&mut lanes, 0).as_deref(), Some("refill"));
+    lanes.refill(&lane(), vec![leg(256, "a", EventKind::Created)], false);
+    assert_eq!(next(&mut lanes, 0).as_deref(), Some("l256"));
+}
+
+#[test]
+fn the_head_of_a_recovered_lane_is_uncertain() {
+    let mut lanes = Lanes::default();
+    assert!(lanes.recover(&lane(), Some(1)));
+    assert_eq!(next(&mut lanes, 0).as_deref(), Some("refill"));
+    lanes.refill(&lane(), vec![leg(1, "a", EventKind::Created), leg(2, "b", EventKind::Created)], false);
+    let Next::Run { leg, .. } = lanes.next(&lane(), 0, 0, &|_| false) else { panic!("a leg is ready") };
+    assert!(leg.uncertain.load(std::sync::atomic::Ordering::Relaxed));
+    lanes.settled(&leg);
+    let Next::Run { leg, .. } = lanes.next(&lane(), 0, 0, &|_| false) else { panic!("a leg is ready") };
+    assert!(!leg.uncertain.load(std::sync::atomic::Ordering::Relaxed));
+}
+
+#[test]
+fn legs_of_a_source_that_catches_up_wait() {
+    let mut lanes = Lanes::default();
+    lanes.push(leg(5, "a", EventKind::Created), Some(1));
+    assert!(matches!(lanes.next(&lane(), 9, 0, &|_| true), Next::Rest));
+    assert_eq!(lanes.resting(), [lane()]);
+    assert_eq!(next(&mut lanes, 9).as_deref(), Some("l5"));
+}

@@ -1,0 +1,114 @@
+//! Events and legs in memory, between acceptance and settlement.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dragoman_model::{ConversationId, Event, EventKind, LegId, RemoteMessage};
+use dragoman_seal::{SealedRecord, SlotSecret};
+use dragoman_store::{CopyRow, EventRow, LaneId};
+
+/// Place of a leg in its lane: `order`, then `seq`.
+pub(crate) type Place = (i64, i64);
+
+/// An event that some leg still waits for.
+pub(crate) struct LiveEvent {
+    /// Its row.
+    pub row: EventRow,
+    /// Whether a payload was stored with it.
+    pub has_payload: bool,
+    /// Handed on from the door, so that nothing has to be read back.
+    sealed: Mutex<Option<Arc<(SealedRecord, SlotSecret)>>>,
+    opened: tokio::sync::Mutex<Option<Arc<Event>>>,
+}
+
+impl LiveEvent {
+    /// An event as the door handed it on, or as a row names it.
+    pub(crate) fn new(row: EventRow, has_payload: bool, sealed: Option<(SealedRecord, SlotSecret)>) -> Self {
+        let sealed = Mutex::new(sealed.map(Arc::new));
+        Self { row, has_payload, sealed, opened: tokio::sync::Mutex::new(None) }
+    }
+
+    /// What the door handed on.
+    pub(crate) fn sealed(&self) -> Option<Arc<(SealedRecord, SlotSecret)>> {
+        self.sealed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Forgets what the door handed on: the payload was shredded.
+    pub(crate) fn shred(&self) {
+        *self.sealed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The decoded event, shared by legs that run at the same time.
+    pub(crate) async fn opened(&self) -> tokio::sync::MutexGuard<'_, Option<Arc<Event>>> {
+        self.opened.lock().await
+    }
+
+    /// What kind of event.
+    pub(crate) fn kind(&self) -> EventKind {
+        EventKind::parse(&self.row.kind).unwrap_or(EventKind::Control)
+    }
+
+    /// The message that it is about, as a key within a lane.
+    pub(crate) fn subject(&self) -> Option<(ConversationId, RemoteMessage)> {
+        Some((self.row.conversation.clone()?, self.row.message.clone()?))
+    }
+}
+
+/// A leg in memory.
+pub(crate) struct Leg {
+    /// Ours.
+    pub id: LegId,
+    /// Its lane.
+    pub lane: LaneId,
+    /// Its place there.
+    pub place: Place,
+    /// Its event.
+    pub event: Arc<LiveEvent>,
+    /// Whether a send may have gone out in a life before this one.
+    pub uncertain: AtomicBool,
+    /// Until when it waits beside the lane at the latest, milliseconds since 1970; 0: it did not wait yet.
+    pub patience_until_ms: std::sync::atomic::AtomicI64,
+    attempts: AtomicU32,
+    parts: Mutex<Vec<CopyRow>>,
+}
+
+impl Leg {
+    /// A leg that was never tried.
+    pub(crate) fn new(id: LegId, lane: LaneId, place: Place, event: Arc<LiveEvent>) -> Self {
+        Self {
+            id,
+            lane,
+            place,
+            event,
+            uncertain: AtomicBool::new(false),
+            patience_until_ms: std::sync::atomic::AtomicI64::new(0),
+            attempts: AtomicU32::new(0),
+            parts: Mutex::default(),
+        }
+    }
+
+    /// A leg as the store has it.
+    pub(crate) fn restored(self, attempts: u32, parts: Vec<CopyRow>) -> Self {
+        Self { attempts: AtomicU32::new(attempts), parts: Mutex::new(parts), ..self }
+    }
+
+    /// Attempts so far.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts.load(Ordering::Relaxed)
+    }
+
+    /// Counts an attempt and tells how many there are now.
+    pub(crate) fn attempt(&self) -> u32 {
+        self.attempts.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Parts that were delivered already.
+    pub(crate) fn parts(&self) -> Vec<CopyRow> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Remembers a delivered part.
+    pub(crate) fn add_part(&self, copy: CopyRow) {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).push(copy);
+    }
+}

@@ -1,0 +1,267 @@
+//! People: who wrote, and whom a mention means on the other side. Profiles are read lazily, kept encrypted,
+//! and read again after a day or when the platform says that they changed.
+
+use dragoman_markup::name::neutralise;
+use dragoman_model::{Document, Inline, Mention, Message, PersonId, RemoteUser, ShownAuthor};
+use dragoman_platform::{Failure, Profile};
+use dragoman_seal::FieldRef;
+use dragoman_store::{AccountRow, Mutation};
+
+use crate::core::Relay;
+use crate::directory::Spot;
+use crate::error::RelayError;
+use crate::plan::{Mentions, mention_key, mentions_of, plain_mention};
+
+/// How long a profile is believed, in milliseconds.
+const BELIEVED_MS: i64 = 24 * 60 * 60 * 1000;
+/// Mentions of one message that are looked up; the rest stays text.
+const MOST_MENTIONS: usize = 50;
+
+impl Relay {
+    /// How the author of a message is shown at a target.
+    pub(crate) async fn shown_author(
+        &self,
+        source: &Spot,
+        message: &Message,
+    ) -> Result<ShownAuthor, RelayError> {
+        let via = source.place.connector.display_name().to_owned();
+        let profile = match &message.author.user {
+            Some(user) if message.author.name.is_none() => self.profile(source, user).await?,
+            _ => None,
+        };
+        let name = message.author.name.as_deref().or(profile.as_ref().map(|profile| profile.name.as_str()));
+        let name =
+            name.map(neutralise).filter(|name| !name.is_empty()).unwrap_or_else(|| "Unknown user".to_owned());
+        let avatar_url = match (&message.author.user, &self.0.parts.avatars) {
+            (Some(user), Some(links)) => {
+                links.link(&source.place.session.installation.id, user, self.now_ms())
+            }
+            _ => None,
+        };
+        Ok(ShownAuthor { name, via, avatar_url })
+    }
+
+    /// A person's profile, from the encrypted cache or from the platform. `None`: unknown there, or out of
+    /// reach now; a message is not held up for want of a name.
+    pub async fn profile(&self, spot: &Spot, user: &RemoteUser) -> Result<Option<Profile>, RelayError> {
+        let installation = &spot.place.session.installation.id;
+        let cached = self.store().account(installation, user).await?;
+        if let Some(row) = &cached
+            && self.now_ms() - row.refreshed_ms < BELIEVED_MS
+            && let Some(profile) = self.open_profile(row).await?
+        {
+            return Ok(Some(profile));
+        }
+        match spot.place.connector.profile(&spot.place.session, &spot.conversation, user).await {
+            Ok(Some(profile)) => {
+                self.remember(spot, &profile).await?;
+                Ok(Some(profile))
+            }
+            Ok(None) => Ok(None),
+            Err(failure) => {
+                tracing::debug!(code = %failure.code(), "a profile could not be read");
+                match cached {
+                    Some(row) => self.open_profile(&row).await,
+                    None => Ok(None),
+                }
+            }
+        }
+    }
+
+    async fn remember(&self, spot: &Spot, profile: &Profile) -> Result<(), RelayError> {
+        let installation = &spot.place.session.installation.id;
+        let row = format!("{installation}/{}", profile.user);
+        let vault = self.vault();
+        let field = FieldRef { org: &spot.org, purpose: "profile", row: &row };
+        let email_digest = match profile.email.as_deref() {
+            Some(email) => Some(vault.digest(&spot.org, "email", email.to_lowercase().as_bytes()).await?),
+            None => None,
+        };
+        let account = AccountRow {
+            org: spot.org.clone(),
+            installation: installation.clone(),
+            user: profile.user.clone(),
+            sealed_profile: vault.seal_text(&field, &pack(profile)).await?,
+            email_digest,
+            person: None,
+            refreshed_ms: self.now_ms(),
+        };
+        self.store().commit(Mutation::PutAccount(account)).await?;
+        Ok(())
+    }
+
+    async fn open_profile(&self, row: &AccountRow) -> Result<Option<Profile>, RelayError> {
+        if row.sealed_profile.is_empty() {
+            return Ok(None);
+        }
+        let key = format!("{}/{}", row.installation, row.user);
+        let field = FieldRef { org: &row.org, purpose: "profile", row: &key };
+        let text = self.vault().open_text(&field, &row.sealed_profile).await?;
+        Ok(unpack(&row.user, text.expose()))
+    }
+
+    /// What the mentions of a text become at a target.
+    pub(crate) async fn mentions(
+        &self,
+        source: &Spot,
+        target: &Spot,
+        body: &Document,
+    ) -> Result<Mentions, RelayError> {
+        let mut mentions = Mentions::new();
+        for mention in mentions_of(body).into_iter().take(MOST_MENTIONS) {
+            let resolved = match &mention {
+                Mention::Person { id, name } => self.mention_person(source, target, id, name).await?,
+                Mention::Conversation { id, name } => self.mention_conversation(source, target, id, name),
+                Mention::Everyone | Mention::Here => {
+                    if self.directory().policy(&source.org).relay_everyone {
+                        Inline::Mention(mention.clone())
+                    } else {
+                        Inline::Text(plain_mention(&mention))
+                    }
+                }
+                Mention::Group { .. } => Inline::Text(plain_mention(&mention)),
+            };
+            mentions.insert(mention_key(&mention), resolved);
+        }
+        Ok(mentions)
+    }
+
+    async fn mention_person(
+        &self,
+        source: &Spot,
+        target: &Spot,
+        id: &RemoteUser,
+        name: &str,
+    ) -> Result<Inline, RelayError> {
+        let profile = self.profile(source, id).await?;
+        let shown = profile.as_ref().map_or(name, |profile| profile.name.as_str());
+        if let Some(there) = self.account_there(source, target, id, profile.as_ref()).await? {
+            return Ok(Inline::Mention(Mention::Person { id: there.user, name: neutralise(&there.name) }));
+        }
+        Ok(Inline::Text(plain_mention(&Mention::Person { id: id.clone(), name: shown.to_owned() })))
+    }
+
+    /// The account of the same human at the target: linked, or with the same verified e-mail address.
+    async fn account_there(
+        &self,
+        source: &Spot,
+        target: &Spot,
+        id: &RemoteUser,
+        profile: Option<&Profile>,
+    ) -> Result<Option<Profile>, RelayError> {
+        let here = &source.place.session.installation.id;
+        let there = &target.place.session.installation.id;
+        if here == there {
+            return self.profile(target, id).await;
+        }
+        let person: Option<PersonId> = self.store().account(here, id).await?.and_then(|row| row.person);
+        if let Some(person) = person {
+            let accounts = self.store().accounts_of(&source.org, &person).await?;
+            if let Some(row) = accounts.into_iter().find(|row| row.installation == *there) {
+                return self.profile(target, &row.user).await;
+            }
+        }
+        let Some(email) = profile.and_then(|profile| profile.email.as_deref()) else { return Ok(None) };
+        let email = email.to_lowercase();
+        let digest = self.vault().digest(&source.org, "email", email.as_bytes()).await?;
+        if let Some(row) = self.store().accounts_by_email(there, &digest).await?.into_iter().next() {
+            return self.profile(target, &row.user).await;
+        }
+        let found = target
+            .place
+            .connector
+            .profile_by_email(&target.place.session, &target.conversation, &email)
+            .await
+            .unwrap_or_else(|failure: Failure| {
+                tracing::debug!(code = %failure.code(), "a person could not be looked up");
+                None
+            });
+        if let Some(profile) = &found {
+            self.remember(target, profile).await?;
+        }
+        Ok(found)
+    }
+
+    fn mention_conversation(
+        &self,
+        source: &Spot,
+        target: &Spot,
+        id: &dragoman_model::RemoteConversation,
+        name: &str,
+    ) -> Inline {
+        let directory = self.directory();
+        let here = directory.spot_at(&source.place.session.installation.id, id);
+        let there = here.and_then(|here| {
+            let route = directory.route(&here.id)?;
+            let installation = &target.place.session.installation.id;
+            route
+                .targets
+                .iter()
+                .chain([&here.id])
+                .filter_map(|member| directory.spot(member))
+                .find(|spot| spot.place.session.installation.id == *installation)
+        });
+        if let Some(there) = there {
+            let id = there.conversation.remote.clone();
+            return Inline::Mention(Mention::Conversation { id, name: there.conversation.name.clone() });
+        }
+        let known = here.map_or(name, |here| here.conversation.name.as_str());
+        let name = if name.is_empty() { known } else { name };
+        Inline::Text(plain_mention(&Mention::Conversation { id: id.clone(), name: name.to_owned() }))
+    }
+}
+
+/// Fields of a profile, separated by a character that no field holds.
+fn pack(profile: &Profile) -> String {
+    let flag = |set: bool| if set { "1" } else { "0" };
+    [
+        profile.name.as_str(),
+        profile.avatar_url.as_deref().unwrap_or(""),
+        profile.email.as_deref().unwrap_or(""),
+        flag(profile.bot),
+        flag(profile.deleted),
+        flag(profile.external),
+    ]
+    .map(|field| field.replace('\u{1f}', ""))
+    .join("\u{1f}")
+}
+
+fn unpack(user: &RemoteUser, text: &str) -> Option<Profile> {
+    let fields: Vec<&str> = text.split('\u{1f}').collect();
+    let [name, avatar_url, email, bot, deleted, external] = fields[..] else { return None };
+    let filled = |field: &str| (!field.is_empty()).then(|| field.to_owned());
+    Some(Profile {
+        user: user.clone(),
+        name: name.to_owned(),
+        avatar_url: filled(avatar_url),
+        email: filled(email),
+        bot: bot == "1",
+        deleted: deleted == "1",
+        external: external == "1",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn profiles_survive_packing() {
+        let profile = Profile {
+            user: "U1".into(),
+            name: "Ana".into(),
+            avatar_url: None,
+            email: Some("ana@harbor.example".into()),
+            bot: false,
+            deleted: true,
+            external: false,
+        };
+        let back = unpack(&"U1".into(), &pack(&profile));
+        assert!(back.is_some_and(|back| back.name == "Ana"
+            && back.email == profile.email
+            && back.avatar_url.is_none()
+            && back.deleted
+            && !back.bot));
+        assert!(unpack(&"U1".into(), "nonsense").is_none());
+    }
+}

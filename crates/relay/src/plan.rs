@@ -1,0 +1,246 @@
+//! Planning: message, author, mentions and the target's capabilities in; operations and degradations out.
+//! Pure; all product decisions about what a copy looks like are here.
+
+use std::collections::BTreeMap;
+
+use dragoman_model::{
+    Block, Capabilities, Code, Document, Feature, FileRef, Inline, Level, Marker, Mention, Message,
+    Operation, Post, RemoteConversation, RemoteMessage, ShownAuthor, Spokesman, codes,
+};
+use dragoman_store::CopyRow;
+
+/// What mentions become at the target, by [`mention_key`].
+pub(crate) type Mentions = BTreeMap<String, Inline>;
+
+/// Where a reply goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Root {
+    /// It is no reply.
+    None,
+    /// Into this thread.
+    At(RemoteMessage),
+    /// Its root has no copy there and will not get one.
+    Lost,
+}
+
+/// Everything a copy is made from.
+pub(crate) struct Scene<'a> {
+    /// The message at its source.
+    pub message: &'a Message,
+    /// Its author, as shown.
+    pub author: &'a ShownAuthor,
+    /// What its mentions become.
+    pub mentions: &'a Mentions,
+    /// The target.
+    pub target: &'a RemoteConversation,
+    /// What it can carry.
+    pub capabilities: &'a Capabilities,
+    /// Where it goes.
+    pub root: Root,
+}
+
+/// One thing to do, for one part of the copy.
+pub(crate) struct Step {
+    /// What.
+    pub operation: Operation,
+    /// Which part.
+    pub part: u32,
+}
+
+/// The names of the distinct mentions of a text.
+pub(crate) fn mentions_of(body: &Document) -> Vec<Mention> {
+    let mut found: BTreeMap<String, Mention> = BTreeMap::new();
+    body.visit_inlines(&mut |inline| {
+        if let Inline::Mention(mention) = inline {
+            found.entry(mention_key(mention)).or_insert_with(|| mention.clone());
+        }
+    });
+    found.into_values().collect()
+}
+
+/// A key that is equal for mentions of the same thing.
+pub(crate) fn mention_key(mention: &Mention) -> String {
+    match mention {
+        Mention::Person { id, .. } => format!("p:{id}"),
+        Mention::Conversation { id, .. } => format!("c:{id}"),
+        Mention::Everyone => "e".to_owned(),
+        Mention::Here => "h".to_owned(),
+        Mention::Group { id, .. } => format!("g:{id}"),
+    }
+}
+
+/// The message as it will stand at the target, and what was simplified on the way.
+pub(crate) fn compose(scene: &Scene<'_>) -> (Post, Vec<Code>) {
+    let mut notes = degradations(&scene.message.body, scene.capabilities);
+    let mut body = scene.message.body.clone().map_inlines(&mut |inline| match inline {
+        Inline::Mention(mention) => scene
+            .mentions
+            .get(&mention_key(&mention))
+            .cloned()
+            .unwrap_or_else(|| Inline::Text(plain_mention(&mention))),
+        other => other,
+    });
+    for file in &scene.message.files {
+        body.blocks.push(file_line(file));
+        notes.push(codes::SIMPLIFIED);
+    }
+    let threads = scene.capabilities.level(Feature::ThreadReply) >= Level::Partial;
+    let thread_root = match &scene.root {
+        Root::At(root) if threads => Some(root.clone()),
+        Root::None => None,
+        Root::At(_) | Root::Lost => {
+            let note = Inline::Emphasis(vec![Inline::Text("in reply to an earlier message:".to_owned())]);
+            body.blocks.insert(0, Block::Paragraph(vec![note]));
+            notes.push(codes::SIMPLIFIED);
+            None
+        }
+    };
+    let broadcast = scene.message.broadcast && scene.capabilities.level(Feature::Broadcast) >= Level::Partial;
+    if scene.message.broadcast && !broadcast {
+        notes.push(codes::SIMPLIFIED);
+    }
+    notes.sort_unstable();
+    notes.dedup();
+    let post = Post {
+        conversation: scene.target.clone(),
+        thread_root,
+        broadcast,
+        author: scene.author.clone(),
+        spokesman: Spokesman::App,
+        body: body.normalise(),
+        marker: Marker::new(""),
+    };
+    (post, notes)
+}
+
+/// The steps that bring a copy of `existing` parts to these bodies: edits first, then what is new, then what
+/// is too many. `post` gives everything but body and marker; `marker` makes the marker of a part.
+pub(crate) fn steps(
+    post: &Post,
+    bodies: Vec<Document>,
+    existing: &[CopyRow],
+    marker: &dyn Fn(u32) -> Marker,
+) -> Vec<Step> {
+    let parts = u32::try_from(bodies.len()).unwrap_or(u32::MAX);
+    let mut steps = Vec::new();
+    for (part, body) in (0..).zip(bodies) {
+        let mut post = Post { body, marker: marker(part), ..post.clone() };
+        if part > 0 {
+            post.broadcast = false;
+        }
+        let operation = match existing.iter().find(|copy| copy.part == part) {
+            Some(copy) => {
+                post.thread_root.clone_from(&copy.thread_root);
+                Operation::Edit { message: copy.message.clone(), post }
+            }
+            None => Operation::Post(post),
+        };
+        steps.push(Step { operation, part });
+    }
+    for copy in existing.iter().filter(|copy| copy.part >= parts) {
+        steps.push(delete_step(&post.conversation, copy));
+    }
+    steps
+}
+
+/// The steps that delete a copy.
+pub(crate) fn deletions(target: &RemoteConversation, existing: &[CopyRow]) -> Vec<Step> {
+    existing.iter().map(|copy| delete_step(target, copy)).collect()
+}
+
+fn delete_step(target: &RemoteConversation, copy: &CopyRow) -> Step {
+    let operation = Operation::Delete {
+        conversation: target.clone(),
+        message: copy.message.clone(),
+        thread_root: copy.thread_root.clone(),
+        spokesman: spokesman(&copy.spokesman),
+    };
+    Step { operation, part: copy.part }
+}
+
+/// Reads the stored word.
+pub(crate) fn spokesman(word: &str) -> Spokesman {
+    if word == "app" { Spokesman::App } else { Spokesman::Person(word.into()) }
+}
+
+/// The stored word.
+pub(crate) fn spokesman_word(spokesman: &Spokesman) -> String {
+    match spokesman {
+        Spokesman::App => "app".to_owned(),
+        Spokesman::Person(person) => person.to_string(),
+    }
+}
+
+/// A mention as text.
+pub(crate) fn plain_mention(mention: &Mention) -> String {
+    let named = |sign: &str, name: &str, nameless: &str| {
+        if name.is_empty() {
+            format!("{sign}{nameless}")
+        } else {
+            format!("{sign}{}", dragoman_markup::name::neutralise(name))
+        }
+    };
+    match mention {
+        Mention::Person { name, .. } => named("@", name, "somebody"),
+        Mention::Conversation { name, .. } => named("#", name, "channel"),
+        Mention::Group { name, .. } => named("@", name, "group"),
+        Mention::Everyone => "@everyone".to_owned(),
+        Mention::Here => "@here".to_owned(),
+    }
+}
+
+fn file_line(file: &FileRef) -> Block {
+    let size = file.size.map(|size| format!(" ({})", readable_size(size))).unwrap_or_default();
+    let name = if file.name.is_empty() { "file".to_owned() } else { file.name.clone() };
+    let mut line = vec![Inline::Text("📎 ".to_owned())];
+    match &file.permalink {
+        Some(url) => line.push(Inline::Link { url: url.clone(), text: vec![Inline::Text(name)] }),
+        None => line.push(Inline::Text(name)),
+    }
+    if !size.is_empty() {
+        line.push(Inline::Text(size));
+    }
+    Block::Paragraph(line)
+}
+
+fn readable_size(bytes: u64) -> String {
+    let (unit, name) = match bytes {
+        0..1_000 => return format!("{bytes} B"),
+        1_000..1_000_000 => (1_000, "kB"),
+        1_000_000..1_000_000_000 => (1_000_000, "MB"),
+        _ => (1_000_000_000, "GB"),
+    };
+    let tenths = bytes * 10 / unit;
+    format!("{}.{} {name}", tenths / 10, tenths % 10)
+}
+
+fn degradations(body: &Document, capabilities: &Capabilities) -> Vec<Code> {
+    let mut notes = Vec::new();
+    let mut need = |feature: Feature| {
+        if capabilities.level(feature) < Level::Partial {
+            notes.push(codes::SIMPLIFIED);
+        }
+    };
+    for block in &body.blocks {
+        features_of(block, &mut need);
+    }
+    notes
+}
+
+fn features_of(block: &Block, need: &mut dyn FnMut(Feature)) {
+    match block {
+        Block::Heading { .. } => need(Feature::Headings),
+        Block::Code { .. } => need(Feature::Code),
+        Block::Table { .. } => need(Feature::Tables),
+        Block::Unsupported { .. } => need(Feature::Card),
+        Block::Quote(blocks) => blocks.iter().for_each(|block| features_of(block, need)),
+        Block::List { items, .. } => {
+            items.iter().flat_map(|item| &item.blocks).for_each(|block| features_of(block, need));
+        }
+        Block::Paragraph(_) | Block::Rule => {}
+    }
+}
+
+#[cfg(test)]
+#[path = "plan/tests.rs"]
+mod tests;

@@ -1,0 +1,115 @@
+use dragoman_model::{Author, AuthorKind, Origin, TextLimit, TextUnit};
+
+use super::*;
+
+fn capabilities(levels: &[(Feature, Level)]) -> Capabilities {
+    Capabilities {
+        levels: levels.iter().copied().collect(),
+        text: TextLimit { max: 100, unit: TextUnit::Chars },
+        reread: true,
+        read_back: true,
+        history: true,
+        reorder_window_ms: 0,
+        max_edits: None,
+        send_interval_ms: 0,
+    }
+}
+
+fn message(body: Document) -> Message {
+    Message {
+        id: "m1".into(),
+        thread_root: None,
+        broadcast: false,
+        author: Author { user: Some("U1".into()), kind: AuthorKind::Person, name: None, avatar_url: None },
+        body,
+        files: vec![],
+        sent_at_ms: 1,
+        version: None,
+        origin: Origin::default(),
+    }
+}
+
+fn author() -> ShownAuthor {
+    ShownAuthor { name: "Ines".into(), via: "Slack".into(), avatar_url: None }
+}
+
+fn copy(part: u32, message: &str) -> CopyRow {
+    CopyRow {
+        conversation: "c2".into(),
+        part,
+        message: message.into(),
+        thread_root: None,
+        spokesman: "app".into(),
+        edits: 0,
+        version: None,
+        fingerprint: None,
+        epoch: None,
+    }
+}
+
+fn composed(
+    message: &Message,
+    mentions: &Mentions,
+    capabilities: &Capabilities,
+    root: Root,
+) -> (Post, Vec<Code>) {
+    let (author, target) = (author(), "C2".into());
+    compose(&Scene { message, author: &author, mentions, target: &target, capabilities, root })
+}
+
+fn mention(id: &str, name: &str) -> Inline {
+    Inline::Mention(Mention::Person { id: id.into(), name: name.into() })
+}
+
+#[test]
+fn mentions_become_the_targets_own_or_text() {
+    let body = Document { blocks: vec![Block::Paragraph(vec![mention("U1", ""), mention("U2", "Ben")])] };
+    let known = Mentions::from([("p:U1".to_owned(), mention("29:a", "Ana"))]);
+    let (post, _) = composed(&message(body), &known, &capabilities(&[]), Root::None);
+    let expected = vec![Block::Paragraph(vec![mention("29:a", "Ana"), Inline::Text("@Ben".into())])];
+    assert!(post.body.blocks == expected);
+}
+
+#[test]
+fn a_reply_goes_into_its_thread_or_says_that_it_is_one() {
+    let message = message(Document::plain("yes"));
+    let threads = capabilities(&[(Feature::ThreadReply, Level::Native)]);
+    let (post, notes) = composed(&message, &Mentions::new(), &threads, Root::At("r".into()));
+    assert_eq!(post.thread_root, Some("r".into()));
+    assert_eq!(notes, []);
+    let (post, notes) = composed(&message, &Mentions::new(), &capabilities(&[]), Root::At("r".into()));
+    assert_eq!(post.thread_root, None);
+    assert_eq!(post.body.blocks.len(), 2);
+    assert_eq!(notes, [codes::SIMPLIFIED]);
+}
+
+#[test]
+fn a_file_becomes_a_line_with_name_size_and_link() {
+    let mut message = message(Document::default());
+    message.files.push(FileRef {
+        id: "F1".into(),
+        name: "plan.pdf".into(),
+        media_type: None,
+        size: Some(1_250_000),
+        permalink: Some("https://files.example/1".into()),
+    });
+    let (post, _) = composed(&message, &Mentions::new(), &capabilities(&[]), Root::None);
+    assert_eq!(dragoman_markup::plain(&post.body).contains("plan.pdf"), true);
+    assert_eq!(dragoman_markup::plain(&post.body).contains("1.2 MB"), true);
+}
+
+fn names(existing: &[CopyRow], bodies: usize) -> Vec<(&'static str, u32)> {
+    let message = message(Document::plain("x"));
+    let (post, _) = composed(&message, &Mentions::new(), &capabilities(&[]), Root::None);
+    steps(&post, vec![Document::plain("x"); bodies], existing, &|part| Marker::new(part.to_string()))
+        .iter()
+        .map(|step| (step.operation.name(), step.part))
+        .collect()
+}
+
+#[test]
+fn an_edit_touches_every_part() {
+    assert_eq!(names(&[], 2), [("post", 0), ("post", 1)]);
+    assert_eq!(names(&[copy(0, "a"), copy(1, "b")], 1), [("edit", 0), ("delete", 1)]);
+    assert_eq!(names(&[copy(0, "a")], 2), [("edit", 0), ("post", 1)]);
+}

@@ -1,0 +1,179 @@
+//! Settlement: what is recorded when a leg ends, in one transaction.
+
+use dragoman_model::operation::Operation;
+use dragoman_model::{Code, ConversationId, Done, RemoteMessage, Version};
+use dragoman_store::{
+    CopyRow, DeadLetterRow, LaneId, Mutation, OriginalRow, Receipt, Reply, Settled, Settlement, StoreError,
+};
+
+use crate::activity::Stage;
+use crate::core::Relay;
+use crate::error::RelayError;
+use crate::leg::Leg;
+use crate::plan::{Step, spokesman_word};
+
+/// How long a tombstone stands, in milliseconds: longer than any platform redelivers.
+const TOMBSTONE_MS: i64 = 26 * 60 * 60 * 1000;
+
+/// How a leg ends.
+pub(crate) struct Ending {
+    /// `delivered`, `dropped` or `dead`.
+    pub(crate) stage: Stage,
+    /// Why not simply delivered.
+    pub(crate) code: Option<Code>,
+    /// What was simplified.
+    pub(crate) notes: Vec<Code>,
+    /// What the target shows now.
+    pub(crate) shown: Option<Shown>,
+    /// Copies that are gone.
+    pub(crate) removed: Vec<(ConversationId, RemoteMessage)>,
+    /// The original that is gone at its source.
+    pub(crate) gone: Option<(ConversationId, RemoteMessage)>,
+    /// A message that is not to be relayed when it comes.
+    pub(crate) tombstone: Option<(ConversationId, RemoteMessage)>,
+}
+
+impl Ending {
+    pub(crate) fn delivered() -> Self {
+        Self {
+            stage: Stage::Delivered,
+            code: None,
+            notes: Vec::new(),
+            shown: None,
+            removed: Vec::new(),
+            gone: None,
+            tombstone: None,
+        }
+    }
+
+    pub(crate) fn dropped(code: Code) -> Self {
+        Self { stage: Stage::Dropped, code: Some(code), ..Self::delivered() }
+    }
+
+    pub(crate) fn dead(code: Code) -> Self {
+        Self { stage: Stage::Dead, code: Some(code), ..Self::delivered() }
+    }
+}
+
+/// A message and the copies of it at one target.
+pub(crate) struct Shown {
+    /// The message at its source.
+    pub(crate) original: OriginalRow,
+    /// The state that its copies show.
+    pub(crate) version: Option<Version>,
+    /// Epoch and fingerprint of the text that they show.
+    pub(crate) fingerprint: Option<(String, Vec<u8>)>,
+    /// Copies that were there before.
+    pub(crate) copies: Vec<CopyRow>,
+    /// Copies that this leg made or brought up to date.
+    pub(crate) made: Vec<CopyRow>,
+}
+
+impl Shown {
+    /// Records a step that was done. `None`: it made no copy.
+    pub(crate) fn record(&mut self, step: &Step, done: &Done, target: &ConversationId) -> Option<CopyRow> {
+        let copy = match &step.operation {
+            Operation::Post(post) => CopyRow {
+                conversation: target.clone(),
+                part: step.part,
+                message: done.message.clone()?,
+                thread_root: post.thread_root.clone(),
+                spokesman: spokesman_word(&post.spokesman),
+                edits: 0,
+                version: self.version,
+                fingerprint: None,
+                epoch: None,
+            },
+            Operation::Edit { .. } => {
+                let known = self.copies.iter().find(|copy| copy.part == step.part)?;
+                CopyRow { edits: known.edits + 1, version: self.version, ..known.clone() }
+            }
+            Operation::Delete { .. } | Operation::React { .. } | Operation::Unreact { .. } => return None,
+        };
+        self.made.push(copy.clone());
+        Some(copy)
+    }
+
+    fn finished(mut self, removed: &[(ConversationId, RemoteMessage)]) -> (OriginalRow, Vec<CopyRow>) {
+        self.made.retain(|copy| !removed.iter().any(|(_, gone)| *gone == copy.message));
+        if let Some(first) = self.made.iter_mut().find(|copy| copy.part == 0) {
+            let (epoch, fingerprint) = self.fingerprint.unzip();
+            first.epoch = epoch;
+            first.fingerprint = fingerprint;
+        }
+        (self.original, self.made)
+    }
+}
+
+impl Relay {
+    /// Records the end of a leg and, with the last leg of an event, destroys its payload.
+    pub(crate) async fn settle(&self, leg: &Leg, fence: i64, ending: Ending) -> Result<(), RelayError> {
+        let now_ms = self.now_ms();
+        let row = &leg.event.row;
+        let (original, copies) = match ending.shown {
+            Some(shown) => {
+                let (original, copies) = shown.finished(&ending.removed);
+                (Some(original), copies)
+            }
+            None => (None, Vec::new()),
+        };
+        let to = match &leg.lane {
+            LaneId::Conversation(id) => Some(id.clone()),
+            LaneId::Control(_) => None,
+        };
+        let receipt = Receipt {
+            org: row.org.clone(),
+            leg: leg.id.clone(),
+            bridge: row.bridge.clone(),
+            kind: row.kind.clone(),
+            from: row.conversation.clone(),
+            message: row.message.clone(),
+            to,
+            outcome: ending.stage.as_str().to_owned(),
+            code: ending.code.map(|code| code.as_str().to_owned()),
+            notes: ending.notes.iter().map(|code| code.as_str().to_owned()).collect(),
+            received_ms: row.received_ms,
+            settled_ms: now_ms,
+            attempts: leg.attempts(),
+        };
+        let dead_letter = (ending.stage == Stage::Dead).then(|| DeadLetterRow {
+            id: leg.id.clone(),
+            org: row.org.clone(),
+            event: row.clone(),
+            lane: leg.lane.clone(),
+            code: ending.code.map(|code| code.as_str().to_owned()).unwrap_or_default(),
+            attempts: leg.attempts(),
+            died_ms: now_ms,
+        });
+        let settlement = Settlement {
+            leg: leg.id.clone(),
+            lane: leg.lane.clone(),
+            fence,
+            original,
+            copies,
+            of: ending.gone.clone(),
+            removed_copies: ending.removed,
+            original_gone: ending.gone.is_some(),
+            tombstone: ending
+                .tombstone
+                .or(ending.gone)
+                .map(|(conversation, message)| (conversation, message, now_ms + TOMBSTONE_MS)),
+            receipt,
+            dead_letter,
+        };
+        match self.store().commit(Mutation::Settle(Box::new(settlement))).await? {
+            Reply::Settled(Settled { erase, .. }) => {
+                if let Some(slot) = erase {
+                    self.0.parts.slots.erase(vec![slot]);
+                    self.poke_timer();
+                }
+            }
+            _ => return Err(StoreError::Closed.into()),
+        }
+        if let Some(code) = ending.code.filter(|_| ending.stage == Stage::Dead) {
+            tracing::warn!(leg = %leg.id, %code, "a delivery was given up; see `dragoman dead-letter list`");
+        }
+        self.tell(leg, ending.stage, ending.code);
+        Ok(())
+    }
+}
