@@ -1,1 +1,30 @@
-//! Microsoft Teams connector.
+//! Microsoft Teams: bot feed and change notifications in, Bot Connector and Graph out.
+
+mod body;
+mod capabilities;
+mod catchup;
+mod client;
+mod connector;
+mod conversations;
+mod crypt;
+mod decode;
+mod door;
+mod encode;
+mod envelope;
+mod errors;
+mod ids;
+mod install;
+mod keys;
+mod memory;
+mod package;
+mod perform;
+mod places;
+mod settings;
+mod source;
+mod tokens;
+mod verify;
+mod watch;
+mod wire;
+
+pub use connector::TeamsConnector;
+pub use settings::TeamsSettings;

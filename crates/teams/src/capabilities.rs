@@ -1,0 +1,85 @@
+//! What a Teams conversation can carry: data, no code.
+
+use std::collections::BTreeMap;
+
+use dragoman_model::{Capabilities, Feature, Level, TextLimit, TextUnit};
+use dragoman_platform::{Conversation, Installation};
+
+use crate::ids::{is_channel, is_personal};
+
+use Feature as F;
+use Level::{Dropped, Fallback, Native, Partial};
+
+/// Levels into a channel and into a chat.
+const LEVELS: &[(Feature, Level, Level)] = &[
+    (F::Text, Native, Native),
+    (F::Code, Native, Native),
+    (F::Headings, Native, Native),
+    (F::Tables, Native, Native),
+    (F::ThreadReply, Native, Fallback),
+    (F::Broadcast, Fallback, Fallback),
+    (F::Edit, Native, Native),
+    (F::Deletion, Native, Native),
+    (F::MentionPerson, Native, Native),
+    (F::MentionEveryone, Native, Fallback),
+    (F::ReactionOwn, Native, Native),
+    // "Bots can add and remove reactions": public preview; one identity, so one reaction per emoji.
+    (F::ReactionApp, Partial, Partial),
+    (F::File, Fallback, Fallback),
+    (F::AuthorName, Native, Native),
+    (F::AuthorPicture, Dropped, Dropped),
+    (F::OwnToken, Native, Native),
+    (F::Quote, Partial, Partial),
+    (F::Card, Fallback, Fallback),
+    (F::DirectMessage, Partial, Partial),
+    (F::CustomEmoji, Fallback, Fallback),
+    (F::Notice, Partial, Partial),
+];
+
+/// The limit of one text of the bot in UTF-16 units: "100 KB in UTF-16" for the whole message, less room for
+/// JSON and mentions around the text.
+pub(crate) const TEXT_LIMIT: usize = 40_000;
+
+/// The limit of one text sent as a person in bytes of UTF-8: "approximately 28 KB per post", mentions included.
+pub(crate) const PERSON_LIMIT: usize = 24_000;
+
+/// The capabilities of a conversation.
+pub(crate) fn capabilities(installation: &Installation, conversation: &Conversation) -> Capabilities {
+    let id = conversation.remote.as_str();
+    let channel = is_channel(id);
+    let levels: BTreeMap<Feature, Level> =
+        LEVELS.iter().map(|(feature, c, h)| (*feature, if channel { *c } else { *h })).collect();
+    let known_team = !conversation.fact("team_guid").is_empty()
+        || !installation.fact(&format!("team:{}", conversation.fact("team_id"))).is_empty();
+    let readable = conversation.fact("graph") != "no"
+        && if channel { known_team } else { !is_personal(id) || !conversation.fact("user").is_empty() };
+    Capabilities {
+        levels,
+        text: TextLimit { max: TEXT_LIMIT, unit: TextUnit::Utf16 },
+        reread: readable,
+        read_back: readable,
+        history: readable,
+        // Notifications have no order; what the bot is sent has one.
+        reorder_window_ms: 0,
+        max_edits: None,
+        // "60 messages in 30 seconds per conversation"; the limit of an hour is met by the platform's refusals.
+        send_interval_ms: 500,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dragoman_model::floor::{Target, floor};
+
+    #[test]
+    fn no_level_is_below_the_floor() {
+        for feature in Feature::ALL {
+            let row = LEVELS.iter().find(|(row, ..)| row == feature);
+            let (_, channel, chat) = row.unwrap_or_else(|| panic!("{} has no level", feature.as_str()));
+            assert!(*channel >= floor(*feature, Target::TeamsChannel), "channel: {}", feature.as_str());
+            assert!(*chat >= floor(*feature, Target::TeamsChat), "chat: {}", feature.as_str());
+        }
+        assert_eq!(LEVELS.len(), Feature::ALL.len());
+    }
+}

@@ -1,0 +1,207 @@
+//! The connector: which part answers what.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dragoman_markup::split;
+use dragoman_model::operation::Candidate;
+use dragoman_model::{
+    Capabilities, Clock, Document, Event, Message, Operation, Outcome, Platform, Post, Random,
+    RemoteConversation, RemoteMessage, RemoteUser, Spokesman, TextLimit, TextUnit,
+};
+use dragoman_platform::http::HttpClient;
+use dragoman_platform::{
+    App, Connector, Conversation, Delivery, Failure, Field, Grant, HistoryPage, HistoryQuery, Inbound,
+    InstallError, Installation, Installed, Package, PackageRequest, Page, Profile, Rejection, Session, Sink,
+    Watch,
+};
+use dragoman_seal::Content;
+use tokio_util::sync::CancellationToken;
+
+use crate::capabilities::{PERSON_LIMIT, TEXT_LIMIT};
+use crate::client::Client;
+use crate::keys::KeyCache;
+use crate::memory::Memory;
+use crate::settings::TeamsSettings;
+use crate::{capabilities, encode, install, package};
+
+/// Microsoft Teams.
+pub struct TeamsConnector {
+    pub(crate) client: Client,
+    pub(crate) memory: Memory,
+    pub(crate) bot_keys: KeyCache,
+    pub(crate) login_keys: KeyCache,
+}
+
+impl TeamsConnector {
+    /// A connector for all apps and tenants of a deployment. `http` has to reach the hosts of `settings`.
+    pub fn new(
+        settings: TeamsSettings,
+        http: HttpClient,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        Self {
+            client: Client::new(settings, http, clock, random),
+            memory: Memory::default(),
+            bot_keys: KeyCache::default(),
+            login_keys: KeyCache::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl Connector for TeamsConnector {
+    fn platform(&self) -> Platform {
+        Platform("teams")
+    }
+
+    fn display_name(&self) -> &'static str {
+        "Teams"
+    }
+
+    fn capabilities(&self, installation: &Installation, conversation: &Conversation) -> Capabilities {
+        capabilities::capabilities(installation, conversation)
+    }
+
+    async fn receive(&self, app: &App, request: &Inbound) -> Result<Delivery, Rejection> {
+        self.receive_request(app, request).await
+    }
+
+    fn listens(&self, _app: &App) -> bool {
+        false
+    }
+
+    async fn listen(&self, _app: &App, _sink: &dyn Sink, stop: CancellationToken) -> Result<(), Failure> {
+        // Everything comes to the door.
+        stop.cancelled().await;
+        Ok(())
+    }
+
+    async fn open(&self, session: &Session, feed: &str, payload: &Content) -> Result<Event, Failure> {
+        self.open_event(session, feed, payload).await
+    }
+
+    async fn message(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        thread_root: Option<&RemoteMessage>,
+        message: &RemoteMessage,
+    ) -> Result<Option<Message>, Failure> {
+        self.read_message(session, conversation, thread_root, message).await
+    }
+
+    async fn history(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        query: &HistoryQuery,
+    ) -> Result<HistoryPage, Failure> {
+        self.read_history(session, conversation, query).await
+    }
+
+    async fn profile(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        user: &RemoteUser,
+    ) -> Result<Option<Profile>, Failure> {
+        self.read_profile(session, conversation, user).await
+    }
+
+    async fn profile_by_email(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        email: &str,
+    ) -> Result<Option<Profile>, Failure> {
+        self.read_profile_by_email(session, conversation, email).await
+    }
+
+    fn split(&self, post: &Post) -> Vec<Document> {
+        let (max, unit) = match post.spokesman {
+            Spokesman::App => (TEXT_LIMIT, TextUnit::Utf16),
+            Spokesman::Person(_) => (PERSON_LIMIT, TextUnit::Bytes),
+        };
+        let measure = |body: &Document| unit.measure(&encode::text_of(post, body).html);
+        let parts = split(&post.body, TextLimit { max, unit }, &measure);
+        if parts.is_empty() { vec![post.body.clone()] } else { parts }
+    }
+
+    async fn perform(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        operation: &Operation,
+    ) -> Outcome {
+        self.perform_operation(session, conversation, operation).await
+    }
+
+    async fn find(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        post: &Post,
+        since_ms: i64,
+    ) -> Result<Vec<Candidate>, Failure> {
+        self.find_copies(session, conversation, post, since_ms).await
+    }
+
+    async fn conversation(
+        &self,
+        session: &Session,
+        remote: &RemoteConversation,
+    ) -> Result<Conversation, Failure> {
+        self.read_conversation(session, remote).await
+    }
+
+    async fn conversations(
+        &self,
+        session: &Session,
+        search: &str,
+        cursor: Option<&str>,
+    ) -> Result<Page<Conversation>, Failure> {
+        self.list_conversations(session, search, cursor).await
+    }
+
+    async fn watch(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        current: Option<&Watch>,
+    ) -> Result<Watch, Failure> {
+        self.watch_conversation(session, conversation, current).await
+    }
+
+    async fn unwatch(
+        &self,
+        session: &Session,
+        _conversation: &Conversation,
+        current: &Watch,
+    ) -> Result<(), Failure> {
+        self.unwatch_conversation(session, current).await
+    }
+
+    fn package(&self, request: &PackageRequest) -> Package {
+        package::package(request)
+    }
+
+    fn registration(&self) -> &'static [Field] {
+        install::FIELDS
+    }
+
+    fn prepare(&self, app: &mut App) -> Result<(), InstallError> {
+        self.complete_registration(app)
+    }
+
+    fn authorize_url(&self, app: &App, redirect_uri: &str, state: &str, code_challenge: &str) -> String {
+        // Consent of an admin brings no code back: there is nothing for a challenge to protect.
+        let _ = code_challenge;
+        install::consent_url(&self.client.settings, app, redirect_uri, state)
+    }
+
+    async fn install(&self, app: &App, grant: &Grant) -> Result<Installed, InstallError> {
+        self.finish_installation(app, grant).await
+    }
+}

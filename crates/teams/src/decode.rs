@@ -1,0 +1,428 @@
+//! From what Teams sent to canonical events. Pure.
+//!
+//! Versions. Both feeds of a conversation have to count alike. A message that was never edited has its id as
+//! version: it is the millisecond of its creation in both feeds. An edited one has `lastEditedDateTime`, which
+//! reactions, unfurls and card refreshes do not move. A bot's `messageUpdate` tells only when it was sent, a
+//! moment after the edit, so the connector reads the edited message from Graph where it may, and takes that
+//! timestamp where it may not: then there is no second feed to agree with.
+
+use std::collections::BTreeMap;
+
+use dragoman_markup::emoji::from_teams_reaction;
+use dragoman_model::codes::{EMPTY, KIND, NOT_REREADABLE};
+use dragoman_model::{
+    Author, AuthorKind, Block, Control, Emoji, Event, FileRef, Happening, Inline, Message, Notice,
+    NoticeKind, Origin, RemoteConversation, RemoteMessage, RemoteUser, Version,
+};
+
+use crate::body::{self, Body};
+use crate::envelope::{self, Change};
+use crate::ids::{is_bot, is_channel, message_ms, parse_time};
+use crate::wire::activity::Activity;
+use crate::wire::message::{Attachment, ChatMessage, History, IdentitySet};
+use crate::wire::notification::Notification;
+
+/// A message as Graph shows it.
+pub(crate) fn graph_message(message: &ChatMessage, app_id: &str) -> Message {
+    let from = message.from.as_ref();
+    let user = from.and_then(|from| from.user.as_ref());
+    let application = from.and_then(|from| from.application.as_ref());
+    let ours = application
+        .and_then(|application| application.id.as_deref())
+        .is_some_and(|id| !app_id.is_empty() && id.eq_ignore_ascii_case(app_id));
+    let identity = user.or(application);
+    let kind = match (user, application) {
+        (Some(_), _) => AuthorKind::Person,
+        (None, Some(_)) => AuthorKind::Bot,
+        (None, None) => AuthorKind::System,
+    };
+    let mut document = body::parse(&Body::of_graph(message));
+    let subject = message.subject.as_deref().map(str::trim).unwrap_or_default();
+    if !subject.is_empty() {
+        document.blocks.insert(0, Block::Paragraph(vec![Inline::Strong(vec![Inline::Text(subject.to_owned())])]));
+    }
+    let sent_at_ms = created_ms(message);
+    let edited = message.last_edited_date_time.as_deref().and_then(parse_time);
+    Message {
+        id: RemoteMessage::from(message.id.as_str()),
+        thread_root: root(message),
+        broadcast: false,
+        author: Author {
+            user: identity.and_then(|identity| identity.id.as_deref()).map(RemoteUser::from),
+            kind,
+            name: identity.and_then(|identity| identity.display_name.clone()).filter(|name| !name.is_empty()),
+            avatar_url: None,
+        },
+        body: document,
+        files: graph_files(message),
+        sent_at_ms,
+        version: Some(Version(edited.unwrap_or(sent_at_ms))),
+        origin: Origin { ours, marker: None },
+    }
+}
+
+/// The thread that a message replies in. Chats have none.
+fn root(message: &ChatMessage) -> Option<RemoteMessage> {
+    message
+        .reply_to_id
+        .as_deref()
+        .filter(|root| !root.is_empty() && *root != message.id && message.chat_id.is_none())
+        .map(RemoteMessage::from)
+}
+
+fn created_ms(message: &ChatMessage) -> i64 {
+    message_ms(&message.id)
+        .or_else(|| message.created_date_time.as_deref().and_then(parse_time))
+        .unwrap_or_default()
+}
+
+/// When a message changed last in any way.
+pub(crate) fn modified_ms(message: &ChatMessage) -> i64 {
+    [&message.last_modified_date_time, &message.deleted_date_time, &message.last_edited_date_time]
+        .into_iter()
+        .filter_map(|time| time.as_deref().and_then(parse_time))
+        .max()
+        .unwrap_or_default()
+        .max(created_ms(message))
+}
+
+/// Whether people may no longer see a message: deleted, or blocked by a data loss prevention policy.
+pub(crate) fn is_gone(message: &ChatMessage) -> bool {
+    message.deleted_date_time.is_some()
+        || message.policy_violation.as_ref().is_some_and(|policy| policy.dlp_action.contains("BlockAccess"))
+}
+
+/// Whether a person or an app wrote it, rather than the service.
+pub(crate) fn is_message(message: &ChatMessage) -> bool {
+    message.message_type.as_deref().is_none_or(|kind| kind == "message")
+        && !message.body.content.contains("<systemEventMessage")
+}
+
+/// What a change of a message is. Decided from its content: the service's own word for it varies.
+pub(crate) fn graph_event(message: &ChatMessage, created: bool, conversation: &str, app_id: &str) -> Event {
+    let happening = if is_gone(message) {
+        Happening::Deleted { message: RemoteMessage::from(message.id.as_str()), thread_root: root(message) }
+    } else if !is_message(message) {
+        system_event(message)
+    } else if created {
+        Happening::Posted(Box::new(graph_message(message, app_id)))
+    } else if let Some(reaction) = newest_reaction(message) {
+        reaction
+    } else {
+        Happening::Changed { after: Box::new(graph_message(message, app_id)), before: None }
+    };
+    Event {
+        conversation: Some(RemoteConversation::from(conversation)),
+        at_ms: if created { created_ms(message) } else { modified_ms(message) },
+        happening,
+    }
+}
+
+/// The reaction that was the last thing to happen to a message, where its history says so.
+fn newest_reaction(message: &ChatMessage) -> Option<Happening> {
+    let at = |entry: &History| entry.modified_date_time.as_deref().and_then(parse_time);
+    let entry = message.message_history.iter().max_by_key(|entry| at(entry))?;
+    let moved = message.last_modified_date_time.as_deref().and_then(parse_time)?;
+    let edited = message.last_edited_date_time.as_deref().and_then(parse_time).unwrap_or_default();
+    // The history is written with the change: what lies further back is not what this change was about.
+    let when = at(entry)?;
+    if (moved - when).abs() > 1_000 || when <= edited {
+        return None;
+    }
+    let reaction = entry.reaction.as_ref()?;
+    let by = RemoteUser::from(person(&reaction.user)?);
+    let emoji = emoji(&reaction.reaction_type, reaction.display_name.as_deref());
+    let id = RemoteMessage::from(message.id.as_str());
+    if entry.actions.contains("reactionRemoved") {
+        Some(Happening::ReactionRemoved { message: id, by, emoji })
+    } else if entry.actions.contains("reactionAdded") {
+        Some(Happening::ReactionAdded { message: id, by, emoji })
+    } else {
+        None
+    }
+}
+
+fn person(identity: &IdentitySet) -> Option<&str> {
+    identity.user.as_ref().or(identity.application.as_ref())?.id.as_deref()
+}
+
+/// A reaction in the canonical form.
+fn emoji(kind: &str, name: Option<&str>) -> Emoji {
+    match from_teams_reaction(kind) {
+        Some(characters) => Emoji::Unicode(characters),
+        None => Emoji::Custom { name: name.filter(|name| !name.is_empty()).unwrap_or(kind).to_owned(), url: None },
+    }
+}
+
+/// System messages. The bot is told of members, names and archiving as well; only what it is not told of is
+/// taken from here, so that nobody reads a notice twice.
+fn system_event(message: &ChatMessage) -> Happening {
+    let Some(detail) = &message.event_detail else { return Happening::Ignored(KIND) };
+    let name = detail.kind.rsplit('.').next().unwrap_or_default();
+    let (kind, text) = match name {
+        "callStartedEventMessageDetail" | "callEndedEventMessageDetail" => (NoticeKind::Call, None),
+        "channelDescriptionUpdatedEventMessageDetail" => {
+            (NoticeKind::Topic, detail.channel_description.clone())
+        }
+        _ => return Happening::Ignored(KIND),
+    };
+    Happening::Notice(Notice { kind, user: None, text })
+}
+
+fn graph_files(message: &ChatMessage) -> Vec<FileRef> {
+    let listed = message.attachments.iter().filter(|it| it.content_type == "reference").map(reference);
+    let pasted = hosted_images(&message.body.content).into_iter().map(|id| FileRef {
+        id: format!("hosted:{id}"),
+        name: "image".to_owned(),
+        media_type: Some("image/png".to_owned()),
+        size: None,
+        permalink: message.web_url.clone(),
+    });
+    listed.chain(pasted).collect()
+}
+
+fn reference(attachment: &Attachment) -> FileRef {
+    FileRef {
+        id: attachment.id.clone(),
+        name: attachment.name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| "file".to_owned()),
+        media_type: None,
+        size: None,
+        permalink: attachment.content_url.clone(),
+    }
+}
+
+/// Ids of images that were pasted into a body: `<img src="…/hostedContents/{id}/$value">`.
+fn hosted_images(html: &str) -> Vec<String> {
+    html.split("src=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .filter_map(|url| url.split_once("/hostedContents/"))
+        .filter_map(|(_, rest)| rest.split_once("/$value"))
+        .map(|(id, _)| id.to_owned())
+        .filter(|id| !id.is_empty())
+        .collect()
+}
+
+/// Whether an activity leaves out what only Graph tells: files, quotes and cards of channels and chats.
+pub(crate) fn is_incomplete(activity: &Activity) -> bool {
+    activity.html().is_some_and(|html| html.contains("<attachment")) || (activity.html().is_none() && activity.text.is_empty())
+}
+
+/// A message as the bot is shown it. `objects` gives the directory's id for accounts of bot traffic.
+pub(crate) fn bot_message(activity: &Activity, app_id: &str, objects: &BTreeMap<String, String>) -> Message {
+    let account = activity.from.id.as_str();
+    let object = activity.from.aad_object_id.as_deref().filter(|id| !id.is_empty());
+    let user = object.or_else(|| objects.get(account).map(String::as_str)).unwrap_or(account);
+    let sent_at_ms = message_ms(&activity.id)
+        .or_else(|| activity.timestamp.as_deref().and_then(parse_time))
+        .unwrap_or_default();
+    let edited = (activity.kind == "messageUpdate")
+        .then(|| activity.timestamp.as_deref().and_then(parse_time))
+        .flatten();
+    Message {
+        id: RemoteMessage::from(activity.id.as_str()),
+        thread_root: envelope::thread_root(activity)
+            .filter(|_| is_channel(envelope::conversation(activity)))
+            .map(RemoteMessage::from),
+        broadcast: false,
+        author: Author {
+            user: (!user.is_empty()).then(|| RemoteUser::from(user)),
+            kind: if account.starts_with("28:") { AuthorKind::Bot } else { AuthorKind::Person },
+            name: activity.from.name.clone().filter(|name| !name.is_empty()),
+            avatar_url: None,
+        },
+        body: body::parse(&Body::of_activity(activity, objects)),
+        files: bot_files(activity),
+        sent_at_ms,
+        version: Some(Version(edited.unwrap_or(sent_at_ms))),
+        origin: Origin { ours: is_bot(account, app_id), marker: None },
+    }
+}
+
+fn bot_files(activity: &Activity) -> Vec<FileRef> {
+    activity
+        .attachments
+        .iter()
+        .filter_map(|attachment| {
+            let url = attachment.content_url.clone()?;
+            let image = attachment.content_type.starts_with("image/");
+            let sent = attachment.content_type == "application/vnd.microsoft.teams.file.download.info";
+            (image || sent).then(|| FileRef {
+                id: url.clone(),
+                name: attachment.name.clone().unwrap_or_else(|| if image { "image" } else { "file" }.to_owned()),
+                media_type: image.then(|| attachment.content_type.clone()),
+                size: None,
+                // The address of a pasted image needs the bot's token: nobody could follow it.
+                permalink: sent.then_some(url),
+            })
+        })
+        .collect()
+}
+
+/// The accounts of bot traffic whose directory ids are wanted to decode an activity.
+pub(crate) fn accounts(activity: &Activity) -> Vec<String> {
+    let mut wanted: Vec<String> = activity
+        .mentions()
+        .map(|entity| &entity.mentioned)
+        .chain(activity.members_added.first())
+        .chain(activity.members_removed.first())
+        .chain([&activity.from])
+        .filter(|account| account.id.starts_with("29:") && account.aad_object_id.as_deref().is_none_or(str::is_empty))
+        .map(|account| account.id.clone())
+        .collect();
+    wanted.sort();
+    wanted.dedup();
+    wanted
+}
+
+/// What an activity tells. `completed` is the same message as Graph shows it, where it was read.
+pub(crate) fn bot_event(
+    activity: &Activity,
+    app_id: &str,
+    objects: &BTreeMap<String, String>,
+    completed: Option<&ChatMessage>,
+    siblings: &[String],
+) -> Event {
+    let conversation = envelope::conversation(activity);
+    let at_ms = envelope::activity_ms(activity).unwrap_or_default();
+    let message = || match completed {
+        Some(complete) => graph_message(complete, app_id),
+        None => bot_message(activity, app_id, objects),
+    };
+    let gone = || Happening::Deleted {
+        message: RemoteMessage::from(activity.id.as_str()),
+        thread_root: envelope::thread_root(activity).map(RemoteMessage::from),
+    };
+    let happening = match activity.kind.as_str() {
+        "message" | "messageUpdate" if completed.is_some_and(is_gone) => gone(),
+        "message" => Happening::Posted(Box::new(message())),
+        // An edit that says nothing of the new text must not blank the copies.
+        "messageUpdate" if completed.is_none() && activity.html().is_none() && activity.text.is_empty() => {
+            Happening::Ignored(NOT_REREADABLE)
+        }
+        "messageUpdate" => Happening::Changed { after: Box::new(message()), before: None },
+        "messageDelete" => gone(),
+        "messageReaction" => reaction(activity, objects),
+        "conversationUpdate" | "installationUpdate" => match envelope::change(activity, app_id) {
+            Some(change) => changed(change, activity, objects, siblings),
+            None => Happening::Ignored(KIND),
+        },
+        _ => Happening::Ignored(KIND),
+    };
+    let about = if matches!(happening, Happening::Control(_)) { None } else { Some(conversation) };
+    Event {
+        conversation: about.filter(|id| !id.is_empty()).map(RemoteConversation::from),
+        at_ms,
+        happening,
+    }
+}
+
+/// The first reaction of an activity; the service sends one each.
+fn reaction(activity: &Activity, objects: &BTreeMap<String, String>) -> Happening {
+    let Some(message) = activity.reply_to_id.as_deref().map(RemoteMessage::from) else {
+        return Happening::Ignored(KIND);
+    };
+    let account = activity.from.id.as_str();
+    let user = activity
+        .from
+        .aad_object_id
+        .as_deref()
+        .filter(|id| !id.is_empty())
+        .or_else(|| objects.get(account).map(String::as_str))
+        .unwrap_or(account);
+    let by = RemoteUser::from(user);
+    if let Some(added) = activity.reactions_added.first() {
+        Happening::ReactionAdded { message, by, emoji: emoji(&added.kind, None) }
+    } else if let Some(removed) = activity.reactions_removed.first() {
+        Happening::ReactionRemoved { message, by, emoji: emoji(&removed.kind, None) }
+    } else {
+        Happening::Ignored(EMPTY)
+    }
+}
+
+fn changed(
+    change: Change,
+    activity: &Activity,
+    objects: &BTreeMap<String, String>,
+    siblings: &[String],
+) -> Happening {
+    let id = envelope::conversation(activity);
+    let account = |accounts: &[crate::wire::activity::Account]| {
+        accounts.first().map(|account| {
+            let object = account.aad_object_id.as_deref().filter(|id| !id.is_empty());
+            RemoteUser::from(object.or_else(|| objects.get(&account.id).map(String::as_str)).unwrap_or(&account.id))
+        })
+    };
+    let notice = |kind, user, text| Happening::Notice(Notice { kind, user, text });
+    // What happens to a team happens to all of its channels.
+    let mut all: Vec<&str> = vec![id];
+    all.extend(siblings.iter().map(String::as_str).filter(|sibling| *sibling != id));
+    let each = |make: &dyn Fn(RemoteConversation) -> Control| -> Vec<Control> {
+        all.iter().filter(|id| !id.is_empty()).map(|id| make(RemoteConversation::from(*id))).collect()
+    };
+    match change {
+        Change::Admitted => {
+            let mut controls = each(&|conversation| Control::Admitted { conversation });
+            for conversation in &all {
+                controls.extend(facts(activity, conversation));
+            }
+            controls.extend(installation_facts(activity));
+            Happening::Control(Control::Several(controls))
+        }
+        Change::Expelled => {
+            Happening::Control(Control::Several(each(&|conversation| Control::Expelled { conversation })))
+        }
+        Change::Shared | Change::Unshared => Happening::Control(Control::Shared {
+            conversation: RemoteConversation::from(id),
+            external: change == Change::Shared,
+        }),
+        Change::Joined => notice(NoticeKind::Joined, account(&activity.members_added), None),
+        Change::Left => notice(NoticeKind::Left, account(&activity.members_removed), None),
+        Change::Renamed => {
+            let name = activity.channel_data.channel.name.clone().or_else(|| activity.topic_name.clone());
+            notice(NoticeKind::Renamed, None, name)
+        }
+        Change::Archived => notice(NoticeKind::Archived, None, None),
+        Change::Unarchived => notice(NoticeKind::Unarchived, None, None),
+    }
+}
+
+/// What is worth remembering of a conversation.
+fn facts(activity: &Activity, conversation: &str) -> Vec<Control> {
+    let about = Some(RemoteConversation::from(conversation));
+    let fact = |key: &str, value: &str| Control::Fact {
+        conversation: about.clone(),
+        key: key.to_owned(),
+        value: value.to_owned(),
+    };
+    let mut facts = vec![fact("service_url", &activity.service_url)];
+    facts.extend(activity.team_id().map(|id| fact("team_id", id)));
+    facts.extend(activity.channel_data.team.aad_group_id.as_deref().map(|guid| fact("team_guid", guid)));
+    if activity.conversation.conversation_type == "personal"
+        && let Some(object) = activity.from.aad_object_id.as_deref()
+    {
+        facts.push(fact("user", object));
+    }
+    facts.retain(|fact| !matches!(fact, Control::Fact { value, .. } if value.is_empty()));
+    facts
+}
+
+/// What is worth remembering of the tenant: where its connector is, and its teams.
+fn installation_facts(activity: &Activity) -> Vec<Control> {
+    let fact = |key: String, value: &str| Control::Fact { conversation: None, key, value: value.to_owned() };
+    let mut facts = vec![fact("service_url".to_owned(), &activity.service_url)];
+    if let (Some(id), Some(guid)) = (activity.team_id(), activity.channel_data.team.aad_group_id.as_deref()) {
+        facts.push(fact(format!("team:{id}"), guid));
+    }
+    facts.retain(|fact| !matches!(fact, Control::Fact { value, .. } if value.is_empty()));
+    facts
+}
+
+/// What a notification about a subscription asks for.
+pub(crate) fn lifecycle_event(notification: &Notification, at_ms: i64) -> Event {
+    // `missed` means that notifications were lost although the subscription lives: it is looked at again and
+    // what happened since is read.
+    let lost = !notification.lifecycle_event.eq_ignore_ascii_case("reauthorizationRequired");
+    let control = Control::Subscription { id: notification.subscription_id.clone(), lost };
+    Event { conversation: None, at_ms, happening: Happening::Control(control) }
+}

@@ -1,0 +1,108 @@
+//! From canonical posts to what Teams takes. Pure.
+
+use std::collections::BTreeMap;
+
+use dragoman_markup::teams::{Flavour, MentionKind, RenderedMention, render};
+use dragoman_model::{Document, Inline, Mention, Post, ShownAuthor, Spokesman};
+use serde_json::{Value, json};
+
+use crate::body::escape;
+use crate::ids::is_channel;
+
+/// A text ready to be sent.
+pub(crate) struct Text {
+    /// HTML, the name line first where the app speaks for somebody.
+    pub(crate) html: String,
+    /// Whom it mentions.
+    pub(crate) mentions: Vec<RenderedMention>,
+}
+
+/// The line that names the author. Notices of our own need none: the app's name stands above them.
+fn name_line(author: &ShownAuthor) -> String {
+    if author.via.is_empty() || author.name.is_empty() {
+        return String::new();
+    }
+    format!("<b>{} ({})</b><br/>", escape(&author.name), escape(&author.via))
+}
+
+/// Renders a post as it will be shown.
+pub(crate) fn text(post: &Post) -> Text {
+    text_of(post, &post.body)
+}
+
+/// The same with another body: one part of a long post.
+pub(crate) fn text_of(post: &Post, body: &Document) -> Text {
+    let body = if is_channel(post.conversation.as_str()) { body.clone() } else { without_everyone(body.clone()) };
+    match post.spokesman {
+        Spokesman::App => {
+            let rendered = render(&body, Flavour::Bot);
+            Text { html: name_line(&post.author) + &rendered.html, mentions: rendered.mentions }
+        }
+        Spokesman::Person(_) => {
+            let rendered = render(&body, Flavour::Graph);
+            Text { html: rendered.html, mentions: rendered.mentions }
+        }
+    }
+}
+
+/// A bot has no way to call everybody in a chat.
+fn without_everyone(body: Document) -> Document {
+    body.map_inlines(&mut |inline| match inline {
+        Inline::Mention(Mention::Everyone) => Inline::Text("@everyone".to_owned()),
+        other => other,
+    })
+}
+
+/// A message activity. `accounts` gives the accounts of bot traffic for directory ids.
+pub(crate) fn activity(text: &Text, conversation: &str, accounts: &BTreeMap<String, String>) -> Vec<u8> {
+    let entities: Vec<Value> = text
+        .mentions
+        .iter()
+        .map(|mention| {
+            let id = match mention.kind {
+                MentionKind::Everyone => conversation,
+                _ => accounts.get(&mention.id).unwrap_or(&mention.id),
+            };
+            json!({
+                "type": "mention",
+                // Both strings have to match exactly, or nobody is notified.
+                "text": format!("<at>{}</at>", mention.name),
+                "mentioned": { "id": id, "name": mention.name },
+            })
+        })
+        .collect();
+    let mut body = json!({ "type": "message", "textFormat": "xml", "text": text.html });
+    if !entities.is_empty() {
+        body["entities"] = Value::Array(entities);
+    }
+    body.to_string().into_bytes()
+}
+
+/// A chatMessage that a person sends. `objects` gives the directory's ids for accounts of bot traffic.
+pub(crate) fn chat_message(text: &Text, conversation: &str, objects: &BTreeMap<String, String>) -> Vec<u8> {
+    let mentions: Vec<Value> = text
+        .mentions
+        .iter()
+        .map(|mention| {
+            let name = &mention.name;
+            let id = objects.get(&mention.id).unwrap_or(&mention.id);
+            let mentioned = match mention.kind {
+                MentionKind::Everyone | MentionKind::Conversation => json!({ "conversation": {
+                    "id": conversation,
+                    "displayName": name,
+                    "conversationIdentityType": if is_channel(conversation) { "channel" } else { "chat" },
+                }}),
+                MentionKind::Group => json!({ "tag": { "id": id, "displayName": name } }),
+                MentionKind::Person => {
+                    json!({ "user": { "id": id, "displayName": name, "userIdentityType": "aadUser" } })
+                }
+            };
+            json!({ "id": mention.index, "mentionText": name, "mentioned": mentioned })
+        })
+        .collect();
+    let mut body = json!({ "body": { "contentType": "html", "content": text.html } });
+    if !mentions.is_empty() {
+        body["mentions"] = Value::Array(mentions);
+    }
+    body.to_string().into_bytes()
+}

@@ -1,0 +1,134 @@
+//! Setting up: what a registration is made of, consent of an admin, and whether the tokens work.
+
+use std::collections::BTreeSet;
+
+use dragoman_model::RemoteWorkspace;
+use dragoman_platform::{App, Facts, Failure, Field, Grant, InstallError, Installed};
+
+use crate::connector::TeamsConnector;
+use crate::crypt;
+use crate::settings::TeamsSettings;
+use crate::tokens::Audience;
+use crate::wire::Collection;
+use crate::wire::directory::Organization;
+
+/// What `app add` asks for, and what is made.
+pub(crate) const FIELDS: &[Field] = &[
+    Field {
+        key: "app_id",
+        help: "Application (client) id of the Entra app registration, which is also the bot's id; on its overview page",
+        secret: false,
+        required: true,
+    },
+    Field {
+        key: "tenant_id",
+        help: "Directory (tenant) id of the organisation; on the same page",
+        secret: false,
+        required: true,
+    },
+    Field {
+        key: "client_secret",
+        help: "Value of a client secret, from Certificates & secrets; it is shown once",
+        secret: true,
+        required: true,
+    },
+    Field {
+        key: "notification_secret",
+        help: "Secret that recognises change notifications; made by Dragoman when left out",
+        secret: true,
+        required: false,
+    },
+    Field {
+        key: "certificate",
+        help: "Certificate (PEM) for which Graph encrypts notifications; made by Dragoman when left out",
+        secret: true,
+        required: false,
+    },
+    Field {
+        key: "certificate_key",
+        help: "Private key (PEM, PKCS#8, RSA) of that certificate; made by Dragoman when left out",
+        secret: true,
+        required: false,
+    },
+    Field {
+        key: "certificate_id",
+        help: "Name of that certificate, free to choose; made by Dragoman when left out",
+        secret: false,
+        required: false,
+    },
+];
+
+/// Where an admin consents for the whole organisation.
+pub(crate) fn consent_url(settings: &TeamsSettings, app: &App, redirect_uri: &str, state: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("client_id", app.fact("app_id"))
+        .append_pair("scope", &settings.graph_scope)
+        .append_pair("redirect_uri", redirect_uri)
+        .append_pair("state", state)
+        .finish();
+    let login = settings.login_base.trim_end_matches('/');
+    format!("{login}/{}/v2.0/adminconsent?{query}", crate::ids::segment(app.fact("tenant_id")))
+}
+
+impl TeamsConnector {
+    /// Makes the certificate and the secret of notifications, where the registration brings none.
+    pub(crate) fn complete_registration(&self, app: &mut App) -> Result<(), InstallError> {
+        if app.secret("notification_secret").is_none() {
+            let mut bytes = [0_u8; 32];
+            self.client.random.fill(&mut bytes);
+            app.secrets.insert("notification_secret".to_owned(), dragoman_seal::Token::new(hex::encode(bytes)));
+        }
+        if app.secret("certificate").is_none() || app.secret("certificate_key").is_none() {
+            let made = crypt::make_certificate(self.client.clock.now_ms())
+                .map_err(|_| InstallError::Rejected("no certificate could be made on this machine".to_owned()))?;
+            app.facts.insert("certificate_id".to_owned(), made.id);
+            let certificate = dragoman_seal::Token::new(made.certificate_pem);
+            app.secrets.insert("certificate".to_owned(), certificate);
+            app.secrets.insert("certificate_key".to_owned(), made.key_pem);
+        } else if app.fact("certificate_id").is_empty() {
+            app.facts.insert("certificate_id".to_owned(), "certificate-1".to_owned());
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn finish_installation(&self, app: &App, grant: &Grant) -> Result<Installed, InstallError> {
+        let told = |name: &str| grant.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        match told("error") {
+            Some("access_denied" | "consent_required") => return Err(InstallError::Denied),
+            Some(error) => return Err(InstallError::Rejected(printable(error))),
+            None => {}
+        }
+        let tenant = app.fact("tenant_id");
+        if told("tenant").is_some_and(|it| !it.eq_ignore_ascii_case(tenant)) {
+            return Err(InstallError::Rejected("consent was given in another tenant than the app's".to_owned()));
+        }
+        for audience in [Audience::Bot, Audience::Graph] {
+            self.client.client_credentials(app, audience).await.map_err(|failure| match failure {
+                Failure::Retry { code, .. } => InstallError::Unreachable(code),
+                _ => InstallError::Rejected("no token for this app id, tenant id and client secret".to_owned()),
+            })?;
+        }
+        // Reading the organisation's name needs a permission that nothing else does: its absence is no fault.
+        let url = self.client.graph_url("organization?$select=displayName");
+        let name = self
+            .client
+            .app_json::<Collection<Organization>>(app, url)
+            .await
+            .ok()
+            .and_then(|mut found| found.value.pop())
+            .and_then(|organization| organization.display_name)
+            .unwrap_or_else(|| tenant.to_owned());
+        Ok(Installed {
+            workspace: RemoteWorkspace::from(tenant),
+            name,
+            facts: Facts::new(),
+            scopes: BTreeSet::new(),
+            tokens: None,
+        })
+    }
+}
+
+/// An error word of a query, as it can be shown.
+fn printable(word: &str) -> String {
+    word.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).take(64).collect()
+}
