@@ -67,3 +67,15 @@ pub enum StoreError {
     #[error("the store is closed")]
     Closed,
 }
+
+impl StoreError {
+    /// There is no such row, or it belongs to another organisation.
+    pub(crate) fn missing(table: &'static str, key: impl ToString) -> Self {
+        Self::Rows { table, key: key.to_string(), found: 0 }
+    }
+
+    /// There is one already.
+    pub(crate) fn exists(table: &'static str, key: impl ToString) -> Self {
+        Self::Exists { table, key: key.to_string() }
+    }
+}

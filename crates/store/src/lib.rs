@@ -3,13 +3,21 @@
 //! is opened elsewhere.
 
 pub mod api;
+pub mod batch;
 pub mod error;
+pub mod faults;
+mod merge;
+mod queries;
 pub mod rows;
+mod sqlite;
 
 pub use api::{Appended, AppendedLeg, Mutation, Reply, Settled, Store};
+pub use batch::Batcher;
 pub use error::StoreError;
+pub use faults::Faults;
 pub use rows::{
     AccountRow, AppRow, AuditRow, BridgeRow, BridgeState, ClaimedLane, ConversationRow, CopyRow, Counts,
     DeadLetterRow, EventRow, InstallationRow, LaneId, LaneRow, Lease, LegRow, NewEvent, NewLeg, OrgRow,
     OriginalRow, Receipt, SealedPayload, Settlement, TokenRow,
 };
+pub use sqlite::SqliteStore;

@@ -1,0 +1,87 @@
+//! How a row that comes in meets the one that is there; the same for every implementation.
+
+use dragoman_model::PersonId;
+
+use crate::rows::{AccountRow, CopyRow, OriginalRow};
+
+/// An original brought up to date. When it was sent stays what it was first.
+pub(crate) fn original(old: OriginalRow, new: &OriginalRow) -> OriginalRow {
+    OriginalRow {
+        bridge: new.bridge.clone(),
+        thread_root: new.thread_root.clone().or(old.thread_root),
+        active_ms: old.active_ms.max(new.active_ms),
+        ..old
+    }
+}
+
+/// A copy brought up to date. The state it shows never goes back to an older one, whatever the order in which
+/// answers come.
+pub(crate) fn copy(old: CopyRow, new: &CopyRow) -> CopyRow {
+    let mut row = CopyRow { edits: old.edits.max(new.edits), ..new.clone() };
+    // `None` is older than any version.
+    let older = new.version < old.version;
+    if older || (new.version == old.version && new.fingerprint.is_none()) {
+        row.version = old.version;
+        row.fingerprint = old.fingerprint;
+        row.epoch = old.epoch;
+    }
+    row
+}
+
+/// The parts of a leg with one more, or with one replaced, in their order.
+pub(crate) fn parts(parts: &mut Vec<CopyRow>, copy: CopyRow) {
+    parts.retain(|part| (part.part, &part.conversation) != (copy.part, &copy.conversation));
+    parts.push(copy);
+    parts.sort_by(|a, b| (a.part, &a.conversation).cmp(&(b.part, &b.conversation)));
+}
+
+/// What is kept of a cached account: nothing, or who it is.
+pub(crate) fn forgotten(account: AccountRow) -> Option<AccountRow> {
+    account.person.clone().map(|person: PersonId| AccountRow {
+        sealed_profile: Vec::new(),
+        email_digest: None,
+        person: Some(person),
+        refreshed_ms: 0,
+        ..account
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use dragoman_model::Version;
+
+    use super::*;
+
+    fn row(version: Option<i64>, fingerprint: Option<u8>) -> CopyRow {
+        CopyRow {
+            conversation: "c".into(),
+            part: 0,
+            message: "m".into(),
+            thread_root: None,
+            spokesman: "app".to_owned(),
+            edits: 0,
+            version: version.map(Version),
+            fingerprint: fingerprint.map(|byte| vec![byte]),
+            epoch: fingerprint.map(|byte| byte.to_string()),
+        }
+    }
+
+    #[test]
+    fn a_version_never_goes_back() {
+        // Old version and fingerprint, new ones, and what is left.
+        let cases = [
+            ((Some(2), Some(1)), (Some(1), Some(9)), (Some(2), Some(1))),
+            ((Some(2), Some(1)), (None, Some(9)), (Some(2), Some(1))),
+            ((Some(2), Some(1)), (Some(3), Some(9)), (Some(3), Some(9))),
+            ((Some(2), Some(1)), (Some(3), None), (Some(3), None)),
+            ((Some(2), Some(1)), (Some(2), None), (Some(2), Some(1))),
+            ((Some(2), Some(1)), (Some(2), Some(9)), (Some(2), Some(9))),
+            ((None, None), (Some(1), Some(9)), (Some(1), Some(9))),
+            ((None, Some(1)), (None, Some(9)), (None, Some(9))),
+        ];
+        for (old, new, left) in cases {
+            let merged = copy(row(old.0, old.1), &row(new.0, new.1));
+            assert_eq!(merged, row(left.0, left.1), "{old:?} then {new:?}");
+        }
+    }
+}

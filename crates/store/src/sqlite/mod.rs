@@ -1,0 +1,15 @@
+//! The store in a SQLite file: one thread writes, in batches; a few connections read.
+
+mod committer;
+mod conn;
+mod open;
+mod read;
+mod row;
+mod store;
+mod write;
+mod write_setup;
+
+pub use store::SqliteStore;
+
+#[cfg(test)]
+mod tests;
