@@ -38,6 +38,15 @@ impl Run {
         Self { styles, leaf }
     }
 
+    /// A text of nothing that keeps what follows from joining what is before.
+    pub(crate) fn barrier() -> Self {
+        Self { styles: u8::MAX, leaf: Leaf::Text(String::new()) }
+    }
+
+    pub(crate) fn is_barrier(&self) -> bool {
+        self.styles == u8::MAX
+    }
+
     pub(crate) fn is_break(&self) -> bool {
         matches!(self.leaf, Leaf::Break)
     }

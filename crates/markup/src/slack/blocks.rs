@@ -20,7 +20,11 @@ pub fn parse(blocks: Option<&Value>, text: &str, budget: Budget) -> Document {
         add_blocks(blocks, &mut pieces);
     }
     let document = pieces.finish();
-    if document.is_empty() { super::mrkdwn::parse_mrkdwn(text, budget) } else { document }
+    if !document.is_empty() {
+        return document;
+    }
+    let fallback = super::mrkdwn::parse_mrkdwn(text, budget);
+    if fallback.blocks.is_empty() { document } else { fallback }
 }
 
 /// Adds blocks, each a paragraph away from the one before.

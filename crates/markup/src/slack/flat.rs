@@ -36,9 +36,9 @@ impl Piece {
     }
 }
 
-/// The pieces without the empty ones.
+/// The pieces without the empty ones, list items one level below the item that they stand under.
 pub(crate) fn tidy(pieces: Vec<Piece>) -> Vec<Piece> {
-    pieces
+    let kept = pieces
         .into_iter()
         .filter_map(|piece| match piece {
             Piece::Lines { quoted, runs } => {
@@ -54,9 +54,34 @@ pub(crate) fn tidy(pieces: Vec<Piece>) -> Vec<Piece> {
                 (!runs.is_empty()).then_some(Piece::Header(runs))
             }
             Piece::Code { text, .. } if text.is_empty() => None,
+            Piece::Table { rows } if rows.iter().flatten().all(Vec::is_empty) => None,
             piece => Some(piece),
         })
-        .collect()
+        .collect();
+    levelled(kept)
+}
+
+fn levelled(mut pieces: Vec<Piece>) -> Vec<Piece> {
+    let mut above: Vec<u8> = Vec::new();
+    let mut above_quoted = false;
+    for piece in &mut pieces {
+        let Piece::Item { quoted, indent, .. } = piece else {
+            above.clear();
+            continue;
+        };
+        if *quoted != above_quoted {
+            above.clear();
+            above_quoted = *quoted;
+        }
+        while above.last().is_some_and(|top| top > indent) {
+            above.pop();
+        }
+        if above.last() != Some(indent) {
+            above.push(*indent);
+        }
+        *indent = u8::try_from(above.len() - 1).unwrap_or(MAX_INDENT).min(MAX_INDENT);
+    }
+    pieces
 }
 
 /// The tree.

@@ -167,6 +167,9 @@ impl Flattener {
                 row
             })
             .collect();
+        if cells.iter().flatten().all(Vec::is_empty) {
+            return;
+        }
         let chars: usize = cells.iter().flatten().map(|cell| text_of(cell).chars().count()).sum();
         let fits = rows.len() <= MAX_ROWS && columns <= MAX_COLUMNS && chars <= MAX_TABLE_CHARS;
         if fits && !self.table && self.special(place) {

@@ -250,7 +250,7 @@ impl<'a> Reader<'a> {
         }
         let mut collapsed = String::with_capacity(text.len());
         let frame = self.tree.text_frame();
-        let mut at_start = frame.new_line || frame.runs.last().is_none_or(Run::is_break);
+        let mut at_start = frame.new_line || frame.at_line_start();
         for c in text.chars() {
             if is_html_space(c) {
                 if !at_start && !self.space {
@@ -290,7 +290,7 @@ impl<'a> Reader<'a> {
     fn begin_line(&mut self) {
         let frame = self.tree.text_frame();
         // A break at the end of a paragraph is the end of that same line.
-        let pending = frame.new_line && frame.runs.last().is_some_and(|run| !run.is_break());
+        let pending = frame.new_line && !frame.at_line_start();
         frame.new_line = false;
         if pending {
             frame.runs.push(Run::new(Leaf::Break, 0));
@@ -464,15 +464,18 @@ impl<'a> Reader<'a> {
             return;
         }
         self.begin_line();
-        let start = self.tree.text_frame().runs.len();
-        self.link = Some((url.to_owned(), start));
+        let runs = &mut self.tree.text_frame().runs;
+        self.link = Some((url.to_owned(), runs.len()));
+        runs.push(Run::barrier());
     }
 
     fn end_link(&mut self) {
         if let Some((url, start)) = self.link.take() {
             let frame = self.tree.text_frame();
-            if frame.runs.len() > start {
+            if frame.runs.len() > start + 1 {
                 wrap_link(&mut frame.runs, start, &url);
+            } else {
+                frame.runs.truncate(start);
             }
         }
     }

@@ -59,6 +59,11 @@ impl Frame {
         }
     }
 
+    /// Whether nothing stands in the line yet.
+    pub(super) fn at_line_start(&self) -> bool {
+        self.runs.iter().rev().find(|run| !run.is_barrier()).is_none_or(Run::is_break)
+    }
+
     /// Ends the paragraph.
     pub(super) fn flush(&mut self) {
         self.new_line = false;
@@ -216,7 +221,7 @@ impl Tree {
     }
 }
 
-/// Wraps the runs from `start` on in a link.
+/// Wraps the runs from the barrier at `start` on in a link.
 pub(super) fn wrap_link(runs: &mut Vec<Run>, start: usize, url: &str) {
     let inner = runs.split_off(start.min(runs.len()));
     let (text, lost): (Vec<Run>, Vec<Run>) =

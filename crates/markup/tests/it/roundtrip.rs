@@ -21,7 +21,7 @@ fn through_slack(document: &Document) -> Document {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn slack_reads_what_it_was_sent(document in testing::document()) {
