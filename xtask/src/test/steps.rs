@@ -38,6 +38,7 @@ const STEPS: &[Step] = &[
     Step { name: "clippy", what: "lints", run: clippy },
     Step { name: "tests", what: "all tests of all packages", run: tests },
     Step { name: "doc", what: "examples in the documentation, and that it builds", run: doc },
+    Step { name: "fuzz", what: "the fuzz targets still build", run: fuzz },
     Step { name: "foreign", what: "the vendors' own clients", run: foreign::run },
     Step { name: "browser", what: "the pages in a real browser", run: browser },
 ];
@@ -115,6 +116,10 @@ fn doc(root: &Path) -> anyhow::Result<()> {
         .args(["doc", "--locked", "--workspace", "--no-deps", "--document-private-items"])
         .go();
     examples.and(pages)
+}
+
+fn fuzz(root: &Path) -> anyhow::Result<()> {
+    Run::cargo(root).args(["check", "--manifest-path=fuzz/Cargo.toml", "--target-dir=target/fuzz"]).go()
 }
 
 /// Browser tests are ignored by plain test runs, since they need a browser, and asked for by name here.
