@@ -84,6 +84,7 @@ pub struct Delivery {
     log: CallLog,
     tasks: Tasks,
     stagger: Duration,
+    redirects: u8,
     state: Arc<Mutex<State>>,
 }
 
@@ -99,7 +100,14 @@ const HELD_AT_MOST: Duration = Duration::from_secs(2);
 impl Delivery {
     /// An engine; `stagger` is how long a first attempt waits for the one before it in its conversation.
     pub fn new(client: HttpClient, faults: FaultBook, log: CallLog, tasks: Tasks, stagger: Duration) -> Self {
-        Self { client, faults, log, tasks, stagger, state: Arc::default() }
+        Self { client, faults, log, tasks, stagger, redirects: 0, state: Arc::default() }
+    }
+
+    /// Follows up to this many redirects per attempt.
+    #[must_use]
+    pub fn following(mut self, redirects: u8) -> Self {
+        self.redirects = redirects;
+        self
     }
 
     /// Delivers over HTTP.
@@ -188,8 +196,7 @@ impl Delivery {
         let delivered = loop {
             let (headers, body) = (outbound.request)(attempt, reason);
             let started = tokio::time::Instant::now();
-            let outcome =
-                self.client.request(Method::POST, &outbound.url, headers, body, outbound.deadline).await;
+            let outcome = self.exchange(outbound, &headers, &body).await;
             let verdict = (outbound.judge)(&outcome);
             let status = outcome.as_ref().map_or(0, |answer| answer.status.as_u16());
             let failure = match verdict {
@@ -220,6 +227,33 @@ impl Delivery {
         };
         if let Some(done) = &outbound.done {
             done(delivered);
+        }
+    }
+
+    async fn exchange(
+        &self,
+        outbound: &Outbound,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Result<Answer, CallError> {
+        let mut url = outbound.url.clone();
+        let mut left = self.redirects;
+        loop {
+            let answer = self
+                .client
+                .request(Method::POST, &url, headers.clone(), body.clone(), outbound.deadline)
+                .await?;
+            let next = answer
+                .headers
+                .get(http::header::LOCATION)
+                .and_then(|value| value.to_str().ok())
+                .filter(|_| answer.status.is_redirection() && left > 0)
+                .and_then(|location| url::Url::parse(&url).ok()?.join(location).ok());
+            match next {
+                Some(next) => url = next.into(),
+                None => return Ok(answer),
+            }
+            left -= 1;
         }
     }
 

@@ -89,7 +89,8 @@ impl Engine {
         let log = CallLog::new(world);
         let client = HttpClient::new(world, &tasks, config.trusted_pem.as_deref())?;
         let delivery =
-            Delivery::new(client.clone(), faults.clone(), log.clone(), tasks.clone(), config.timing.stagger);
+            Delivery::new(client.clone(), faults.clone(), log.clone(), tasks.clone(), config.timing.stagger)
+                .following(2);
         let apps = config.apps.iter().cloned().map(AppState::new).collect();
         Ok(Arc::new(Self {
             world: Arc::clone(world),

@@ -14,6 +14,7 @@ pub mod engine;
 pub mod error;
 pub mod events;
 pub mod limits;
+pub mod marks;
 pub mod page;
 pub mod people;
 pub mod rich;

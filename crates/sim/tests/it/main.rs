@@ -1,3 +1,4 @@
 //! Tests of the simulators over their public interfaces.
 
+mod slack;
 mod teams;

@@ -102,8 +102,8 @@ fn check_blocks(blocks: &[Value]) -> Result<(), ApiError> {
             }
             Some("image") => block.get("alt_text").is_some(),
             Some(
-                "actions" | "alert" | "call" | "card" | "carousel" | "context_actions" | "data_table" | "divider"
-                | "file" | "input" | "plan" | "table" | "task_card" | "video",
+                "actions" | "alert" | "call" | "card" | "carousel" | "context_actions" | "data_table"
+                | "divider" | "file" | "input" | "plan" | "table" | "task_card" | "video",
             ) => true,
             _ => false,
         };
