@@ -24,11 +24,9 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
         ConversationKind::Direct => has("im:history"),
     };
     let level = |feature| match feature {
-        Feature::Headings
-        | Feature::Tables
-        | Feature::Quote
-        | Feature::DirectMessage
-        | Feature::Notice => Level::Partial,
+        Feature::Headings | Feature::Tables | Feature::Quote | Feature::DirectMessage | Feature::Notice => {
+            Level::Partial
+        }
         Feature::ReactionApp => when(react, Level::Partial, Level::Fallback),
         Feature::ReactionOwn => when(react, Level::Native, Level::Fallback),
         // Bytes are not carried yet: a line with name and link.

@@ -262,3 +262,65 @@ pub(crate) fn failure(code: &str, retry_after_ms: Option<u64>) -> Failure {
         Blocks | Ours => Failure::Refused(codes::BAD_REQUEST),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The methods that this connector calls.
+    const METHODS: &[&str] = &[
+        "apps.connections.open",
+        "auth.test",
+        "bots.info",
+        "chat.delete",
+        "chat.postMessage",
+        "chat.update",
+        "conversations.history",
+        "conversations.info",
+        "conversations.join",
+        "conversations.list",
+        "conversations.replies",
+        "oauth.v2.access",
+        "reactions.add",
+        "reactions.remove",
+        "users.info",
+        "users.lookupByEmail",
+    ];
+
+    #[test]
+    fn no_code_is_listed_twice() {
+        let codes: BTreeSet<&str> = TABLE.iter().map(|(code, _)| *code).collect();
+        assert_eq!(codes.len(), TABLE.len());
+    }
+
+    #[test]
+    fn every_published_error_of_our_methods_is_listed() {
+        let Some(folder) = dragoman_testkit::payloads() else { return };
+        let read = |path: String| -> serde_json::Value {
+            serde_json::from_slice(&std::fs::read(folder.join(path)).unwrap()).unwrap()
+        };
+        let mut published = BTreeSet::new();
+        let keys = |value: &serde_json::Value| -> Vec<String> {
+            value.as_object().map(|object| object.keys().cloned().collect()).unwrap_or_default()
+        };
+        published.extend(keys(&read("slack/specs/common_errors.json".to_owned())));
+        for method in METHODS {
+            let errors = keys(&read(format!("slack/specs/methods/{method}.json"))["errors"]);
+            assert!(!errors.is_empty(), "{method}");
+            published.extend(errors);
+        }
+        let missing: Vec<&String> =
+            published.iter().filter(|code| !TABLE.iter().any(|(known, _)| known == code)).collect();
+        assert!(missing.is_empty(), "not listed: {missing:?}");
+    }
+
+    #[test]
+    fn a_code_that_nobody_knows_is_permanent() {
+        for act in [Act::Post, Act::Edit, Act::Delete, Act::React] {
+            assert_eq!(outcome("brand_new", act, None), Outcome::Refused(codes::REFUSED));
+        }
+        assert_eq!(failure("brand_new", None), Failure::Refused(codes::REFUSED));
+    }
+}

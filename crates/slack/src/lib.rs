@@ -10,6 +10,8 @@ mod decode;
 mod encode;
 mod envelope;
 mod errors;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod ids;
 mod install;
 mod operate;

@@ -1,0 +1,187 @@
+//! Registration, manifest, consent, exchange.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dragoman_platform::{Connector as _, Facts, Grant, InstallError, PackageRequest};
+use dragoman_testkit::payloads;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::fake::{FakeSlack, Reply, error};
+use crate::support::{NOW_MS, app, connector, offline};
+
+fn grant(query: &[(&str, &str)]) -> Grant {
+    Grant {
+        query: query.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        redirect_uri: "https://gateway.example/oauth/slack".to_owned(),
+        code_verifier: "verifier".to_owned(),
+    }
+}
+
+fn request(features: &[&str], transport: &str) -> PackageRequest {
+    PackageRequest {
+        name: "Dragoman at Example, a name that is far too long".to_owned(),
+        public_url: "https://gateway.example".to_owned(),
+        app: "app-1".to_owned(),
+        facts: Facts::from([("transport".to_owned(), transport.to_owned())]),
+        features: features.iter().map(|feature| (*feature).to_owned()).collect(),
+    }
+}
+
+#[tokio::test]
+async fn an_installation_is_exchanged_and_examined() {
+    let slack = FakeSlack::start(|call| match call.method.as_str() {
+        "oauth.v2.access" => Reply::from(json!({
+            "ok": true, "access_token": "xoxe.xoxb-1", "refresh_token": "xoxe-1", "expires_in": 43_200,
+            "token_type": "bot", "scope": "chat:write,channels:history", "bot_user_id": "UBOT", "app_id": "ANEW",
+            "team": { "id": "TNEW", "name": "Example" }, "enterprise": null, "is_enterprise_install": false,
+            "authed_user": { "id": "UANA" },
+        })),
+        "auth.test" => Reply::from(json!({
+            "ok": true, "url": "https://example.slack.com/", "team_id": "TNEW", "user_id": "UBOT", "bot_id": "BNEW",
+        })),
+        _ => error("unknown_method"),
+    })
+    .await;
+    let installed =
+        connector(&slack.url()).install(&app(), &grant(&[("code", "c-1"), ("state", "s")])).await.unwrap();
+    assert_eq!((installed.workspace.as_str(), installed.name.as_str()), ("TNEW", "Example"));
+    let fact = |key: &str| installed.facts.get(key).map(String::as_str);
+    assert_eq!(fact("team_id"), Some("TNEW"));
+    assert_eq!(fact("bot_user_id"), Some("UBOT"));
+    assert_eq!(fact("bot_id"), Some("BNEW"));
+    assert_eq!(fact("app_id"), Some("ANEW"));
+    assert_eq!(fact("url"), Some("https://example.slack.com/"));
+    assert_eq!(installed.scopes, BTreeSet::from(["chat:write".to_owned(), "channels:history".to_owned()]));
+    let tokens = installed.tokens.unwrap();
+    assert!(tokens.access.matches(b"xoxe.xoxb-1") && tokens.refresh.unwrap().matches(b"xoxe-1"));
+    assert_eq!(tokens.expires_at_ms, Some(NOW_MS + 43_200_000));
+    let calls = slack.calls();
+    assert_eq!(
+        calls[0].form(),
+        BTreeMap::from(
+            [
+                ("code", "c-1"),
+                ("redirect_uri", "https://gateway.example/oauth/slack"),
+                ("code_verifier", "verifier")
+            ]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        )
+    );
+    assert_eq!(calls[0].headers["authorization"], "Basic MTExLjIyMjpjbGllbnQtc2VjcmV0");
+    assert_eq!(calls[1].token(), "xoxe.xoxb-1");
+}
+
+#[tokio::test]
+async fn a_whole_organisation_is_stored_under_its_id() {
+    let slack = FakeSlack::start(|call| match call.method.as_str() {
+        "oauth.v2.access" => Reply::from(json!({
+            "ok": true, "access_token": "xoxb-1", "team": null, "enterprise": { "id": "EORG", "name": "Org" },
+            "is_enterprise_install": true, "bot_user_id": "WBOT",
+        })),
+        _ => Reply::from(json!({ "ok": true, "user_id": "WBOT", "bot_id": "BNEW", "enterprise_id": "EORG" })),
+    })
+    .await;
+    let installed = connector(&slack.url()).install(&app(), &grant(&[("code", "c-1")])).await.unwrap();
+    assert_eq!(installed.workspace.as_str(), "EORG");
+    assert_eq!(installed.facts.get("enterprise_id").map(String::as_str), Some("EORG"));
+    assert!(installed.facts.get("team_id").is_none());
+}
+
+#[tokio::test]
+async fn failures_name_what_to_check() {
+    let install = async |slack: &FakeSlack, query: &[(&str, &str)]| {
+        connector(&slack.url()).install(&app(), &grant(query)).await.err().unwrap()
+    };
+    let strict = FakeSlack::start(|_| error("bad_redirect_uri")).await;
+    assert_eq!(install(&strict, &[("error", "access_denied")]).await, InstallError::Denied);
+    assert!(matches!(install(&strict, &[]).await, InstallError::Rejected(_)));
+    assert!(strict.calls().is_empty());
+    let rejected = install(&strict, &[("code", "secret-code")]).await;
+    assert_eq!(rejected, InstallError::Rejected("bad_redirect_uri".to_owned()));
+    assert!(!rejected.to_string().contains("secret-code"));
+    let down = FakeSlack::start(|_| Reply(502, None, "<html>".to_owned())).await;
+    assert!(matches!(install(&down, &[("code", "c")]).await, InstallError::Unreachable(_)));
+}
+
+#[test]
+fn the_consent_page_is_asked_for_the_scopes_of_the_manifest() {
+    let connector = offline();
+    let url =
+        connector.authorize_url(&app(), "https://gateway.example/oauth/slack", "state-1", "challenge-1");
+    let url = Url::parse(&url).unwrap();
+    let query: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
+    assert_eq!(query["client_id"], "111.222");
+    assert_eq!(query["state"], "state-1");
+    assert_eq!(query["redirect_uri"], "https://gateway.example/oauth/slack");
+    assert_eq!(
+        (query["code_challenge"].as_str(), query["code_challenge_method"].as_str()),
+        ("challenge-1", "S256")
+    );
+    let package = connector.package(&request(&[], "http"));
+    let names: Vec<&str> = package.scopes.iter().map(|scope| scope.name.as_str()).collect();
+    assert_eq!(query["scope"], names.join(","));
+}
+
+fn manifest(features: &[&str], transport: &str) -> Value {
+    let package = offline().package(&request(features, transport));
+    assert!(package.scopes.iter().all(|scope| !scope.reason.is_empty() && !scope.feature.is_empty()));
+    assert!(package.steps.len() >= 5);
+    serde_json::from_slice(&package.files[0].bytes).unwrap()
+}
+
+#[test]
+fn the_manifest_asks_for_what_is_switched_on() {
+    let small = manifest(&["messages"], "http");
+    let scopes = small["oauth_config"]["scopes"]["bot"].to_string();
+    for absent in ["im:", "groups:", "reactions:", "files:", "email"] {
+        assert!(!scopes.contains(absent), "{scopes}");
+    }
+    assert!(scopes.contains("chat:write.customize"));
+    let subscriptions = &small["settings"]["event_subscriptions"];
+    assert_eq!(subscriptions["request_url"], "https://gateway.example/hooks/slack/app-1/events");
+    assert_eq!(small["settings"]["socket_mode_enabled"], false);
+
+    let socket = manifest(&["messages", "direct-messages", "email"], "socket");
+    assert!(socket["settings"]["event_subscriptions"].get("request_url").is_none());
+    assert_eq!(socket["settings"]["socket_mode_enabled"], true);
+    let scopes = socket["oauth_config"]["scopes"]["bot"].to_string();
+    assert!(scopes.contains("im:history") && scopes.contains("users:read.email"));
+}
+
+/// Slack publishes which scope an event needs; each event of the manifest has one of its scopes there.
+#[test]
+fn every_event_has_its_scope() {
+    let Some(folder) = payloads() else { return };
+    let all = ["messages", "private-channels", "reactions", "files", "email", "direct-messages"];
+    let manifest = manifest(&all, "http");
+    let granted: BTreeSet<&str> = manifest["oauth_config"]["scopes"]["bot"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let events = manifest["settings"]["event_subscriptions"]["bot_events"].as_array().unwrap();
+    let names: BTreeSet<&str> = events.iter().filter_map(Value::as_str).collect();
+    assert_eq!(names.len(), events.len(), "an event twice");
+    for name in names {
+        let file = folder.join(format!("slack/specs/events/{name}.json"));
+        let spec: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        let needed: Vec<&str> = match &spec["scopes"] {
+            Value::Array(scopes) => scopes.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        };
+        assert!(
+            needed.is_empty() || needed.iter().any(|scope| granted.contains(scope)),
+            "{name}: {needed:?}"
+        );
+    }
+}
+
+#[test]
+fn registration_fields_are_what_the_connector_reads() {
+    let fields = offline().registration();
+    let secrets: Vec<&str> = fields.iter().filter(|field| field.secret).map(|field| field.key).collect();
+    assert_eq!(secrets, ["client_secret", "signing_secret", "app_token"]);
+    assert!(fields.iter().all(|field| !field.help.is_empty()));
+}

@@ -1,0 +1,13 @@
+//! The connector through its seam, against a Slack of this process and against recorded payloads.
+
+mod conformance;
+mod decoding;
+mod door;
+mod fake;
+mod installing;
+mod operating;
+mod reading;
+mod recorded;
+mod rotation;
+mod sockets;
+mod support;
