@@ -3,4 +3,7 @@
 mod holds;
 mod targets;
 
-pub use targets::{TARGETS, Target, slack_attachments, slack_blocks, slack_mrkdwn, teams_html};
+pub use targets::{
+    TARGETS, Target, slack_attachments, slack_blocks, slack_envelope, slack_mrkdwn, teams_activity,
+    teams_html, teams_message, teams_notification,
+};

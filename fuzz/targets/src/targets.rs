@@ -2,6 +2,7 @@
 
 use dragoman_markup::teams::{MentionKind, TeamsInput, TeamsMention};
 use dragoman_markup::{Budget, slack, teams};
+use dragoman_model::{Event, Happening};
 use serde_json::Value;
 
 use crate::holds::everything;
@@ -13,8 +14,12 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("slack_attachments", slack_attachments),
     ("slack_blocks", slack_blocks),
+    ("slack_envelope", slack_envelope),
     ("slack_mrkdwn", slack_mrkdwn),
+    ("teams_activity", teams_activity),
     ("teams_html", teams_html),
+    ("teams_message", teams_message),
+    ("teams_notification", teams_notification),
 ];
 
 /// The blocks of a Slack message.
@@ -63,4 +68,47 @@ pub fn teams_html(data: &[u8]) {
     everything(&teams::parse(input, Budget::default()));
     let _ = teams::images(html, Budget::default());
     everything(&teams::parse_plain(html));
+}
+
+/// An event request of Slack, with all that follows from it.
+///
+/// # Panics
+/// When something does not hold.
+pub fn slack_envelope(data: &[u8]) {
+    dragoman_slack::fuzzing::events(data).iter().for_each(bodies);
+}
+
+/// An activity that a Teams bot receives.
+///
+/// # Panics
+/// When something does not hold.
+pub fn teams_activity(data: &[u8]) {
+    dragoman_teams::fuzzing::activity(data).iter().for_each(bodies);
+}
+
+/// A message as Graph shows it, also the inside of a rich notification.
+///
+/// # Panics
+/// When something does not hold.
+pub fn teams_message(data: &[u8]) {
+    dragoman_teams::fuzzing::message(data).iter().for_each(bodies);
+}
+
+/// A batch of change notifications.
+///
+/// # Panics
+/// When something does not hold.
+pub fn teams_notification(data: &[u8]) {
+    dragoman_teams::fuzzing::notifications(data).iter().for_each(bodies);
+}
+
+fn bodies(event: &Event) {
+    match &event.happening {
+        Happening::Posted(message) => everything(&message.body),
+        Happening::Changed { after, before } => {
+            everything(&after.body);
+            before.iter().for_each(|message| everything(&message.body));
+        }
+        _ => {}
+    }
 }
