@@ -48,7 +48,9 @@ impl Writer {
                     self.node(u8::from(start.is_some()));
                     self.0.extend(start.unwrap_or(0).to_le_bytes());
                     self.count(items.len());
-                    items.iter().for_each(|item| self.blocks(&item.blocks));
+                    for item in items {
+                        self.blocks(&item.blocks);
+                    }
                 }
                 Block::Code { language, text } => {
                     self.node(5);
@@ -62,7 +64,9 @@ impl Writer {
                     self.count(rows.len());
                     for row in rows {
                         self.count(row.len());
-                        row.iter().for_each(|cell| self.inlines(cell));
+                        for cell in row {
+                            self.inlines(cell);
+                        }
                     }
                 }
                 Block::Unsupported { kind, text } => {

@@ -64,7 +64,7 @@ pub(crate) fn push_text(runs: &mut Vec<Run>, text: &str, styles: u8) {
         let clean = clean(line);
         match runs.last_mut() {
             Some(Run { styles: before, leaf: Leaf::Text(text) }) if *before == styles => {
-                text.push_str(&clean)
+                text.push_str(&clean);
             }
             _ => runs.push(Run::text(clean, styles)),
         }

@@ -57,7 +57,7 @@ fn mrkdwn(runs: &[Run]) -> String {
     while let Some(run) = runs.next() {
         let shown = leaf(&run.leaf);
         let signs = signs(run.styles);
-        let apart = |c: Option<char>| c.is_none_or(|c| c.is_whitespace());
+        let apart = |c: Option<char>| c.is_none_or(char::is_whitespace);
         let next = runs.peek().and_then(|next| leaf(&next.leaf).chars().next());
         let fits = apart(out.chars().next_back())
             && apart(next)

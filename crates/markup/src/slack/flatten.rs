@@ -162,7 +162,7 @@ impl Flattener {
             .enumerate()
             .map(|(index, row)| {
                 let mut row: Vec<Vec<Run>> =
-                    row.iter().map(|cell| self.cell(cell, header && index == 0)).collect();
+                    row.iter().map(|cell| Self::cell(cell, header && index == 0)).collect();
                 row.resize_with(columns, Vec::new);
                 row
             })
@@ -180,13 +180,15 @@ impl Flattener {
         }
     }
 
-    fn cell(&self, cell: &[Inline], bold: bool) -> Vec<Run> {
+    fn cell(cell: &[Inline], bold: bool) -> Vec<Run> {
         let mut runs = canonical(inline(cell));
         if runs.iter().all(|run| matches!(&run.leaf, Leaf::Text(text) if text.trim().is_empty())) {
             return Vec::new();
         }
         if bold {
-            runs.iter_mut().for_each(|run| run.styles |= BOLD);
+            for run in &mut runs {
+                run.styles |= BOLD;
+            }
         }
         runs
     }

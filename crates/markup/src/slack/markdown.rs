@@ -4,12 +4,12 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 use super::flat::{MAX_INDENT, Piece};
 use super::flatten::{code_language, code_text};
-use super::mrkdwn::mrkdwn_runs;
 use super::pieces::{Gap, Pieces};
 use crate::runs::{BOLD, CODE, ITALIC, Leaf, Run, STRIKE, push_text};
 use crate::uri::link_url;
 
-/// Adds a text in Markdown. HTML in it is text; `<@U…>` is a mention, as Slack has it.
+/// Adds a text in Markdown. HTML in it is text, and so is what looks like a mention: Slack turns real ones into
+/// rich text.
 pub(super) fn markdown(text: &str, pieces: &mut Pieces) {
     let (text, over) = pieces.budget().cut(text);
     let options = Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TABLES | Options::ENABLE_TASKLISTS;
@@ -67,10 +67,8 @@ impl Reader {
                 None => push_text(&mut self.runs, &text, styles),
             },
             Event::Code(text) => push_text(&mut self.runs, &text, styles | CODE),
-            // Slack's own `<@U…>` reads as HTML here.
             Event::Html(text) | Event::InlineHtml(text) => {
-                let runs = mrkdwn_runs(text.trim_end_matches('\n'), &mut pieces.meter);
-                self.runs.extend(runs.into_iter().map(|run| Run { styles: run.styles | styles, ..run }));
+                push_text(&mut self.runs, text.trim_end_matches('\n'), styles);
             }
             Event::SoftBreak | Event::HardBreak => self.runs.push(Run::new(Leaf::Break, 0)),
             Event::Rule => {
@@ -93,6 +91,7 @@ impl Reader {
             Tag::Strikethrough => self.styles.push(STRIKE),
             Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } if self.link.is_none() => {
                 self.link = Some((dest_url.into_string(), self.runs.len()));
+                self.runs.push(Run::barrier());
             }
             Tag::Heading { .. } => {
                 self.flush(pieces);
@@ -144,7 +143,7 @@ impl Reader {
 
     fn end(&mut self, tag: TagEnd, pieces: &mut Pieces) {
         match tag {
-            TagEnd::Strong | TagEnd::Emphasis | TagEnd::Strikethrough => {
+            TagEnd::Strong | TagEnd::Emphasis | TagEnd::Strikethrough | TagEnd::TableHead => {
                 self.styles.pop();
             }
             TagEnd::Link | TagEnd::Image => self.end_link(),
@@ -160,18 +159,11 @@ impl Reader {
             TagEnd::List(_) => {
                 self.lists.pop();
             }
-            TagEnd::Item => {
-                if self.item.is_some() || !self.runs.is_empty() {
-                    self.flush(pieces);
-                }
-            }
+            TagEnd::Item if self.item.is_some() || !self.runs.is_empty() => self.flush(pieces),
             TagEnd::CodeBlock => {
                 if let Some((language, text)) = self.code.take() {
                     pieces.push(Piece::Code { quoted: self.quotes > 0, language, text: code_text(&text) });
                 }
-            }
-            TagEnd::TableHead => {
-                self.styles.pop();
             }
             TagEnd::TableCell => {
                 let cell = std::mem::take(&mut self.runs);

@@ -164,7 +164,8 @@ fn tokens(line: &str) -> Vec<(usize, Token<'_>)> {
                     None => at = bytes.len(),
                 }
             }
-            sign @ (b'*' | b'_' | b'~' | b'`') if !in_shortcode(bytes, at) => {
+            b':' => at += shortcode(line, at).unwrap_or(1),
+            sign @ (b'*' | b'_' | b'~' | b'`') => {
                 out.push((text_from, Token::Text(&line[text_from..at])));
                 out.push((at, Token::Sign(sign)));
                 at += 1;
@@ -178,21 +179,15 @@ fn tokens(line: &str) -> Vec<(usize, Token<'_>)> {
     out
 }
 
-/// Whether an underscore stands inside a short name, as in `:thumbs_up:`.
-fn in_shortcode(bytes: &[u8], at: usize) -> bool {
+/// The length of a short name with its colons, as in `:thumbs_up:`, whose underscores are no signs.
+fn shortcode(line: &str, at: usize) -> Option<usize> {
     const LONGEST: usize = 64;
-    if bytes[at] != b'_' {
-        return false;
-    }
     let part =
         |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-' | b'+' | b'\'');
-    let back = bytes[..at].iter().rev().take(LONGEST).take_while(|b| part(b)).count();
-    let ahead = bytes[at..].iter().take(LONGEST).take_while(|b| part(b)).count();
-    let (start, end) = (at - back, at + ahead);
-    start > 0
-        && bytes[start - 1] == b':'
-        && bytes.get(end) == Some(&b':')
-        && std::str::from_utf8(&bytes[start..end]).is_ok_and(|name| crate::emoji::from_slack(name).is_some())
+    let length = line.as_bytes()[at + 1..].iter().take(LONGEST).take_while(|b| part(b)).count();
+    let end = at + 1 + length;
+    let closed = length > 0 && line.as_bytes().get(end) == Some(&b':');
+    (closed && crate::emoji::from_slack(line.get(at + 1..end)?).is_some()).then_some(length + 2)
 }
 
 /// For each token its styles; paired signs are marked.

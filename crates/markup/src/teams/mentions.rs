@@ -51,7 +51,7 @@ impl Roster {
         if !taken(&name) {
             return name;
         }
-        (2_u32..).map(|number| format!("{name} ({number})")).find(|name| !taken(name)).unwrap_or(name)
+        (2..=u32::MAX).map(|number| format!("{name} ({number})")).find(|name| !taken(name)).unwrap_or(name)
     }
 
     pub(crate) fn finish(self) -> Vec<RenderedMention> {

@@ -211,11 +211,11 @@ impl<'a> Reader<'a> {
         match name {
             "a" => self.end_link(),
             "p" | "div" => self.new_line(),
-            "blockquote" => self.close(|kind| kind == Kind::Quote, |kind| kind.is_inline()),
+            "blockquote" => self.close(|kind| kind == Kind::Quote, Kind::is_inline),
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
                 self.close(|kind| matches!(kind, Kind::Heading(_)), never);
             }
-            "ul" | "ol" => self.close(|kind| matches!(kind, Kind::List { .. }), |kind| kind.is_inline()),
+            "ul" | "ol" => self.close(|kind| matches!(kind, Kind::List { .. }), Kind::is_inline),
             "li" => {
                 self.close(
                     |kind| kind == Kind::Item,

@@ -1,0 +1,331 @@
+//! Input that is made to hurt: no panic, no deep recursion, no more time per byte than a small factor.
+
+use std::time::{Duration, Instant};
+
+use dragoman_markup::teams::{Flavour, TeamsAttachment, TeamsInput};
+use dragoman_markup::{Budget, canonical, plain, slack, teams};
+use dragoman_model::{Block, Document};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const SIZE: usize = 200 * 1024;
+
+fn repeated(unit: &str) -> String {
+    unit.repeat(SIZE / unit.len())
+}
+
+fn ordinary() -> String {
+    repeated(
+        "Could you look at the build of *last night*? It fails on `main`, see <https://ci.example/4711|the log>. Thanks!\n",
+    )
+}
+
+fn ordinary_html() -> String {
+    repeated(
+        "<p>Could you look at the build of <strong>last night</strong>? It fails, see <a href=\"https://ci.example/4711\">the log</a>.&nbsp;Thanks!</p>",
+    )
+}
+
+/// The shortest of three runs: what the work takes, not what the machine was doing.
+#[expect(clippy::disallowed_methods, reason = "the time that parsing takes is what is measured")]
+fn time(work: &dyn Fn() -> Document) -> Duration {
+    (0..3)
+        .map(|_| {
+            let start = Instant::now();
+            let document = work();
+            let elapsed = start.elapsed();
+            assert!(canonical(&document).len() < 64 * SIZE);
+            elapsed
+        })
+        .min()
+        .unwrap()
+}
+
+fn slow_down(ordinary: &dyn Fn() -> Document, hostile: &[(&str, String)], parse: &dyn Fn(&str) -> Document) {
+    let usual = time(ordinary).as_nanos().max(1);
+    for (name, text) in hostile {
+        let taken = time(&|| parse(text)).as_nanos();
+        let factor = taken / usual;
+        assert!(factor <= 20, "{name}: {factor} times the time of ordinary text");
+    }
+}
+
+#[test]
+fn mrkdwn_takes_linear_time() {
+    let units = [
+        "*",
+        "_",
+        "~",
+        "`",
+        "```",
+        "<",
+        ">",
+        "<@",
+        "<!",
+        "<a|",
+        "&",
+        "&amp",
+        "&gt;",
+        ":",
+        ":a",
+        ":a:",
+        "_:",
+        "* ",
+        " *a",
+        "*_~`",
+        "\n",
+        "\n>",
+        ">>>",
+        "::skin-tone-",
+        "<>",
+        "<|>",
+        "\u{1f44d}",
+        "*a* ",
+        ":+1:",
+        "_a_b",
+        "<!date^1^{date}|",
+    ];
+    let hostile: Vec<(&str, String)> = units.iter().map(|unit| (*unit, repeated(unit))).collect();
+    let text = ordinary();
+    let parse = |text: &str| slack::parse_mrkdwn(text, Budget::default());
+    slow_down(&|| parse(&text), &hostile, &parse);
+}
+
+#[test]
+fn html_takes_linear_time() {
+    let units = [
+        "<",
+        "<a",
+        "<a ",
+        "a b c d ",
+        "<p>",
+        "</p>",
+        "<b>",
+        "</b>",
+        "<ul>",
+        "<li>",
+        "<ul><li>",
+        "<table><tr><td>",
+        "<td>",
+        "</td>",
+        "<blockquote>",
+        "</blockquote>",
+        "<at>",
+        "<at id=0>",
+        "</at>",
+        "<br>",
+        "&nbsp;",
+        "&",
+        "&a",
+        "&#",
+        "<!--",
+        "<!-- -->",
+        "<a href=\"https://a.example\">",
+        "<code>",
+        "<pre>",
+        "<codeblock>",
+        "<emoji alt=\"x\">",
+        "<span itemtype=\"/Mention\">",
+        " ",
+        "\n",
+        "<x y=",
+        "<x y=\"",
+        "<script>",
+        "<attachment id=\"1\"/>",
+        "<h1>",
+        "<img src=x>",
+        "\"",
+        "='' a",
+        "<hr>",
+    ];
+    let mut hostile: Vec<(&str, String)> = units.iter().map(|unit| (*unit, repeated(unit))).collect();
+    hostile.push(("attributes", format!("<a {}>x", repeated("b c d/e "))));
+    hostile.push(("quoted attributes", format!("<a {}>x", repeated("a=''b=\"\""))));
+    let distinct: String = (0..SIZE / 8).map(|n| n.to_string() + "a ").collect();
+    hostile.push(("distinct attributes", format!("<a {distinct}>x")));
+    hostile.push(("tag after comment", format!("<!-- <a title=\" --><a {distinct}>x")));
+    let html = ordinary_html();
+    let parse = |html: &str| teams::parse(TeamsInput::new(html), Budget::default());
+    slow_down(&|| parse(&html), &hostile, &parse);
+}
+
+#[test]
+fn rendering_takes_linear_time() {
+    let hostile: Vec<(&str, String)> =
+        ["*a* ", "&", "<", " ", "x", "\n", ":+1: "].iter().map(|unit| (*unit, repeated(unit))).collect();
+    let through = |text: &str| {
+        let document = slack::parse_mrkdwn(text, Budget::default());
+        let html = teams::render(&document, Flavour::Graph).html;
+        let blocks = slack::render(&document).blocks;
+        assert!(!html.is_empty() || blocks == json!([]) || document.is_empty());
+        document
+    };
+    let text = ordinary();
+    slow_down(&|| through(&text), &hostile, &through);
+}
+
+#[test]
+fn a_tag_that_is_too_long_is_skipped_and_reading_goes_on() {
+    let attributes = "x y ".repeat(5000);
+    let html = format!("<p>before</p><a {attributes}>link</a><p>after</p>");
+    let read = plain(&teams::parse(TeamsInput::new(&html), Budget::default()));
+    assert!(read.contains("before") && read.contains("link") && read.contains("after"));
+    assert!(!read.contains("x y"));
+    let html = format!("<p>before</p><!-- {} > --><p>after</p>", "a b ".repeat(5000));
+    assert_eq!(plain(&teams::parse(TeamsInput::new(&html), Budget::default())), "before\nafter");
+}
+
+fn depth(blocks: &[Block]) -> usize {
+    blocks
+        .iter()
+        .map(|block| match block {
+            Block::Quote(inner) => 1 + depth(inner),
+            Block::List { items, .. } => 1 + items.iter().map(|item| depth(&item.blocks)).max().unwrap_or(0),
+            _ => 1,
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+#[test]
+fn depth_is_bounded() {
+    for unit in ["<blockquote>", "<ul><li>", "<div>", "<b>", "<table><tr><td>", "<span>"] {
+        let html = format!("{}deep", unit.repeat(20_000));
+        let document = teams::parse(TeamsInput::new(&html), Budget::default());
+        assert!(depth(&document.blocks) <= 65, "{unit}");
+        assert!(plain(&document).contains("deep"), "{unit}");
+    }
+    let mut nested = json!({ "type": "rich_text_section", "elements": [{ "type": "text", "text": "x" }] });
+    for _ in 0..100 {
+        nested = json!({ "type": "rich_text_section", "elements": [nested], "text": "deep" });
+    }
+    let blocks = json!([{ "type": "rich_text", "elements": [nested] }]);
+    assert_eq!(plain(&slack::parse(Some(&blocks), "", Budget::default())), "deep");
+    let deep = slack::parse_mrkdwn(&"&gt;".repeat(10_000), Budget::default());
+    assert!(depth(&deep.blocks) < 5);
+}
+
+#[test]
+fn over_budget_the_rest_is_text() {
+    let small = Budget { depth: 4, bytes: 20, nodes: 5 };
+    let read = plain(&slack::parse_mrkdwn("*one* *two* *three* *four* *five* *six*", small));
+    for word in ["one", "two", "three", "four", "five", "six"] {
+        assert!(read.contains(word), "{word}");
+    }
+    let read = plain(&teams::parse(TeamsInput::new(&"<b>a</b><i>b</i>".repeat(10)), small));
+    assert!(read.matches('a').count() >= 10);
+    let elements: Vec<Value> = (0..50)
+        .map(|n| json!({ "type": "text", "text": format!("w{n} "), "style": { "bold": n % 2 == 0 } }))
+        .collect();
+    let blocks =
+        json!([{ "type": "rich_text", "elements": [{ "type": "rich_text_section", "elements": elements }] }]);
+    let read = plain(&slack::parse(Some(&blocks), "", small));
+    assert!(read.contains("w0") && read.contains("w49"));
+}
+
+#[test]
+fn an_attachment_has_one_place() {
+    let attachments = [TeamsAttachment { id: "1".into(), document: Document::plain(&"long ".repeat(1000)) }];
+    let html = "<attachment id=\"1\"></attachment>".repeat(1000);
+    let input = TeamsInput { html: &html, mentions: &[], attachments: &attachments };
+    assert_eq!(plain(&teams::parse(input, Budget::default())).matches("long").count(), 1000);
+}
+
+fn json_value() -> impl Strategy<Value = Value> {
+    let word = proptest::sample::select(
+        &[
+            "rich_text",
+            "rich_text_section",
+            "rich_text_list",
+            "rich_text_quote",
+            "rich_text_preformatted",
+            "text",
+            "link",
+            "user",
+            "emoji",
+            "date",
+            "section",
+            "header",
+            "context",
+            "table",
+            "markdown",
+            "mrkdwn",
+            "plain_text",
+            "https://a.example",
+            "*x* `y`",
+            "ordered",
+            "bullet",
+            "image",
+            "actions",
+        ][..],
+    );
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Bool),
+        any::<i64>().prop_map(|n| json!(n)),
+        word.prop_map(|word| json!(word)),
+        "\\PC{0,8}".prop_map(Value::String),
+    ];
+    let key = proptest::sample::select(
+        &[
+            "type",
+            "elements",
+            "text",
+            "url",
+            "style",
+            "indent",
+            "offset",
+            "border",
+            "name",
+            "user_id",
+            "rows",
+            "fields",
+            "blocks",
+            "attachments",
+            "title",
+            "fallback",
+            "timestamp",
+            "unicode",
+            "skin_tone",
+            "emoji",
+            "accessory",
+            "image_url",
+            "alt_text",
+            "message_blocks",
+            "pretext",
+        ][..],
+    );
+    leaf.prop_recursive(6, 64, 8, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::Array),
+            proptest::collection::btree_map(key.clone().prop_map(str::to_owned), inner, 0..8)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn any_text_is_read(text in "(\\PC|[<>&*_~`:|!@#^\\n \"'=/;-]){0,120}") {
+        let budget = Budget::default();
+        let _ = slack::parse_mrkdwn(&text, budget);
+        let _ = teams::parse(TeamsInput::new(&text), budget);
+        let _ = teams::parse_plain(&text);
+        let _ = slack::parse(Some(&json!([{ "type": "markdown", "text": text }])), &text, budget);
+        let _ = dragoman_markup::emoji::from_slack(&text);
+        let _ = dragoman_markup::emoji::from_teams_reaction(&text);
+    }
+
+    #[test]
+    fn any_json_is_read(value in json_value()) {
+        let budget = Budget::default();
+        let document = slack::parse(Some(&value), "x", budget);
+        let _ = slack::parse(Some(&json!([value])), "x", budget);
+        let _ = slack::parse_attachments(&value, budget);
+        let _ = slack::parse_attachments(&json!([value]), budget);
+        let read = slack::parse(Some(&slack::render(&document).blocks), "", budget);
+        prop_assert_eq!(read, dragoman_markup::degrade::slack(document).normalise());
+    }
+}
