@@ -105,6 +105,5 @@ failures! {
     NEW_PASSWORD: 400 "invalid_grant" 50_173 "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have changed or reset their password.";
     SECOND_FACTOR: 400 "invalid_grant" 50_076 "Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access the resource.";
     NO_CONSENT: 400 "invalid_grant" 65_001 "The user or administrator has not consented to use the application. Send an interactive authorization request for this user and resource.";
-    ADMIN_CONSENT: 400 "access_denied" 90_094 "Admin consent is required for the permissions requested by this application.";
     DOWN: 503 "temporarily_unavailable" 90_033 "A transient error has occurred. Please try again.";
 }

@@ -132,12 +132,6 @@ fn tlv(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((tag, content, rest))
 }
 
-/// The claims of a token without any check.
-pub(super) fn claims(jwt: &str) -> Option<Value> {
-    let body = jwt.split('.').nth(1)?;
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(body).ok()?).ok()
-}
-
 /// Checks a client assertion against the app's certificates (PEM): signature (RS256 or PS256), `iss` and `sub`
 /// equal to the app, not expired.
 pub(super) fn assertion_holds(jwt: &str, app: &str, certificates: &[String], now_s: u64) -> bool {

@@ -259,7 +259,7 @@ fn submit(inner: &Arc<Inner>, method: &str, conversation: Option<&str>, item: It
 }
 
 /// Posts a batch until it is taken or four hours of back-off are over.
-async fn send(inner: &Arc<Inner>, items: Vec<Item>, first: Option<crate::core::delivery::FirstAttempt>) {
+async fn send(inner: &Arc<Inner>, mut items: Vec<Item>, first: Option<crate::core::delivery::FirstAttempt>) {
     let Some(url) = items.first().map(|i| i.url.clone()) else { return };
     let host = url::Url::parse(&url).ok().and_then(|u| u.host_str().map(str::to_owned)).unwrap_or_default();
     let timing = inner.core().tenant.config.timing.clone();
@@ -304,6 +304,12 @@ async fn send(inner: &Arc<Inner>, items: Vec<Item>, first: Option<crate::core::d
         let Some(wait) = timing.notification_backoff.get(attempt as usize) else { return };
         tokio::time::sleep(Duration::from_millis(*wait)).await;
         attempt += 1;
+        // A subscription that was deleted meanwhile is told nothing more, except about its end.
+        let core = inner.core();
+        items.retain(|i| i.value.get("changeType").is_none() || core.subscriptions.contains_key(&i.subscription));
+        if items.is_empty() {
+            return;
+        }
     }
 }
 

@@ -60,11 +60,6 @@ impl Resource {
         })
     }
 
-    /// Whether it is about messages.
-    pub(super) fn is_messages(&self) -> bool {
-        !matches!(self, Self::ChannelList(_) | Self::TeamMembers(_) | Self::ChatMembers(_))
-    }
-
     /// The permissions it needs.
     pub(super) fn rule(&self, chat_rsc: bool) -> rights::Rule {
         match self {
