@@ -1,5 +1,7 @@
 //! The connector through its seam, against a Slack of this process and against recorded payloads.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
+
 mod conformance;
 mod decoding;
 mod door;

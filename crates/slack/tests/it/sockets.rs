@@ -67,10 +67,10 @@ impl Rig {
             Reply::from(json!({ "ok": true, "url": format!("{address}{ticket}") }))
         })
         .await;
-        Self::with(slack, Some(listener)).await
+        Self::with(slack, Some(listener))
     }
 
-    async fn with(slack: FakeSlack, listener: Option<TcpListener>) -> Self {
+    fn with(slack: FakeSlack, listener: Option<TcpListener>) -> Self {
         let (open, opened) = mpsc::unbounded_channel();
         let (end, ended) = mpsc::unbounded_channel();
         let (sink, stop) = (Arc::new(Counting::default()), CancellationToken::new());
@@ -204,7 +204,7 @@ async fn what_a_person_has_to_mend_ends_the_listening() {
     for code in ["invalid_auth", "not_authed", "account_inactive", "team_disabled", "user_removed_from_team"]
     {
         let slack = FakeSlack::start(move |_| error(code)).await;
-        let mut rig = Rig::with(slack, None).await;
+        let mut rig = Rig::with(slack, None);
         assert_eq!(rig.end().await, Err(Failure::SignIn(codes::SIGN_IN)), "{code}");
     }
     let mut rig = Rig::start().await;
@@ -224,7 +224,7 @@ async fn trouble_is_waited_out() {
         _ => Reply::from(json!({ "ok": true, "url": "wss://elsewhere.example/link" })),
     })
     .await;
-    let rig = Rig::with(slack, None).await;
+    let rig = Rig::with(slack, None);
     assert!(wait_until(|| tries.load(Ordering::SeqCst) >= 3, LIMIT).await);
     assert_eq!(rig.sink.gaps.load(Ordering::SeqCst), 0);
     rig.stop.cancel();
