@@ -7,6 +7,7 @@ pub mod batch;
 pub mod error;
 pub mod faults;
 mod merge;
+pub mod model;
 mod queries;
 pub mod rows;
 mod sqlite;
@@ -15,6 +16,7 @@ pub use api::{Appended, AppendedLeg, Mutation, Reply, Settled, Store};
 pub use batch::Batcher;
 pub use error::StoreError;
 pub use faults::Faults;
+pub use model::ModelStore;
 pub use rows::{
     AccountRow, AppRow, AuditRow, BridgeRow, BridgeState, ClaimedLane, ConversationRow, CopyRow, Counts,
     DeadLetterRow, EventRow, InstallationRow, LaneId, LaneRow, Lease, LegRow, NewEvent, NewLeg, OrgRow,

@@ -15,6 +15,18 @@ impl Query {
         Self { text, sqlite: OnceLock::new() }
     }
 
+    /// As it is written here.
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> &'static str {
+        self.text
+    }
+
+    /// A statement of a test.
+    #[cfg(test)]
+    pub(crate) const fn for_test(text: &'static str) -> Self {
+        Self::new(text)
+    }
+
     /// For SQLite, which takes `$2` for a name and counts names as they come, but `?2` for the second argument.
     pub(crate) fn sqlite(&self) -> &str {
         self.sqlite.get_or_init(|| self.text.replace('$', "?"))

@@ -12,6 +12,7 @@ use crate::error::StoreError;
 use crate::faults::Faults;
 
 /// What the committer is asked to do.
+#[expect(clippy::large_enum_variant, reason = "nearly all are the large one")]
 pub(super) enum Request {
     Commit(Mutation),
     Checkpoint,

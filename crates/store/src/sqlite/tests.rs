@@ -1,1 +1,222 @@
 //! What only SQLite can get wrong.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use dragoman_model::Clock;
+use dragoman_testkit::ManualClock;
+use rusqlite::{Connection, params};
+use tempfile::TempDir;
+
+use super::committer::{Committer, Request};
+use super::{SqliteStore, open};
+use crate::api::{Mutation, Store as _};
+use crate::error::StoreError;
+use crate::faults::Faults;
+use crate::queries::{self, Query};
+use crate::rows::OrgRow;
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn fresh(folder: &Path) -> SqliteStore {
+    SqliteStore::open(folder, &ManualClock::default()).unwrap()
+}
+
+fn org(id: &str, name: &str) -> Mutation {
+    Mutation::PutOrg(OrgRow {
+        id: id.into(),
+        name: name.to_owned(),
+        wrapped_keys: [(1, vec![1, 2])].into(),
+        policy: [("relay_bots".to_owned(), "no".to_owned())].into(),
+        created_ms: 1,
+    })
+}
+
+#[test]
+fn arguments_bind_by_number_whatever_order_the_text_names_them_in() {
+    static SWAPPED: Query = Query::for_test("SELECT $2, $1");
+    let conn = Connection::open_in_memory().unwrap();
+    let mut statement = conn.prepare(SWAPPED.sqlite()).unwrap();
+    let row = statement.query_row(params!["first", "second"], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+    });
+    assert_eq!(row.unwrap(), ("second".to_owned(), "first".to_owned()));
+}
+
+#[test]
+fn queries_keep_to_what_every_engine_knows() {
+    for (name, query) in queries::ALL {
+        for foreign in
+            ["?", "->", "::", "json_", "IFNULL", "GLOB", "ILIKE", "rowid", "OR REPLACE", "unixepoch"]
+        {
+            assert!(!query.text().contains(foreign), "{name} says {foreign}");
+        }
+    }
+}
+
+/// Set-up is read at start and by operators; figures, recovery and removal of an organisation are rare.
+const MAY_SCAN: &[&str] = &[
+    "ORGS",
+    "APPS",
+    "INSTALLATIONS",
+    "CONVERSATIONS",
+    "BRIDGES",
+    "BRIDGE_MEMBERS",
+    "NAMED_SLOTS",
+    "RECEIPTS",
+    "AUDIT",
+    "DEAD_LETTERS",
+    "SLOTS_OF_ORG",
+];
+
+#[test]
+fn no_look_up_reads_a_whole_table() {
+    let folder = folder();
+    let store = fresh(folder.path());
+    let conn = open::reader(store.path()).unwrap();
+    for (name, query) in queries::ALL {
+        if MAY_SCAN.contains(name) || name.starts_with("COUNT_") {
+            continue;
+        }
+        let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {}", query.sqlite())).unwrap();
+        let arguments = statement.parameter_count();
+        let nulls = vec![rusqlite::types::Null; arguments];
+        let plan = statement.query_map(rusqlite::params_from_iter(nulls), |row| row.get::<_, String>(3));
+        for step in plan.unwrap() {
+            let step = step.unwrap();
+            let harmless = step.contains("SCAN CONSTANT ROW");
+            assert!(harmless || !step.contains("SCAN"), "{name}: {step}");
+            assert!(!step.contains("TEMP B-TREE"), "{name}: {step}");
+        }
+    }
+}
+
+#[test]
+fn a_second_process_is_told_that_the_folder_is_taken() {
+    let folder = folder();
+    let first = fresh(folder.path());
+    let second = SqliteStore::open(folder.path(), &ManualClock::default());
+    assert!(matches!(second, Err(StoreError::Locked { .. })));
+    drop(first);
+    fresh(folder.path());
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_left_alone() {
+    let folder = folder();
+    let store = fresh(folder.path());
+    store.commit(org("o", "Org")).await.unwrap();
+    drop(store);
+    let file = folder.path().join("dragoman.sqlite");
+    let conn = Connection::open(&file).unwrap();
+    conn.execute("INSERT INTO migration (version, applied_ms) VALUES (99, 0)", []).unwrap();
+    drop(conn);
+    let refused = SqliteStore::open(folder.path(), &ManualClock::default());
+    assert!(matches!(refused, Err(StoreError::NewerSchema { found: 99, known: 1 })));
+    let conn = Connection::open(&file).unwrap();
+    conn.execute("DELETE FROM migration WHERE version = 99", []).unwrap();
+    drop(conn);
+    assert_eq!(fresh(folder.path()).orgs().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn only_the_owner_reads_the_files() {
+    let folder = folder();
+    let store = fresh(folder.path());
+    store.commit(org("o", "Org")).await.unwrap();
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.path());
+        seen += 1;
+    }
+    assert!(seen >= 3, "database, log and lock, found {seen}");
+}
+
+#[tokio::test]
+async fn writing_is_synchronous_and_deleting_overwrites() {
+    let folder = folder();
+    let store = fresh(folder.path());
+    let conn = open::writer(store.path()).unwrap();
+    let pragma =
+        |name: &str| conn.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(pragma("synchronous"), 2);
+    assert_eq!(pragma("secure_delete"), 1);
+    assert_eq!(pragma("foreign_keys"), 1);
+}
+
+#[tokio::test]
+async fn after_a_checkpoint_the_log_is_empty() {
+    let folder = folder();
+    let store = fresh(folder.path());
+    store.commit(org("o", "Org")).await.unwrap();
+    let log = folder.path().join("dragoman.sqlite-wal");
+    assert!(std::fs::metadata(&log).unwrap().len() > 0);
+    store.checkpoint().await.unwrap();
+    assert_eq!(std::fs::metadata(&log).unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn one_refused_write_leaves_its_neighbours_alone() {
+    let folder = folder();
+    let store = Arc::new(fresh(folder.path()));
+    let writes = (0..50).map(|n| {
+        let name = if n % 5 == 0 { "same".to_owned() } else { format!("org {n}") };
+        let store = Arc::clone(&store);
+        async move { store.commit(org(&format!("o{n}"), &name)).await.is_ok() }
+    });
+    let mut tasks = tokio::task::JoinSet::new();
+    writes.for_each(|write| drop(tasks.spawn(write)));
+    let done = tasks.join_all().await.into_iter().filter(|done| *done).count();
+    assert_eq!(done, 41);
+    assert_eq!(store.orgs().await.unwrap().len(), 41);
+}
+
+#[tokio::test]
+async fn a_failed_sync_fails_the_batch_and_nothing_of_it_comes_back() {
+    let folder = folder();
+    let faults = Faults::fail_at("append.unsynced", 1);
+    let clock = ManualClock::default();
+    let store = SqliteStore::open_with_faults(folder.path(), &clock, faults).unwrap();
+    store.commit(org("o", "Org")).await.unwrap();
+    let append = Mutation::Append {
+        events: Vec::new(),
+        lease: crate::rows::Lease { owner: "w".to_owned(), now_ms: clock.now_ms(), until_ms: 0 },
+    };
+    assert!(matches!(store.commit(append.clone()).await, Err(StoreError::Disk { .. })));
+    let log = std::fs::metadata(folder.path().join("dragoman.sqlite-wal")).unwrap();
+    assert!(log.len() > 0);
+    store.commit(append).await.unwrap();
+    store.commit(org("p", "Other")).await.unwrap();
+    drop(store);
+    assert_eq!(fresh(folder.path()).orgs().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_the_batch_and_then_goes_on() {
+    let folder = folder();
+    let store = fresh(folder.path());
+    store.commit(org("o", "Org")).await.unwrap();
+    drop(store);
+
+    let locked = Arc::new(open::lock(folder.path()).unwrap());
+    let conn = open::writer(&locked.file).unwrap();
+    conn.query_row("PRAGMA max_page_count = 1", [], |row| row.get::<_, i64>(0)).unwrap();
+    let reader = open::reader(&locked.file).unwrap();
+    let mut committer = Committer::new(Arc::clone(&locked), conn, Faults::none());
+    let long = "x".repeat(40_000);
+    let both = vec![Request::Commit(org("p", "Small")), Request::Commit(org("q", &long))];
+    for answer in committer.batch(both) {
+        assert!(matches!(answer, Err(StoreError::Disk { .. })), "{answer:?}");
+    }
+    // The connection was given up with the failure, and its limit with it.
+    assert!(committer.batch(vec![Request::Commit(org("q", &long))])[0].is_ok());
+    drop(committer);
+    drop(reader);
+    drop(locked);
+    let ids = fresh(folder.path()).orgs().await.unwrap().into_iter().map(|org| org.id.to_string());
+    assert_eq!(ids.collect::<Vec<_>>(), ["o", "q"]);
+}

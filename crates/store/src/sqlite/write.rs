@@ -1,6 +1,8 @@
 //! Mutations of events on their way and of the message map, inside a transaction.
 
-use dragoman_model::{ConversationId, EventId, InstallationId, LegId, OrgId, RemoteMessage, SlotId};
+use dragoman_model::{
+    BridgeId, ConversationId, EventId, InstallationId, LegId, OrgId, RemoteMessage, SlotId,
+};
 use rusqlite::{Connection, params};
 
 use super::conn::{Result, all, exists, first, returning, run};
@@ -102,10 +104,10 @@ fn add_event(conn: &Connection, event: &EventRow, record: Option<&[u8]>, slot: O
             event.id.as_str(),
             event.org.as_str(),
             event.installation.as_str(),
-            event.bridge.as_ref().map(|id| id.as_str()),
-            event.conversation.as_ref().map(|id| id.as_str()),
-            event.message.as_ref().map(|id| id.as_str()),
-            event.thread_root.as_ref().map(|id| id.as_str()),
+            event.bridge.as_ref().map(BridgeId::as_str),
+            event.conversation.as_ref().map(ConversationId::as_str),
+            event.message.as_ref().map(RemoteMessage::as_str),
+            event.thread_root.as_ref().map(RemoteMessage::as_str),
             event.kind,
             event.feed,
             event.at_ms,
@@ -122,18 +124,15 @@ fn add_leg(conn: &Connection, event: &EventId, leg: &NewLeg, lease: Option<&Leas
         return Err(StoreError::exists("leg", &leg.id).into());
     }
     let lane = leg.lane.to_text();
-    let fence = match lease {
-        Some(Lease { owner, now_ms, until_ms }) => {
-            let claim = params![lane, owner, now_ms, until_ms];
-            let held = returning(conn, &q::DEEPEN_AND_CLAIM_LANE, claim, |r| {
-                Ok((r.get::<_, Option<String>>(0)?, r.get::<_, i64>(1)?))
-            })?;
-            held.filter(|(holder, _)| holder.as_ref() == Some(owner)).map(|(_, fence)| fence)
-        }
-        None => {
-            run(conn, &q::DEEPEN_LANE, [&lane])?;
-            None
-        }
+    let fence = if let Some(Lease { owner, now_ms, until_ms }) = lease {
+        let claim = params![lane, owner, now_ms, until_ms];
+        let held = returning(conn, &q::DEEPEN_AND_CLAIM_LANE, claim, |r| {
+            Ok((r.get::<_, Option<String>>(0)?, r.get::<_, i64>(1)?))
+        })?;
+        held.filter(|(holder, _)| holder.as_ref() == Some(owner)).map(|(_, fence)| fence)
+    } else {
+        run(conn, &q::DEEPEN_LANE, [&lane])?;
+        None
     };
     let added = params![leg.id.as_str(), lane, leg.order, event.as_str(), "[]"];
     let seq = returning(conn, &q::ADD_LEG, added, |r| Ok(r.get(0)?))?;
@@ -248,7 +247,7 @@ fn put_original(conn: &Connection, new: &OriginalRow) -> Result<()> {
             row.conversation.as_str(),
             row.message.as_str(),
             row.bridge.as_str(),
-            row.thread_root.as_ref().map(|id| id.as_str()),
+            row.thread_root.as_ref().map(RemoteMessage::as_str),
             row.sent_ms,
             row.active_ms,
             row.sent_ms.max(row.active_ms),
@@ -280,7 +279,7 @@ fn put_copy(conn: &Connection, of: (&ConversationId, &RemoteMessage), copy: &Cop
             copy.conversation.as_str(),
             copy.part,
             copy.message.as_str(),
-            copy.thread_root.as_ref().map(|id| id.as_str()),
+            copy.thread_root.as_ref().map(RemoteMessage::as_str),
             copy.spokesman,
             copy.edits,
             copy.version.map(|version| version.0),
@@ -298,11 +297,11 @@ fn add_receipt(conn: &Connection, receipt: &Receipt) -> Result<()> {
         params![
             receipt.org.as_str(),
             receipt.leg.as_str(),
-            receipt.bridge.as_ref().map(|id| id.as_str()),
+            receipt.bridge.as_ref().map(BridgeId::as_str),
             receipt.kind,
-            receipt.from.as_ref().map(|id| id.as_str()),
-            receipt.message.as_ref().map(|id| id.as_str()),
-            receipt.to.as_ref().map(|id| id.as_str()),
+            receipt.from.as_ref().map(ConversationId::as_str),
+            receipt.message.as_ref().map(RemoteMessage::as_str),
+            receipt.to.as_ref().map(ConversationId::as_str),
             receipt.outcome,
             receipt.code,
             row::to_json(&receipt.notes),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dragoman_model::{BridgeId, ConversationId, EventId, InstallationId, OrgId};
+use dragoman_model::{BridgeId, ConversationId, EventId, InstallationId, OrgId, PersonId};
 use rusqlite::{Connection, params};
 
 use super::conn::{Result, all, exists, first, run};
@@ -261,7 +261,7 @@ fn put_account(conn: &Connection, account: &AccountRow) -> Result<()> {
             account.user.as_str(),
             account.sealed_profile,
             account.email_digest,
-            account.person.as_ref().map(|id| id.as_str()),
+            account.person.as_ref().map(PersonId::as_str),
             account.refreshed_ms,
         ],
     )?;
@@ -272,7 +272,7 @@ fn add_audit(conn: &Connection, audit: &AuditRow) -> Result<()> {
     if let Some(org) = &audit.org {
         org_exists(conn, org)?;
     }
-    let org = audit.org.as_ref().map(|id| id.as_str());
+    let org = audit.org.as_ref().map(OrgId::as_str);
     run(conn, &q::ADD_AUDIT, params![org, audit.at_ms, audit.actor, audit.act, audit.subject])?;
     Ok(())
 }

@@ -1,0 +1,209 @@
+//! Mutations of what operators set up. A mutation that is refused changes nothing.
+
+use std::collections::BTreeSet;
+
+use dragoman_model::{BridgeId, ConversationId, OrgId};
+
+use super::state::State;
+use crate::api::{Mutation, Reply};
+use crate::error::StoreError;
+use crate::merge;
+use crate::rows::{
+    AccountRow, AppRow, BridgeRow, BridgeState, ConversationRow, InstallationRow, LaneId, OrgRow,
+};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+impl State {
+    pub(super) fn apply_setup(&mut self, mutation: &Mutation) -> Result<Reply> {
+        match mutation {
+            Mutation::PutOrg(row) => self.put_org(row)?,
+            Mutation::PutApp(row) => self.put_app(row)?,
+            Mutation::PutInstallation(row) => self.put_installation(row)?,
+            Mutation::PutToken(row) => {
+                if !self.installations.contains_key(&row.installation) {
+                    return Err(StoreError::missing("installation", &row.installation));
+                }
+                self.tokens.insert((row.installation.clone(), row.slot.clone()), row.clone());
+            }
+            Mutation::DropTokens { installation, slot } => {
+                self.tokens
+                    .retain(|(of, at), _| of != installation || slot.as_ref().is_some_and(|slot| slot != at));
+            }
+            Mutation::PutConversation(row) => self.put_conversation(row)?,
+            Mutation::SeenUntil { conversation, seen_until_ms } => {
+                let row = self.conversations.get_mut(conversation);
+                let row = row.ok_or_else(|| StoreError::missing("conversation", conversation))?;
+                row.seen_until_ms = row.seen_until_ms.max(*seen_until_ms);
+            }
+            Mutation::AddBridge(row) => {
+                self.org_exists(&row.org)?;
+                if self.bridges.contains_key(&row.id) {
+                    return Err(StoreError::exists("bridge", &row.id));
+                }
+                self.may_join(&row.id, &row.org, row.state, &row.members)?;
+                self.bridges.insert(row.id.clone(), row.clone());
+            }
+            Mutation::SetBridge { bridge, state } => {
+                let row = self.bridge(bridge)?;
+                if *state != BridgeState::Ended {
+                    for member in &row.members {
+                        self.free_member(bridge, member)?;
+                    }
+                }
+                self.bridges.entry(bridge.clone()).and_modify(|row| row.state = *state);
+            }
+            Mutation::SetMembers { bridge, members } => {
+                let row = self.bridge(bridge)?;
+                self.may_join(bridge, &row.org, row.state, members)?;
+                self.bridges.entry(bridge.clone()).and_modify(|row| row.members.clone_from(members));
+            }
+            Mutation::PutAccount(row) => self.put_account(row)?,
+            Mutation::DropAccount { installation, user } => {
+                let key = (installation.clone(), user.clone());
+                if let Some(row) = self.accounts.remove(&key).and_then(merge::forgotten) {
+                    self.accounts.insert(key, row);
+                }
+            }
+            Mutation::Audit(row) => {
+                row.org.as_ref().map_or(Ok(()), |org| self.org_exists(org))?;
+                self.audits.push(row.clone());
+            }
+            Mutation::DropOrg(org) => return Ok(self.drop_org(org)),
+            // The others are events on their way, which the caller takes itself.
+            _ => debug_assert!(false, "a mutation that nobody does"),
+        }
+        Ok(Reply::Done)
+    }
+
+    fn org_exists(&self, org: &OrgId) -> Result<()> {
+        if self.orgs.contains_key(org) { Ok(()) } else { Err(StoreError::missing("org", org)) }
+    }
+
+    fn put_org(&mut self, new: &OrgRow) -> Result<()> {
+        if self.orgs.values().any(|row| row.name == new.name && row.id != new.id) {
+            return Err(StoreError::exists("org", &new.name));
+        }
+        self.orgs.insert(new.id.clone(), new.clone());
+        Ok(())
+    }
+
+    fn put_app(&mut self, new: &AppRow) -> Result<()> {
+        self.org_exists(&new.org)?;
+        if self.apps.get(&new.id).is_some_and(|row| row.org != new.org) {
+            return Err(StoreError::exists("app", &new.id));
+        }
+        self.apps.insert(new.id.clone(), new.clone());
+        Ok(())
+    }
+
+    fn put_installation(&mut self, new: &InstallationRow) -> Result<()> {
+        self.org_exists(&new.org)?;
+        if self.apps.get(&new.app).is_none_or(|app| app.org != new.org) {
+            return Err(StoreError::missing("app", &new.app));
+        }
+        if self.installations.get(&new.id).is_some_and(|row| row.org != new.org) {
+            return Err(StoreError::exists("installation", &new.id));
+        }
+        let mut others = self.installations.values().filter(|row| row.id != new.id);
+        if others.any(|row| row.app == new.app && row.workspace == new.workspace) {
+            return Err(StoreError::exists("installation", &new.workspace));
+        }
+        self.installations.insert(new.id.clone(), new.clone());
+        Ok(())
+    }
+
+    fn put_conversation(&mut self, new: &ConversationRow) -> Result<()> {
+        self.installation_of(&new.installation, &new.org)?;
+        let old = self.conversations.get(&new.id);
+        if old.is_some_and(|row| row.org != new.org) {
+            return Err(StoreError::exists("conversation", &new.id));
+        }
+        let mut others = self.conversations.values().filter(|row| row.id != new.id);
+        if others.any(|row| row.installation == new.installation && row.remote == new.remote) {
+            return Err(StoreError::exists("conversation", &new.remote));
+        }
+        let seen = old.map_or(new.seen_until_ms, |row| row.seen_until_ms.max(new.seen_until_ms));
+        self.conversations.insert(new.id.clone(), ConversationRow { seen_until_ms: seen, ..new.clone() });
+        Ok(())
+    }
+
+    fn bridge(&self, id: &BridgeId) -> Result<&BridgeRow> {
+        self.bridges.get(id).ok_or_else(|| StoreError::missing("bridge", id))
+    }
+
+    fn may_join(
+        &self,
+        bridge: &BridgeId,
+        org: &OrgId,
+        state: BridgeState,
+        members: &[ConversationId],
+    ) -> Result<()> {
+        let mut seen = BTreeSet::new();
+        for member in members {
+            self.conversation_of(member, org)?;
+            if !seen.insert(member) {
+                return Err(StoreError::exists("bridge_member", member));
+            }
+            if state != BridgeState::Ended {
+                self.free_member(bridge, member)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn free_member(&self, bridge: &BridgeId, member: &ConversationId) -> Result<()> {
+        if self.live_bridge(member).is_none_or(|holder| holder == bridge) {
+            return Ok(());
+        }
+        Err(StoreError::exists("bridge_member", member))
+    }
+
+    fn put_account(&mut self, new: &AccountRow) -> Result<()> {
+        self.installation_of(&new.installation, &new.org)?;
+        let key = (new.installation.clone(), new.user.clone());
+        let linked = self.accounts.get(&key).and_then(|row| row.person.clone());
+        let person = new.person.clone().or(linked);
+        self.accounts.insert(key, AccountRow { person, ..new.clone() });
+        Ok(())
+    }
+
+    fn drop_org(&mut self, org: &OrgId) -> Reply {
+        let here = self.conversations_of(org);
+        let installed: BTreeSet<_> =
+            self.installations.values().filter(|row| row.org == *org).map(|row| row.id.clone()).collect();
+        let gone = self.events.iter().filter(|(_, event)| event.row.org == *org);
+        let slots = gone.filter_map(|(id, event)| Some((id.clone(), event.payload.as_ref()?.slot))).collect();
+        let events = &self.events;
+        let lost: Vec<_> = self
+            .legs
+            .iter()
+            .filter(|(_, leg)| events.get(&leg.event).is_none_or(|event| event.row.org == *org))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in lost {
+            self.legs.remove(&id);
+        }
+        self.events.retain(|_, event| event.row.org != *org);
+        self.lanes.retain(|lane, _| match lane {
+            LaneId::Conversation(id) => !here.contains(id),
+            LaneId::Control(id) => !installed.contains(id),
+        });
+        self.deliveries.retain(|(id, _), _| !installed.contains(id));
+        self.copies.retain(|_, copy| !here.contains(&copy.of.0));
+        self.copies_of.retain(|((conversation, _), ..), _| !here.contains(conversation));
+        self.originals.retain(|(id, _), _| !here.contains(id));
+        self.tombstones.retain(|(id, _), _| !here.contains(id));
+        self.receipts.retain(|_, row| row.org != *org);
+        self.dead_letters.retain(|_, row| row.org != *org);
+        self.audits.retain(|row| row.org.as_ref() != Some(org));
+        self.accounts.retain(|(id, _), _| !installed.contains(id));
+        self.bridges.retain(|_, row| row.org != *org);
+        self.conversations.retain(|_, row| row.org != *org);
+        self.tokens.retain(|(id, _), _| !installed.contains(id));
+        self.installations.retain(|_, row| row.org != *org);
+        self.apps.retain(|_, row| row.org != *org);
+        self.orgs.remove(org);
+        Reply::Shredded(slots)
+    }
+}
