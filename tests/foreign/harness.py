@@ -139,6 +139,8 @@ def judge(arguments, script, folder, world_file):
     environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
     for name in ["SSL_CERT_DIR", "CURL_CA_BUNDLE"]:
         environment.pop(name, None)
+    payloads = HERE.parent.parent.parent / "shared" / "platforms"
+    environment.setdefault("DRAGOMAN_PAYLOADS", str(payloads))
     environment |= {
         "DRAGOMAN_FOREIGN": str(world_file),
         "REQUESTS_CA_BUNDLE": authority,

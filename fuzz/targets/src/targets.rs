@@ -107,7 +107,9 @@ fn bodies(event: &Event) {
         Happening::Posted(message) => everything(&message.body),
         Happening::Changed { after, before } => {
             everything(&after.body);
-            before.iter().for_each(|message| everything(&message.body));
+            if let Some(before) = before {
+                everything(&before.body);
+            }
         }
         _ => {}
     }
