@@ -131,6 +131,16 @@ codes! {
     NOT_RECOVERABLE = "DRG-NOT-RECOVERABLE";
     /// The configuration is wrong.
     CONFIG = "DRG-CONFIG";
+    /// Something that was named does not exist.
+    NOT_FOUND = "DRG-NOT-FOUND";
+    /// What was asked for is not understood or not allowed.
+    INVALID = "DRG-INVALID";
+    /// Such a thing exists already.
+    CONFLICT = "DRG-CONFLICT";
+    /// The conversation is in another bridge.
+    ALREADY_BRIDGED = "DRG-ALREADY-BRIDGED";
+    /// The app is not in the conversation.
+    NOT_JOINED = "DRG-NOT-JOINED";
     /// The data folder is held by another process.
     LOCKED = "DRG-LOCKED";
     /// The data folder was written by a newer version.

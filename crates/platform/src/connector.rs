@@ -1,6 +1,6 @@
 //! The connector: everything the core knows of a platform.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use dragoman_model::operation::Candidate;
@@ -8,7 +8,7 @@ use dragoman_model::{
     Capabilities, Document, Event, Message, Operation, Outcome, Platform, Post, RemoteConversation,
     RemoteMessage, RemoteUser,
 };
-use dragoman_seal::Content;
+use dragoman_seal::{Content, Token};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Conversation, Installation, Profile};
@@ -153,6 +153,17 @@ pub trait Connector: Send + Sync {
 
     /// Exchanges what the browser brought back.
     async fn install(&self, app: &App, grant: &Grant) -> Result<Installed, InstallError>;
+
+    /// What the connector makes itself for a new app, by the names of [`Connector::registration`]: a
+    /// certificate, a secret that only the gateway has to know.
+    fn generated(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
+
+    /// Takes over a token that an admin has already, instead of [`Connector::install`].
+    async fn adopt(&self, _app: &App, _token: Token) -> Result<Installed, InstallError> {
+        Err(InstallError::Rejected("this platform has no tokens to take over".to_owned()))
+    }
 }
 
 /// Where deliveries of a listening connector go.

@@ -51,6 +51,13 @@ impl Relay {
         }
     }
 
+    /// Looks into a lane again, after something was put into it by hand.
+    pub fn wake(&self, lane: LaneId) {
+        if self.with_lanes(|known| known.recover(&lane, None)) {
+            self.spawn_lane(lane);
+        }
+    }
+
     fn catch_up_after_down_time(&self) {
         let directory = self.directory();
         let bridged = directory.bridged();
