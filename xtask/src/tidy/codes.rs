@@ -13,7 +13,7 @@ const PAGES: &str = "docs/errors/";
 /// List of all pages.
 pub(super) const INDEX: &str = "docs/errors/README.md";
 /// What every page has to answer.
-const SECTION: &str = "## What to do";
+const SECTION: &str = "**What to do.** ";
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let Some(table) = tree.text(TABLE) else {
@@ -86,8 +86,11 @@ fn page_faults(path: &str, code: &str, page: &str) -> Vec<Finding> {
             format!("the first line must be `# {code}: what it is in short`"),
         ));
     }
-    if !page.lines().any(|line| line.trim() == SECTION) {
-        findings.push(Finding::new(path, 0, format!("there is no section `{SECTION}`")));
+    if !page.lines().any(|line| line.starts_with(SECTION)) {
+        findings.push(Finding::new(path, 0, format!("no paragraph begins with `{SECTION}`")));
+    }
+    if page.lines().nth(2).is_none_or(|line| line.is_empty() || line.starts_with(SECTION)) {
+        findings.push(Finding::new(path, 3, "the third line must say what it means and why it happens"));
     }
     findings
 }

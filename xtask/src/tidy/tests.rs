@@ -153,8 +153,8 @@ fn packages_have_readmes() {
 }
 
 const TABLE: &str = "codes! {\n    ECHO = \"DRG-ECHO\";\n    SEEN = \"DRG-SEEN\";\n}\n";
-const ECHO: &str = "# DRG-ECHO: our own copy\n\n## What to do\n\nNothing.\n";
-const SEEN: &str = "# DRG-SEEN: already relayed\n\n## What to do\n\nNothing.\n";
+const ECHO: &str = "# DRG-ECHO: our own copy\n\nIt came back.\n\n**What to do.** Nothing.\n";
+const SEEN: &str = "# DRG-SEEN: already relayed\n\nIt came back.\n\n**What to do.** Nothing.\n";
 
 #[test]
 fn codes_and_pages_belong_together() {
@@ -190,7 +190,8 @@ fn pages_are_complete() {
         &files,
         &[
             ("docs/errors/DRG-ECHO.md:1", "the first line"),
-            ("docs/errors/DRG-ECHO.md:", "no section"),
+            ("docs/errors/DRG-ECHO.md:", "no paragraph"),
+            ("docs/errors/DRG-ECHO.md:3", "the third line"),
             ("crates/model/src/codes.rs:3", "DRG-SEEN has no page"),
             (codes::INDEX, "not up to date"),
         ],
