@@ -22,6 +22,10 @@ const MOST_CALLS: usize = 200;
 /// Threads that are read for one page; calls are limited to fifty a minute.
 const THREADS_PER_PAGE: usize = 15;
 
+/// How far Slack's clock may be from ours, in milliseconds: markers are unique, so that looking further back
+/// finds nothing wrong.
+const CLOCKS_MS: i64 = 120_000;
+
 /// Where a listing goes on: ids and times only.
 #[derive(Serialize, Deserialize)]
 struct Place {
@@ -243,7 +247,7 @@ pub(crate) async fn find(
     post: &Post,
     since_ms: i64,
 ) -> Result<Vec<Candidate>, Failure> {
-    let since = ids::ts_of(since_ms);
+    let since = ids::ts_of(since_ms.saturating_sub(CLOCKS_MS));
     let range = Range {
         channel: conversation.remote.as_str(),
         thread: post.thread_root.as_ref().map(RemoteMessage::as_str),

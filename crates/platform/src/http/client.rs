@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dragoman_seal::Content;
-use http::header::{AUTHORIZATION, COOKIE, LOCATION, PROXY_AUTHORIZATION};
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use http::header::{AUTHORIZATION, COOKIE, LOCATION, PROXY_AUTHORIZATION, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper_util::client::legacy::{Client, Error as PoolError};
@@ -21,6 +21,9 @@ use super::error::{ConnectFault, HttpError, LostFault, SetupError};
 use super::exchange::{Hosts, HttpRequest, HttpResponse};
 use super::settings::HttpSettings;
 use super::tls;
+
+/// How the gateway names itself.
+const AGENT: &str = concat!("dragoman/", env!("CARGO_PKG_VERSION"));
 
 /// An HTTP client with a pool of connections. Cloning is cheap and shares the pool.
 #[derive(Clone)]
@@ -142,6 +145,7 @@ fn assemble(request: &HttpRequest) -> Result<Request<Full<Bytes>>, HttpError> {
     *built.method_mut() = request.method.clone();
     *built.uri_mut() = uri;
     *built.headers_mut() = request.headers.clone();
+    built.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
     Ok(built)
 }
 

@@ -374,3 +374,93 @@ fn settings_that_make_no_sense_are_errors() {
     let settings = HttpSettings { extra_ca: Some(b"no certificate".to_vec()), ..HttpSettings::default() };
     assert!(matches!(HttpClient::new(&settings, Arc::new(TcpDialer)), Err(SetupError::ExtraCa)));
 }
+
+/// A server behind TLS that offers these protocols and answers in HTTP/1, or in HTTP/2 where that was chosen.
+async fn tls_server(versions: &[&'static rustls::SupportedProtocolVersion], alpn: &[u8]) -> (u16, Vec<u8>) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = vec![alpn.to_vec()];
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut keeper = tokio::task::JoinSet::new();
+    keeper.spawn(async move {
+        let mut connections = tokio::task::JoinSet::new();
+        while let Ok((socket, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            connections.spawn(async move {
+                let Ok(stream) = acceptor.accept(socket).await else { return };
+                let service =
+                    hyper::service::service_fn(|request: http::Request<hyper::body::Incoming>| async move {
+                        let version = format!("{:?}", request.version());
+                        Ok::<_, std::convert::Infallible>(http::Response::new(http_body_util::Full::new(
+                            bytes::Bytes::from(version),
+                        )))
+                    });
+                let builder =
+                    hyper_util::server::conn::auto::Builder::new(hyper_util::rt::TokioExecutor::new());
+                let _ = builder.serve_connection(hyper_util::rt::TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    keeper.detach_all();
+    (port, made.cert.pem().into_bytes())
+}
+
+async fn over_tls(port: u16, extra_ca: Option<Vec<u8>>) -> Result<Vec<u8>, HttpError> {
+    let settings = HttpSettings { allow_private: true, extra_ca, ..HttpSettings::default() };
+    let client = HttpClient::new(&settings, Arc::new(TcpDialer)).unwrap();
+    let response = client.send(get(&format!("https://localhost:{port}/"))).await?;
+    Ok(response.body.expose().to_vec())
+}
+
+#[tokio::test]
+async fn certificates_are_checked_and_the_best_protocol_is_spoken() {
+    use rustls::version::{TLS12, TLS13};
+    for (versions, alpn, spoken) in [
+        (&[&TLS13][..], &b"h2"[..], "HTTP/2.0"),
+        (&[&TLS13][..], b"http/1.1", "HTTP/1.1"),
+        (&[&TLS12][..], b"h2", "HTTP/2.0"),
+    ] {
+        let (port, ca) = tls_server(versions, alpn).await;
+        assert_eq!(over_tls(port, Some(ca)).await.unwrap(), spoken.as_bytes());
+        let unknown = over_tls(port, None).await;
+        assert!(
+            matches!(unknown, Err(HttpError::Connect { fault: ConnectFault::Tls, .. })),
+            "unknown authority"
+        );
+    }
+    // Another name than the certificate's.
+    let (port, ca) = tls_server(&[&TLS13], b"h2").await;
+    let settings = HttpSettings { allow_private: true, extra_ca: Some(ca), ..HttpSettings::default() };
+    let client = HttpClient::new(&settings, Arc::new(TcpDialer)).unwrap();
+    let other = client.send(get(&format!("https://127.0.0.1:{port}/"))).await;
+    assert!(matches!(other, Err(HttpError::Connect { fault: ConnectFault::Tls, .. })));
+    assert!(client.open(&Url::parse(&format!("wss://127.0.0.1:{port}/")).unwrap(), None).await.is_err());
+}
+
+/// Never connects.
+struct Nowhere;
+
+#[async_trait]
+impl Dialer for Nowhere {
+    async fn dial(&self, _: &str, _: u16, _: Reach) -> io::Result<Box<dyn Stream>> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn connecting_has_its_own_limit() {
+    let settings = HttpSettings { connect_timeout: Duration::from_millis(20), ..HttpSettings::default() };
+    let client = HttpClient::new(&settings, Arc::new(Nowhere)).unwrap();
+    let slow = client.send(get("https://slack.com/")).await.err().unwrap();
+    assert!(matches!(slow, HttpError::Connect { fault: ConnectFault::Timeout, .. }));
+    assert!(slow.nothing_sent());
+}

@@ -162,3 +162,34 @@ async fn recorded_messages_of_history() {
     }
     insta::assert_snapshot!("recorded_messages_of_history", lines.join("\n"));
 }
+
+/// Damaged payloads, sealed or not, get an answer.
+#[tokio::test]
+async fn damaged_payloads_are_survived() {
+    use dragoman_model::Random as _;
+    let Some(folder) = payloads() else { return };
+    let (connector, session) = (crate::support::offline(), session());
+    let random = dragoman_testkit::SeededRandom::new(1);
+    let mut opened = 0;
+    for (_, body) in files(&folder.join("slack/events")) {
+        for _ in 0..60 {
+            let mut damaged = body.clone();
+            for _ in 0..=random.below(3) {
+                let at = usize::try_from(random.below(damaged.len() as u64)).unwrap();
+                match random.below(3) {
+                    0 => damaged[at] = b"\"{}[]:,0ntf\\"[usize::try_from(random.below(12)).unwrap()],
+                    1 => damaged.truncate(at.max(1)),
+                    _ => {
+                        damaged.remove(at);
+                        damaged.push(b' ');
+                    }
+                }
+            }
+            opened += usize::from(
+                connector.open(&session, "events", &Content::copied_from(&damaged)).await.is_ok(),
+            );
+            let _ = connector.receive(&app(), &signed(damaged, NOW_MS)).await;
+        }
+    }
+    assert!(opened > 0, "no damage was slight");
+}
