@@ -363,7 +363,7 @@ pub(super) fn deliver(inner: &Arc<Inner>, app: &str, activity: &Value, conversat
             }
         })
     });
-    inner.delivery.submit(PLATFORM, &method, conversation, job);
+    inner.bot_delivery.submit(PLATFORM, &method, conversation, job);
 }
 
 fn headers(core: &mut Core, app: &str, activity: &Value, now: u64) -> HeaderMap {

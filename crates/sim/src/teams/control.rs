@@ -6,7 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::handle::TeamsSim;
-use super::html::{escape, sanitise};
+use super::html::{escape, paragraph, sanitise};
 use super::http::{Req, Res};
 use super::model::{Author, Conversation, Draft, Message, Place, Refusal};
 use super::sim::{Core, Inner};
@@ -221,7 +221,7 @@ fn act(inner: &Arc<Inner>, s: &[&str], body: &Value) -> Result<Value, Refusal> {
 fn composed(sim: &TeamsSim, body: &Value) -> Draft {
     let html = body["html"].as_str().map_or_else(
         || format!("<p>{}</p>", escape(body["text"].as_str().unwrap_or("")).replace('\n', "<br>")),
-        |h| sanitise(h, true),
+        |h| paragraph(&sanitise(&h.replace("&nbsp;", " "), true)),
     );
     let mut draft = Draft::html(html);
     draft.subject = body["subject"].as_str().filter(|s| !s.is_empty()).map(str::to_owned);

@@ -256,6 +256,7 @@ impl TeamsSim {
         let conversation = self.inner.core().tenant.install(app, place, now);
         let Some(conversation) = conversation else { return false };
         activity::installed(&self.inner, app, place, &conversation, by, true);
+        self.announce();
         true
     }
 
@@ -274,6 +275,11 @@ impl TeamsSim {
             activity::installed(&self.inner, app, place, &conversation, by, false);
         }
         true
+    }
+
+    /// Tells open pages that teams, channels or people changed.
+    fn announce(&self) {
+        self.inner.changes.announce(json!({"type": "reload"}));
     }
 
     /// Where a bot takes activities; `None` silences the feed.
@@ -330,6 +336,7 @@ impl TeamsSim {
             name.clone_into(&mut t.name);
             t.channels.first().cloned().unwrap_or_default()
         };
+        self.announce();
         activity::conversation_update(&self.inner, &general, by, "teamRenamed", &json!({}));
     }
 
@@ -372,6 +379,7 @@ impl TeamsSim {
             let Some(c) = core.tenant.conversations.get(channel) else { return };
             (c.team.clone().unwrap_or_default(), wire::channel(&core.tenant, c))
         };
+        self.announce();
         let extra = json!({"channel": {"id": channel, "name": object["displayName"]}});
         activity::conversation_update(&self.inner, channel, by, event, &extra);
         let resource = format!("teams('{team}')/channels('{channel}')");
@@ -417,6 +425,7 @@ impl TeamsSim {
             let object = wire::member(&core.tenant, None, &id, person, false);
             (conversation, id, object)
         };
+        self.announce();
         let (key, event) =
             if add { ("membersAdded", "teamMemberAdded") } else { ("membersRemoved", "teamMemberRemoved") };
         activity::conversation_update(&self.inner, &conversation, by, event, &json!({key: [person]}));

@@ -137,7 +137,8 @@ pub(super) struct Conversation {
     pub removed: bool,
     /// By id.
     pub messages: BTreeMap<u64, Message>,
-    last_id: u64,
+    /// The time of the newest change: no two changes of a conversation share a millisecond.
+    clock: u64,
 }
 
 impl Conversation {
@@ -564,7 +565,8 @@ impl State {
     /// Moves `etag` and nothing else.
     pub(super) fn touch(&mut self, conversation: &str, message: u64, now: u64) -> Result<Change, Refusal> {
         let conv = self.conversations.get_mut(conversation).ok_or(Refusal::NoConversation)?;
-        let (root, at) = conv.stamp(message, now)?;
+        let at = conv.tick(now);
+        let (root, at) = conv.stamp(message, at)?;
         Ok(change(conversation, message, root, ChangeKind::Touched, None, at))
     }
 
@@ -581,8 +583,8 @@ impl State {
         if m.from.as_ref() != Some(by) {
             return Err(Refusal::NotAuthor);
         }
-        let at = now.max(m.etag + 1);
         let mut m = m.clone();
+        let at = conv.tick(now);
         let kind = apply(&mut m, at)?;
         conv.messages.insert(message, m);
         let (root, at) = conv.stamp(message, at)?;
@@ -600,16 +602,17 @@ impl State {
         now: u64,
     ) -> Result<Option<Change>, Refusal> {
         let conv = self.writable(conversation, by)?;
-        let m = conv.messages.get_mut(&message).ok_or(Refusal::NoMessage)?;
+        let m = conv.messages.get(&message).ok_or(Refusal::NoMessage)?;
         if m.deleted.is_some() {
             return Err(Refusal::Deleted);
         }
-        let at = now.max(m.etag + 1);
-        let reaction = Reaction { kind: kind.to_owned(), by: by.clone(), at };
         let there = m.reactions.iter().any(|r| r.kind == kind && r.by == *by);
         if there == add {
             return Ok(None);
         }
+        let at = conv.tick(now);
+        let reaction = Reaction { kind: kind.to_owned(), by: by.clone(), at };
+        let m = conv.messages.get_mut(&message).ok_or(Refusal::NoMessage)?;
         if add {
             m.reactions.push(reaction.clone());
         } else {
@@ -631,7 +634,8 @@ impl State {
     ) -> Result<Change, Refusal> {
         let conv = self.conversations.get_mut(conversation).ok_or(Refusal::NoConversation)?;
         conv.messages.get_mut(&message).ok_or(Refusal::NoMessage)?.policy_violation = violation;
-        let (root, at) = conv.stamp(message, now)?;
+        let at = conv.tick(now);
+        let (root, at) = conv.stamp(message, at)?;
         Ok(change(conversation, message, root, ChangeKind::Touched, None, at))
     }
 }
@@ -652,7 +656,7 @@ impl Conversation {
             blocked: false,
             removed: false,
             messages: BTreeMap::new(),
-            last_id: 0,
+            clock: 0,
         }
     }
 
@@ -664,9 +668,7 @@ impl Conversation {
         event: Option<Value>,
         now: u64,
     ) -> u64 {
-        let id = now.max(self.last_id + 1);
-        self.last_id = id;
-        self.updated = self.updated.max(id);
+        let id = self.tick(now);
         let message = Message {
             id,
             root,
@@ -684,11 +686,16 @@ impl Conversation {
         id
     }
 
-    fn stamp(&mut self, message: u64, now: u64) -> Result<(Option<u64>, u64), Refusal> {
+    fn tick(&mut self, now: u64) -> u64 {
+        self.clock = now.max(self.clock + 1);
+        self.updated = self.clock;
+        self.clock
+    }
+
+    fn stamp(&mut self, message: u64, at: u64) -> Result<(Option<u64>, u64), Refusal> {
         let m = self.messages.get_mut(&message).ok_or(Refusal::NoMessage)?;
-        m.etag = now.max(m.etag + 1);
-        self.updated = self.updated.max(m.etag);
-        Ok((m.root, m.etag))
+        m.etag = at;
+        Ok((m.root, at))
     }
 }
 

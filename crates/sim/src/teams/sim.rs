@@ -90,7 +90,9 @@ pub(super) struct Inner {
     pub faults: FaultBook,
     pub changes: Changes,
     pub client: HttpClient,
+    /// Notifications and activities travel apart, so that disorder in one does not touch the other.
     pub delivery: Delivery,
+    pub bot_delivery: Delivery,
     pub base: OnceLock<String>,
     tls: bool,
     core: Mutex<Core>,
@@ -102,13 +104,11 @@ impl Inner {
         let log = CallLog::new(world);
         let faults = FaultBook::default();
         let client = HttpClient::new(world, &tasks, config.trusted_ca.as_deref())?;
-        let delivery = Delivery::new(
-            client.clone(),
-            faults.clone(),
-            log.clone(),
-            tasks.clone(),
-            std::time::Duration::from_millis(50),
-        );
+        let engine = || {
+            let stagger = std::time::Duration::from_millis(50);
+            Delivery::new(client.clone(), faults.clone(), log.clone(), tasks.clone(), stagger)
+        };
+        let (delivery, bot_delivery) = (engine(), engine());
         let now = u64::try_from(world.clock.millis()).unwrap_or(0);
         let tls = config.tls.is_some();
         let core = Core {
@@ -129,6 +129,7 @@ impl Inner {
             changes: Changes::default(),
             client,
             delivery,
+            bot_delivery,
             base: OnceLock::new(),
             tls,
             core: Mutex::new(core),

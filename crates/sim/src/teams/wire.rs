@@ -136,7 +136,14 @@ pub(super) fn message(state: &State, view: &View, c: &Conversation, m: &Message)
             id = m.id,
         )
     });
-    let mut out = json!({
+    let history: Vec<Value> = m
+        .history
+        .iter()
+        .map(|(at, action, r)| {
+            json!({"modifiedDateTime": iso(*at), "actions": action, "reaction": reaction(state, r)})
+        })
+        .collect();
+    json!({
         "id": m.id.to_string(),
         "replyToId": m.root.map(|r| r.to_string()),
         "etag": m.etag.to_string(),
@@ -160,17 +167,8 @@ pub(super) fn message(state: &State, view: &View, c: &Conversation, m: &Message)
         "attachments": list(&d.attachments),
         "mentions": list(&d.mentions),
         "reactions": if gone { json!([]) } else { m.reactions.iter().map(|r| reaction(state, r)).collect() },
-    });
-    if !m.history.is_empty() {
-        out["messageHistory"] = m
-            .history
-            .iter()
-            .map(|(at, action, r)| {
-                json!({"modifiedDateTime": iso(*at), "actions": action, "reaction": reaction(state, r)})
-            })
-            .collect();
-    }
-    out
+        "messageHistory": history,
+    })
 }
 
 /// The message as a rich notification carries it: with its navigation properties.

@@ -153,6 +153,7 @@ async fn installing_tells_the_bot_twice() {
     rig.sim.uninstall(APP, &Place::Team(TEAM.into()), DANA);
     let removed = rig.inbox.activities(1, "installationUpdate").await.remove(0);
     assert_eq!(removed["action"], "remove");
+    rig.inbox.activities(1, "conversationUpdate").await;
     rig.inbox.clear();
     rig.sim.post(DANA, GENERAL, Draft::text("unheard")).unwrap();
     rig.sim.install(APP, &Place::Team(TEAM.into()), EMRE);

@@ -286,7 +286,7 @@ async fn slow_hosts_are_delayed_then_dropped() {
     let done = |n| rig.sim.log().wait_for(n, Duration::from_secs(5), |e| e.method == "graph.notifications");
     done(10).await.unwrap();
     rig.inbox.manner(|m| m.delay = Duration::from_millis(80));
-    let start = std::time::Duration::from_millis(rig.now());
+    let start = Duration::from_millis(rig.now());
     say("one of ten was slow: delayed, and slow again");
     rig.inbox.items(11).await;
     done(11).await.unwrap();

@@ -16,7 +16,8 @@ async fn the_page_has_its_hooks_and_needs_nobody_else() {
         "channel", "message", "message-text", "author", "composer", "send", "edit", "delete", "reply", "thread",
         "thread-composer", "thread-send",
     ] {
-        let found = [&page, &script].iter().any(|t| t.contains(&format!("data-test=\"{hook}\"")));
+        let forms = [format!("data-test=\"{hook}\""), format!("dataset.test = \"{hook}\"")];
+        let found = [&page, &script].iter().any(|t| forms.iter().any(|f| t.contains(f)));
         assert!(found, "{hook}");
     }
     for text in [&page, &script, &style] {
