@@ -28,6 +28,10 @@ impl Journal {
         bytes.truncate(read);
         let (mutations, len) = parse(&bytes);
         let mut journal = Self { file, len, dirty: true };
+        // What can be read need not be on the disk: a sync may have failed before this process began. Only what is
+        // written anew is synced for certain.
+        bytes.truncate(usize::try_from(len).map_err(io::Error::other)?);
+        journal.file.write_at(&bytes, 0)?;
         journal.clean()?;
         Ok((journal, mutations))
     }
@@ -37,8 +41,12 @@ impl Journal {
         self.clean()?;
         let frame = frame(mutation)?;
         self.dirty = true;
-        self.file.write_at(&frame, self.len)?;
-        self.file.sync()?;
+        let written = self.file.write_at(&frame, self.len).and_then(|()| self.file.sync());
+        if let Err(error) = written {
+            // At once, so that it does not come back when the process ends first; else with the next append.
+            let _ = self.clean();
+            return Err(error);
+        }
         self.len += frame.len() as u64;
         self.dirty = false;
         Ok(())

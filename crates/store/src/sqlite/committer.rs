@@ -78,6 +78,8 @@ impl Committer {
                 // Readers stay connected, so that SQLite keeps what it knows of the last good commit and does not
                 // take up the failed one from the log.
                 self.conn = None;
+                // At once, so that it does not come back when the process ends first; else with the next batch.
+                let _ = self.heal();
                 all(&error)
             }
         }
@@ -90,10 +92,7 @@ impl Committer {
             return Ok(());
         }
         let conn = open::writer(&self.folder.file)?;
-        if !truncate(&conn).map_err(|error| conn::classify(&error, &self.folder.shown()))? {
-            let cause = "recovering from a failed write".to_owned();
-            return Err(StoreError::Disk { path: self.folder.shown(), cause });
-        }
+        open::settle_log(&conn, &self.folder.shown())?;
         self.conn = Some(conn);
         Ok(())
     }
@@ -102,7 +101,7 @@ impl Committer {
         self.faults.hit("checkpoint.before");
         self.heal()?;
         let Some(conn) = &self.conn else { return Err(StoreError::Closed) };
-        match truncate(conn) {
+        match open::truncate(conn) {
             Ok(true) => Ok(()),
             Ok(false) => {
                 tracing::debug!("the write-ahead log was being read and is truncated next time");
@@ -114,11 +113,6 @@ impl Committer {
             }
         }
     }
-}
-
-/// Whether the log is empty now.
-fn truncate(conn: &Connection) -> rusqlite::Result<bool> {
-    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))
 }
 
 /// The outer error is the disk's, and nothing of the batch is durable.

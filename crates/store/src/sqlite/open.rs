@@ -119,6 +119,21 @@ pub(super) fn migrate(conn: &Connection, path: &str, now_ms: i64, faults: &Fault
     run().map_err(|error| classify(&error, path))
 }
 
+/// Empties the log; whether nobody was in the way.
+pub(super) fn truncate(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))
+}
+
+/// Moves what the log holds into the database. What can be read from the log need not be on the disk: a sync may
+/// have failed, in this process or before it began. Only what is written anew is synced for certain.
+pub(super) fn settle_log(conn: &Connection, path: &str) -> Result<(), StoreError> {
+    if truncate(conn).map_err(|error| classify(&error, path))? {
+        return Ok(());
+    }
+    let cause = "the write-ahead log is being read and cannot be emptied".to_owned();
+    Err(StoreError::Disk { path: path.to_owned(), cause })
+}
+
 fn version(conn: &Connection) -> rusqlite::Result<i64> {
     if !conn.table_exists(None, "migration")? {
         return Ok(0);

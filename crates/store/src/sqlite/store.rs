@@ -55,6 +55,7 @@ impl SqliteStore {
         let folder = Arc::new(open::lock(folder)?);
         let writer = open::writer(&folder.file)?;
         open::migrate(&writer, &folder.shown(), clock.now_ms(), &faults)?;
+        open::settle_log(&writer, &folder.shown())?;
         let readers = (0..READERS).map(|_| open::reader(&folder.file)).collect::<Result<_>>()?;
         let mut committer = Committer::new(Arc::clone(&folder), writer, faults);
         let committer = Batcher::spawn("store", move |requests| committer.batch(requests));

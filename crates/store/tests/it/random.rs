@@ -1,0 +1,280 @@
+//! Random histories: whatever is written in whatever order, SQLite answers as the model does and holds the same rows.
+
+use dragoman_model::{LegId, SlotId, Version};
+use dragoman_store::{BridgeState, LaneId, Mutation, OrgRow, OriginalRow, Settlement, Store};
+use proptest::prelude::*;
+
+use crate::bench::Bench;
+use crate::rows::*;
+
+/// One step of a history: a kind of write, and what to pick ids and values by.
+type Step = (u8, [u8; 5]);
+
+const EVENTS: usize = 8;
+
+fn event_id(n: u8) -> String {
+    format!("e{}", usize::from(n) % EVENTS)
+}
+
+/// `c1` to `c4` and `d1`, `d2`, of which the former are likelier.
+fn conversation_id(n: u8) -> &'static str {
+    ["c1", "c2", "c3", "c4", "c1", "c2", "d1", "d2"][usize::from(n) % 8]
+}
+
+fn message_id(n: u8) -> String {
+    format!("m{}", n % 4)
+}
+
+fn owner(n: u8) -> String {
+    format!("w{}", n % 2)
+}
+
+/// Few legs, so that histories meet the same ones again.
+fn leg_of(event: u8, to: u8) -> (LegId, LaneId) {
+    let to = conversation_id(to);
+    (format!("{}-{to}", event_id(event)).into(), lane(to))
+}
+
+fn fence(n: u8) -> i64 {
+    // Mostly the first, which mostly holds.
+    [1, 1, 1, 2, 0][usize::from(n) % 5]
+}
+
+#[expect(clippy::many_single_char_names, reason = "five small numbers to pick by")]
+fn mutation((kind, [a, b, c, d, e]): Step, at: i64) -> Mutation {
+    let org_of = |n: u8| if n % 4 == 3 { "o2" } else { "o1" };
+    match kind % 30 {
+        0..=5 => {
+            let events = (0..=d % 2).map(|n| {
+                let (org, installation) =
+                    if conversation_id(b).starts_with('d') { ("o2", "i2") } else { ("o1", "i1") };
+                let targets = [conversation_id(c), conversation_id(c.wrapping_add(1))];
+                let targets = &targets[..1 + usize::from(e % 2)];
+                let mut new =
+                    event(&event_id(a.wrapping_add(n)), org, installation, conversation_id(b), targets);
+                new.event.received_ms = at;
+                for leg in &mut new.legs {
+                    leg.order = i64::from(e % 3);
+                }
+                if d % 3 == 0 {
+                    new.payload = None;
+                } else if let Some(payload) = &mut new.payload {
+                    payload.slot = SlotId(u64::from(a % 8));
+                }
+                if e % 4 == 0 {
+                    new.delivery_digest = Some(vec![a % 3]);
+                    new.redelivery_until_ms = at + i64::from(b % 8);
+                }
+                new
+            });
+            let lease = lease(&owner(e), at, at + i64::from(d % 16));
+            Mutation::Append { events: events.collect(), lease }
+        }
+        6..=12 => {
+            let (leg, lane) = leg_of(a, b);
+            let to = conversation_id(b);
+            let mut row = Settlement { leg: leg.clone(), lane, ..settlement("", to, fence(c)) };
+            row.receipt = receipt(if to.starts_with('d') { "o2" } else { "o1" }, leg.as_str(), "delivered");
+            row.receipt.settled_ms = at;
+            row.receipt.message = (e % 2 == 0).then(|| message_id(e).as_str().into());
+            let from = conversation_id(b.wrapping_add(d % 2));
+            if d % 2 == 0 {
+                row.original = Some(OriginalRow {
+                    sent_ms: i64::from(e),
+                    active_ms: i64::from(c),
+                    thread_root: (e % 3 == 0).then(|| "r".into()),
+                    ..original(from, &message_id(d))
+                });
+            } else if d % 3 == 0 {
+                row.of = Some(key(from, &message_id(d)));
+            }
+            for part in 0..e % 3 {
+                let mut new = copy(to, u32::from(part), &format!("x{}", (c.wrapping_add(part)) % 6));
+                new.version = (a % 3 != 0).then_some(Version(i64::from(e % 4)));
+                new.fingerprint = (a % 2 == 0).then(|| vec![c]);
+                new.edits = u32::from(d % 3);
+                row.copies.push(new);
+            }
+            if e % 5 == 4 {
+                row.removed_copies = vec![key(to, &format!("x{}", c % 6)), key(to, &format!("x{}", a % 6))];
+            }
+            row.original_gone = e % 7 >= 5;
+            row.tombstone =
+                (e % 6 == 5).then(|| (from.into(), message_id(a).as_str().into(), at + i64::from(c % 9)));
+            row.dead_letter = (c % 6 == 5).then(|| {
+                let mut letter = dead(leg.as_str(), to);
+                letter.org = row.receipt.org.clone();
+                letter.died_ms = at / 3;
+                letter
+            });
+            settle(row)
+        }
+        13 | 14 => {
+            let (leg, lane) = leg_of(a, b);
+            let made = copy(conversation_id(b), u32::from(d % 3), &format!("x{}", e % 6));
+            Mutation::Progress { leg, lane, fence: fence(c), copy: made }
+        }
+        15 => {
+            let (leg, lane) = leg_of(a, b);
+            let not_before_ms = i64::from(e);
+            Mutation::Defer {
+                leg,
+                lane,
+                fence: fence(c),
+                attempts: u32::from(d),
+                not_before_ms,
+                code: "X".to_owned(),
+            }
+        }
+        16 | 17 => Mutation::ClaimLanes {
+            lease: lease(&owner(a), at, at + i64::from(b % 16)),
+            lanes: (0..c % 3).map(|n| lane(conversation_id(d.wrapping_add(n)))).collect(),
+            limit: u32::from(e % 4),
+        },
+        18 => Mutation::ReleaseLanes { owner: owner(a), lanes: vec![lane(conversation_id(b))] },
+        19 => Mutation::Shred { received_before_ms: at - i64::from(a % 16), limit: u32::from(b % 4) },
+        20 => Mutation::Expire {
+            now_ms: at,
+            receipts_before_ms: at - i64::from(a % 16),
+            limit: u32::from(b % 4),
+        },
+        21 => Mutation::Replay {
+            dead_letter: leg_of(a, b).0,
+            event: event_id(c).as_str().into(),
+            leg: leg_of(c, b).0,
+            now_ms: at,
+        },
+        22 => Mutation::DropDeadLetter(leg_of(a, b).0),
+        23 => {
+            let members = [conversation_id(b), conversation_id(c)];
+            let id = format!("b{}", a % 3);
+            match d % 3 {
+                0 => Mutation::AddBridge(bridge(&id, org_of(e), &members)),
+                1 => Mutation::SetMembers {
+                    bridge: id.as_str().into(),
+                    members: members.map(Into::into).into(),
+                },
+                _ => {
+                    let states = [BridgeState::Active, BridgeState::Paused, BridgeState::Ended];
+                    Mutation::SetBridge { bridge: id.as_str().into(), state: states[usize::from(e % 3)] }
+                }
+            }
+        }
+        24 => {
+            let mut row = account(org_of(a), ["i1", "i2"][usize::from(b % 2)], &format!("u{}", c % 3));
+            row.person = (d % 2 == 0).then(|| "p".into());
+            row.email_digest = (e % 3 != 0).then(|| vec![e % 3]);
+            Mutation::PutAccount(row)
+        }
+        25 => Mutation::DropAccount {
+            installation: ["i1", "i2"][usize::from(b % 2)].into(),
+            user: format!("u{}", c % 3).as_str().into(),
+        },
+        26 => match a % 4 {
+            0 => Mutation::SeenUntil { conversation: conversation_id(b).into(), seen_until_ms: i64::from(c) },
+            1 => Mutation::PutToken(token(["i1", "i9"][usize::from(b % 2)], &owner(c))),
+            2 => Mutation::DropTokens { installation: "i1".into(), slot: (b % 2 == 0).then(|| owner(c)) },
+            _ => Mutation::Audit(audit([None, Some("o1"), Some("o9")][usize::from(b % 3)], &owner(c))),
+        },
+        27 => match a % 4 {
+            0 => Mutation::PutOrg(OrgRow {
+                name: format!("Org o{}", c % 4),
+                ..org(&format!("o{}", 1 + b % 3))
+            }),
+            1 => Mutation::PutApp(app(&format!("a{}", 1 + b % 3), org_of(c))),
+            2 => {
+                let id = format!("i{}", 1 + b % 3);
+                Mutation::PutInstallation(installation(&id, org_of(c), &format!("a{}", 1 + d % 3)))
+            }
+            _ => {
+                let mut row = conversation(conversation_id(b), org_of(c), ["i1", "i2"][usize::from(d % 2)]);
+                row.remote = format!("R-{}", conversation_id(e)).as_str().into();
+                Mutation::PutConversation(row)
+            }
+        },
+        // Rare: what follows has little left to work on.
+        _ if a == 0 => Mutation::DropOrg(org_of(b).into()),
+        _ => Mutation::DropDeadLetter("none".into()),
+    }
+}
+
+/// Everything that reads tell.
+pub(crate) async fn dump(store: &dyn Store) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::new();
+    macro_rules! note {
+        ($($read:expr),* $(,)?) => {$(
+            writeln!(out, "{} {:?}", stringify!($read), $read.await.unwrap()).unwrap();
+        )*};
+    }
+    note!(
+        store.orgs(),
+        store.apps(),
+        store.installations(),
+        store.conversations(),
+        store.bridges(),
+        store.named_slots(),
+        store.counts(),
+        store.dead_letters(None, 1_000),
+        store.dead_letters(Some(&"o1".into()), 2),
+        store.receipts(None, None, 1_000),
+        store.receipts(Some(&"o2".into()), None, 3),
+        store.receipts(Some(&"o1".into()), Some(&"m2".into()), 3),
+        store.audit(1_000),
+        store.lanes(None, 1_000),
+        store.lanes(Some(&lane("c2")), 1),
+        store.accounts_of(&"o1".into(), &"p".into()),
+    );
+    for n in 0..8 {
+        let id = conversation_id(n).into();
+        note!(store.legs(&lane(conversation_id(n)), None, 1_000), store.originals_since(&id, 0, 1_000));
+        note!(store.originals_since(&id, 50, 2), store.legs(&lane(conversation_id(n)), Some((1, 3)), 2));
+        for m in 0..6 {
+            let (message, made) = (message_id(m).as_str().into(), format!("x{m}").as_str().into());
+            note!(store.original(&id, &message), store.tombstone(&id, &message));
+            note!(store.original_of_copy(&id, &made));
+            for to in 0..4 {
+                note!(store.copies((&id, &message), &conversation_id(to).into()));
+            }
+        }
+    }
+    for n in 0..EVENTS {
+        note!(store.payload(&format!("e{n}").as_str().into()));
+    }
+    for installation in ["i1", "i2"] {
+        let id = installation.into();
+        note!(store.accounts_by_email(&id, &[1]), store.token(&id, "w0"), store.token(&id, "w1"));
+        for user in ["u0", "u1", "u2"] {
+            note!(store.account(&id, &user.into()));
+        }
+    }
+    out
+}
+
+async fn compare(steps: Vec<Step>) {
+    let (mut sqlite, mut model) = (Bench::sqlite(), Bench::model());
+    set_up(&sqlite).await;
+    set_up(&model).await;
+    for (at, step) in (1_000_i64..).zip(steps) {
+        let mutation = mutation(step, at);
+        let answers = (sqlite.commit(mutation.clone()).await, model.commit(mutation.clone()).await);
+        let (ours, theirs) = (format!("{:?}", answers.0), format!("{:?}", answers.1));
+        assert_eq!(ours, theirs, "{mutation:?}");
+    }
+    let held = dump(model.store()).await;
+    assert_eq!(dump(sqlite.store()).await, held);
+    sqlite.reopen();
+    model.reopen();
+    assert_eq!(dump(sqlite.store()).await, held, "SQLite, reopened");
+    assert_eq!(dump(model.store()).await, held, "the model, reopened");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sqlite_and_the_model_agree(steps in proptest::collection::vec(any::<Step>(), 1..80)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(compare(steps));
+    }
+}
