@@ -70,10 +70,17 @@ impl<'a> Body<'a> {
                 let object = entity.mentioned.aad_object_id.as_deref().filter(|id| !id.is_empty());
                 TeamsMention {
                     index,
-                    id: object.or_else(|| objects.get(account).map(String::as_str)).unwrap_or(account).to_owned(),
+                    id: object
+                        .or_else(|| objects.get(account).map(String::as_str))
+                        .unwrap_or(account)
+                        .to_owned(),
                     name: entity.mentioned.name.clone().unwrap_or_default(),
                     // Conversations are mentioned by their own ids.
-                    kind: if account.starts_with("19:") { MentionKind::Everyone } else { MentionKind::Person },
+                    kind: if account.starts_with("19:") {
+                        MentionKind::Everyone
+                    } else {
+                        MentionKind::Person
+                    },
                 }
             })
             .collect();
@@ -174,7 +181,8 @@ fn attachment(attachment: &Attachment) -> TeamsAttachment {
 
 /// Who wrote what is quoted, where the quote tells.
 fn sender(content: &Value, key: &str) -> Vec<Block> {
-    let name = content.pointer(&format!("/{key}/user/displayName")).and_then(Value::as_str).unwrap_or_default();
+    let name =
+        content.pointer(&format!("/{key}/user/displayName")).and_then(Value::as_str).unwrap_or_default();
     if name.is_empty() {
         return Vec::new();
     }

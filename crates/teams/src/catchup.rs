@@ -86,7 +86,8 @@ impl TeamsConnector {
         let unseen = query.threads.iter().filter(|root| !seen.contains(root.as_str())).take(THREADS);
         for root in unseen {
             self.client.pause().await;
-            let url = self.client.graph_url(&format!("{base}/messages/{}/replies?$top=50", segment(root.as_str())));
+            let url =
+                self.client.graph_url(&format!("{base}/messages/{}/replies?$top=50", segment(root.as_str())));
             match self.replies_since(session, url, query.since_ms, &mut found).await {
                 // The root may be gone by now.
                 Err(trouble) if trouble.status() == Some(404) => {}
@@ -166,7 +167,8 @@ fn matching(messages: Vec<ChatMessage>, post: &Post, app_id: &str, since_ms: i64
             let made = decode::graph_message(message, app_id);
             let person = message.from.as_ref().is_some_and(|from| from.user.is_some());
             let fits = if as_app { made.origin.ours } else { person };
-            let equal = fits && made.sent_at_ms >= since_ms && fingerprint(&Body::of_graph(message)) == wanted;
+            let equal =
+                fits && made.sent_at_ms >= since_ms && fingerprint(&Body::of_graph(message)) == wanted;
             equal.then(|| Candidate {
                 message: RemoteMessage::from(message.id.as_str()),
                 at_ms: made.sent_at_ms,
@@ -187,6 +189,3 @@ fn fingerprint_of_post(post: &Post) -> String {
 fn fingerprint(body: &Body<'_>) -> String {
     dragoman_markup::plain(&body::parse(body)).chars().filter(|c| !c.is_whitespace() && *c != '@').collect()
 }
-
-#[cfg(test)]
-mod tests;

@@ -88,7 +88,8 @@ impl Client {
         call: &Call,
     ) -> Result<HttpResponse, Trouble> {
         // Links to further pages come from answers: the token follows them to Graph alone.
-        let base = Url::parse(&self.settings.graph_base).map_err(|_| Trouble::Token(Failure::Refused(CONFIG)))?;
+        let base =
+            Url::parse(&self.settings.graph_base).map_err(|_| Trouble::Token(Failure::Refused(CONFIG)))?;
         let url = Url::parse(&call.url).map_err(|_| Trouble::Token(Failure::Malformed(MALFORMED)))?;
         if url.origin() != base.origin() {
             return Err(Trouble::Token(Failure::Malformed(MALFORMED)));
@@ -207,8 +208,10 @@ impl Client {
 
     /// One request, once. Any answer but 2xx is a refusal.
     async fn once(&self, call: &Call, url: &Url, token: &Token) -> Result<HttpResponse, Trouble> {
-        let mut request =
-            HttpRequest::new(call.method.clone(), url.clone()).bearer(token.expose()).only(&Hosts::of(url)).header(
+        let mut request = HttpRequest::new(call.method.clone(), url.clone())
+            .bearer(token.expose())
+            .only(&Hosts::of(url))
+            .header(
                 HeaderName::from_static("prefer"),
                 // Else system events are shown as `unknownFutureValue`.
                 HeaderValue::from_static("include-unknown-enum-members"),
@@ -241,7 +244,8 @@ impl Client {
     /// Asks the tenant's token endpoint.
     pub(crate) async fn token(&self, app: &App, grant: &[(&str, &str)]) -> Result<TokenAnswer, Failure> {
         let (id, tenant) = (app.fact("app_id"), app.fact("tenant_id"));
-        let Some(secret) = app.secret("client_secret").filter(|_| !id.is_empty() && !tenant.is_empty()) else {
+        let Some(secret) = app.secret("client_secret").filter(|_| !id.is_empty() && !tenant.is_empty())
+        else {
             return Err(Failure::SignIn(CONFIG));
         };
         let url = format!(
@@ -260,7 +264,8 @@ impl Client {
             .body("application/x-www-form-urlencoded", form);
         request.cap = Some(SMALL);
         // Nobody gets two tokens by asking twice, so a lost answer is no more than a delay.
-        let response = self.http.send(request).await.map_err(dragoman_platform::http::HttpError::into_failure)?;
+        let response =
+            self.http.send(request).await.map_err(dragoman_platform::http::HttpError::into_failure)?;
         if !response.status.is_success() {
             let after_ms = retry_after_ms(&response.headers, self.clock.now_ms());
             return Err(token_failure(response.status.as_u16(), response.body.expose(), after_ms));

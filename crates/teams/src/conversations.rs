@@ -68,7 +68,7 @@ impl TeamsConnector {
     async fn find_channel(&self, session: &Session, found: &mut Conversation) -> Result<(), Failure> {
         let id = found.remote.as_str().to_owned();
         let known = self.place(session, &id, None);
-        for team in self.known_teams(session) {
+        for team in known_teams(session) {
             if known.team_id.as_ref().is_some_and(|of| *of != team.id) {
                 continue;
             }
@@ -102,7 +102,8 @@ impl TeamsConnector {
         } else {
             self.client.graph_json::<Chat>(session, url).await.map(|chat| {
                 let home = chat.tenant_id.as_deref().unwrap_or_default();
-                found.external |= !home.is_empty() && !home.eq_ignore_ascii_case(session.app.fact("tenant_id"));
+                found.external |=
+                    !home.is_empty() && !home.eq_ignore_ascii_case(session.app.fact("tenant_id"));
                 if chat.chat_type == "oneOnOne" {
                     found.kind = ConversationKind::Direct;
                 }
@@ -122,20 +123,12 @@ impl TeamsConnector {
         }
     }
 
-    fn known_teams(&self, session: &Session) -> Vec<Known> {
-        session
-            .installation
-            .facts
-            .iter()
-            .filter_map(|(key, guid)| {
-                let id = key.strip_prefix("team:")?;
-                Some(Known { id: id.to_owned(), guid: guid.clone() })
-            })
-            .collect()
-    }
-
     /// Channels of a team by the bot's word; `None` where the bot is not in it any more.
-    async fn channels(&self, session: &Session, team: &str) -> Result<Option<Vec<(String, String)>>, Failure> {
+    async fn channels(
+        &self,
+        session: &Session,
+        team: &str,
+    ) -> Result<Option<Vec<(String, String)>>, Failure> {
         let place = self.place(session, team, None);
         let path = format!("v3/teams/{}/conversations", segment(team));
         let answer: Result<Channels, _> =
@@ -162,12 +155,16 @@ impl TeamsConnector {
         let wanted = search.to_lowercase();
         let mut found: BTreeMap<String, Conversation> = BTreeMap::new();
         if cursor.is_none() {
-            for team in self.known_teams(session) {
+            for team in known_teams(session) {
                 let Some(channels) = self.channels(session, &team.id).await? else { continue };
                 let place = self.place(session, &team.id, None);
                 let details: Option<Team> = self
                     .client
-                    .bot_json(&session.app, &self.service_url(&place), &format!("v3/teams/{}", segment(&team.id)))
+                    .bot_json(
+                        &session.app,
+                        &self.service_url(&place),
+                        &format!("v3/teams/{}", segment(&team.id)),
+                    )
                     .await
                     .ok();
                 let team_name = details.and_then(|team| team.name).unwrap_or_default();
@@ -193,7 +190,11 @@ impl TeamsConnector {
     }
 
     /// Channels of all teams, where an admin granted the right to list them.
-    async fn graph_channels(&self, session: &Session, found: &mut BTreeMap<String, Conversation>) -> Result<(), Failure> {
+    async fn graph_channels(
+        &self,
+        session: &Session,
+        found: &mut BTreeMap<String, Conversation>,
+    ) -> Result<(), Failure> {
         let url = self.client.graph_url("teams?$select=id,displayName&$top=100");
         let Some(teams) = self.allowed::<Collection<Group>>(session, url).await? else { return Ok(()) };
         for team in teams.value {
@@ -232,7 +233,8 @@ impl TeamsConnector {
             let home = chat.tenant_id.unwrap_or_default();
             self.add(session, found, &chat.id, chat.topic.unwrap_or_default(), false);
             if let Some(added) = found.get_mut(&chat.id) {
-                added.external = !home.is_empty() && !home.eq_ignore_ascii_case(session.app.fact("tenant_id"));
+                added.external =
+                    !home.is_empty() && !home.eq_ignore_ascii_case(session.app.fact("tenant_id"));
                 if chat.chat_type == "oneOnOne" {
                     added.kind = ConversationKind::Direct;
                 }
@@ -242,7 +244,11 @@ impl TeamsConnector {
     }
 
     /// A read that may be forbidden.
-    async fn allowed<T: serde::de::DeserializeOwned>(&self, session: &Session, url: String) -> Result<Option<T>, Failure> {
+    async fn allowed<T: serde::de::DeserializeOwned>(
+        &self,
+        session: &Session,
+        url: String,
+    ) -> Result<Option<T>, Failure> {
         match self.client.graph_json(session, url).await {
             Ok(answer) => Ok(Some(answer)),
             Err(trouble) if matches!(trouble.status(), Some(400..=405 | 412)) => Ok(None),
@@ -250,7 +256,14 @@ impl TeamsConnector {
         }
     }
 
-    fn add(&self, session: &Session, found: &mut BTreeMap<String, Conversation>, id: &str, name: String, joined: bool) {
+    fn add(
+        &self,
+        session: &Session,
+        found: &mut BTreeMap<String, Conversation>,
+        id: &str,
+        name: String,
+        joined: bool,
+    ) {
         let facts = places::facts(&self.place(session, id, None));
         let conversation = Conversation {
             remote: RemoteConversation::from(id),
@@ -262,6 +275,18 @@ impl TeamsConnector {
         };
         found.insert(id.to_owned(), conversation);
     }
+}
+
+fn known_teams(session: &Session) -> Vec<Known> {
+    session
+        .installation
+        .facts
+        .iter()
+        .filter_map(|(key, guid)| {
+            let id = key.strip_prefix("team:")?;
+            Some(Known { id: id.to_owned(), guid: guid.clone() })
+        })
+        .collect()
 }
 
 fn kind_of(id: &str) -> ConversationKind {

@@ -43,18 +43,16 @@ impl Drop for Authentic {
 
 /// Opens the item's key and checks its signature.
 pub(crate) fn authenticate(item: &Encrypted, private_key: &Token) -> Result<Authentic, Unreadable> {
-    let der = PrivatePkcs8KeyDer::from_pem_slice(private_key.expose().as_bytes())
-        .map_err(|_| Unreadable::Key)?;
+    let der =
+        PrivatePkcs8KeyDer::from_pem_slice(private_key.expose().as_bytes()).map_err(|_| Unreadable::Key)?;
     let rsa = PrivateDecryptingKey::from_pkcs8(der.secret_pkcs8_der()).map_err(|_| Unreadable::Key)?;
     let rsa = OaepPrivateDecryptingKey::new(rsa).map_err(|_| Unreadable::Key)?;
     let wrapped = decode(&item.data_key)?;
     let data = decode(&item.data)?;
     let signature = decode(&item.data_signature)?;
     let mut room = vec![0; rsa.min_output_size()];
-    let key = rsa
-        .decrypt(&OAEP_SHA1_MGF1SHA1, &wrapped, &mut room, None)
-        .map_err(|_| Unreadable::Forged)?
-        .to_vec();
+    let key =
+        rsa.decrypt(&OAEP_SHA1_MGF1SHA1, &wrapped, &mut room, None).map_err(|_| Unreadable::Forged)?.to_vec();
     room.fill(0);
     let authentic = Authentic { key, data };
     if authentic.key.len() != 32 {
@@ -166,5 +164,20 @@ mod tests {
         assert!(authenticate(&item, &made.key_pem).is_err_and(|it| it == Unreadable::Malformed));
         let other = make_certificate(0).unwrap();
         assert!(authenticate(&item, &other.key_pem).is_err());
+    }
+
+    /// The published vector: every step agrees with Microsoft's.
+    #[test]
+    fn the_published_vector_opens() {
+        let Some(folder) = dragoman_testkit::payloads() else { return };
+        let path = folder.join("teams/crypto/encrypted-notification-vector.json");
+        let vector: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let item: Encrypted = serde_json::from_value(vector["encryptedContent"].clone()).unwrap();
+        let key = Token::new(vector["privateKeyPkcs8Pem"].as_str().unwrap().to_owned());
+        let authentic = authenticate(&item, &key).unwrap_or_else(|why| panic!("{why:?}"));
+        let expected = &vector["expected"];
+        assert_eq!(BASE64_STANDARD.encode(&authentic.key), expected["symmetricKeyBase64"].as_str().unwrap());
+        let plain = authentic.open().unwrap_or_else(|why| panic!("{why:?}"));
+        assert_eq!(plain.expose(), expected["plaintextUtf8"].as_str().unwrap().as_bytes());
     }
 }

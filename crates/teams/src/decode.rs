@@ -39,7 +39,9 @@ pub(crate) fn graph_message(message: &ChatMessage, app_id: &str) -> Message {
     let mut document = body::parse(&Body::of_graph(message));
     let subject = message.subject.as_deref().map(str::trim).unwrap_or_default();
     if !subject.is_empty() {
-        document.blocks.insert(0, Block::Paragraph(vec![Inline::Strong(vec![Inline::Text(subject.to_owned())])]));
+        document
+            .blocks
+            .insert(0, Block::Paragraph(vec![Inline::Strong(vec![Inline::Text(subject.to_owned())])]));
     }
     let sent_at_ms = created_ms(message);
     let edited = message.last_edited_date_time.as_deref().and_then(parse_time);
@@ -150,7 +152,9 @@ fn person(identity: &IdentitySet) -> Option<&str> {
 fn emoji(kind: &str, name: Option<&str>) -> Emoji {
     match from_teams_reaction(kind) {
         Some(characters) => Emoji::Unicode(characters),
-        None => Emoji::Custom { name: name.filter(|name| !name.is_empty()).unwrap_or(kind).to_owned(), url: None },
+        None => {
+            Emoji::Custom { name: name.filter(|name| !name.is_empty()).unwrap_or(kind).to_owned(), url: None }
+        }
     }
 }
 
@@ -205,7 +209,8 @@ fn hosted_images(html: &str) -> Vec<String> {
 
 /// Whether an activity leaves out what only Graph tells: files, quotes and cards of channels and chats.
 pub(crate) fn is_incomplete(activity: &Activity) -> bool {
-    activity.html().is_some_and(|html| html.contains("<attachment")) || (activity.html().is_none() && activity.text.is_empty())
+    activity.html().is_some_and(|html| html.contains("<attachment"))
+        || (activity.html().is_none() && activity.text.is_empty())
 }
 
 /// A message as the bot is shown it. `objects` gives the directory's id for accounts of bot traffic.
@@ -249,7 +254,10 @@ fn bot_files(activity: &Activity) -> Vec<FileRef> {
             let sent = attachment.content_type == "application/vnd.microsoft.teams.file.download.info";
             (image || sent).then(|| FileRef {
                 id: url.clone(),
-                name: attachment.name.clone().unwrap_or_else(|| if image { "image" } else { "file" }.to_owned()),
+                name: attachment
+                    .name
+                    .clone()
+                    .unwrap_or_else(|| if image { "image" } else { "file" }.to_owned()),
                 media_type: image.then(|| attachment.content_type.clone()),
                 size: None,
                 // The address of a pasted image needs the bot's token: nobody could follow it.
@@ -267,7 +275,9 @@ pub(crate) fn accounts(activity: &Activity) -> Vec<String> {
         .chain(activity.members_added.first())
         .chain(activity.members_removed.first())
         .chain([&activity.from])
-        .filter(|account| account.id.starts_with("29:") && account.aad_object_id.as_deref().is_none_or(str::is_empty))
+        .filter(|account| {
+            account.id.starts_with("29:") && account.aad_object_id.as_deref().is_none_or(str::is_empty)
+        })
         .map(|account| account.id.clone())
         .collect();
     wanted.sort();
@@ -310,11 +320,7 @@ pub(crate) fn bot_event(
         _ => Happening::Ignored(KIND),
     };
     let about = if matches!(happening, Happening::Control(_)) { None } else { Some(conversation) };
-    Event {
-        conversation: about.filter(|id| !id.is_empty()).map(RemoteConversation::from),
-        at_ms,
-        happening,
-    }
+    Event { conversation: about.filter(|id| !id.is_empty()).map(RemoteConversation::from), at_ms, happening }
 }
 
 /// The first reaction of an activity; the service sends one each.
@@ -350,7 +356,9 @@ fn changed(
     let account = |accounts: &[crate::wire::activity::Account]| {
         accounts.first().map(|account| {
             let object = account.aad_object_id.as_deref().filter(|id| !id.is_empty());
-            RemoteUser::from(object.or_else(|| objects.get(&account.id).map(String::as_str)).unwrap_or(&account.id))
+            RemoteUser::from(
+                object.or_else(|| objects.get(&account.id).map(String::as_str)).unwrap_or(&account.id),
+            )
         })
     };
     let notice = |kind, user, text| Happening::Notice(Notice { kind, user, text });

@@ -69,8 +69,7 @@ impl TeamsConnector {
             graph_chat: object.filter(|_| personal).map(|id| crate::ids::personal_chat(id, app_id)),
         };
         self.memory.learn_place(tenant, envelope::conversation(activity), place);
-        for account in
-            activity.members_added.iter().chain(&activity.members_removed).chain([&activity.from])
+        for account in activity.members_added.iter().chain(&activity.members_removed).chain([&activity.from])
         {
             if account.id.starts_with("29:")
                 && let Some(object) = account.aad_object_id.as_deref()
@@ -194,7 +193,8 @@ fn examine(app: &App, raw: &str, now_ms: i64) -> Result<Examined, Code> {
     let item = envelope::graph_item(&notification, raw, now_ms).ok_or(MALFORMED)?;
     match &notification.encrypted_content {
         Some(content) => {
-            let key = crate::source::certificate_key(app, &content.encryption_certificate_id).ok_or(UNAUTHENTIC)?;
+            let key =
+                crate::source::certificate_key(app, &content.encryption_certificate_id).ok_or(UNAUTHENTIC)?;
             crypt::authenticate(content, key).map_err(|_| UNAUTHENTIC)?;
             Ok(Examined { item, rich: true })
         }

@@ -32,7 +32,8 @@ pub(crate) fn text(post: &Post) -> Text {
 
 /// The same with another body: one part of a long post.
 pub(crate) fn text_of(post: &Post, body: &Document) -> Text {
-    let body = if is_channel(post.conversation.as_str()) { body.clone() } else { without_everyone(body.clone()) };
+    let body =
+        if is_channel(post.conversation.as_str()) { body.clone() } else { without_everyone(body.clone()) };
     match post.spokesman {
         Spokesman::App => {
             let rendered = render(&body, Flavour::Bot);

@@ -45,12 +45,11 @@ pub(crate) enum Trouble {
 /// Reads an error body of either service. No text of it is kept.
 pub(crate) fn refusal(status: u16, body: &[u8], after_ms: Option<u64>, scope: Option<&str>) -> Refusal {
     let answer: ErrorAnswer = serde_json::from_slice(body).unwrap_or_default();
-    let (code, message) = match answer.error {
-        Some(error) => (error.code, error.message),
-        None => {
-            let inner: InnerError = serde_json::from_str(&answer.message).unwrap_or_default();
-            (inner.sub_code, answer.message)
-        }
+    let (code, message) = if let Some(error) = answer.error {
+        (error.code, error.message)
+    } else {
+        let inner: InnerError = serde_json::from_str(&answer.message).unwrap_or_default();
+        (inner.sub_code, answer.message)
     };
     let message = message.to_ascii_lowercase();
     Refusal {
@@ -127,21 +126,18 @@ impl Refusal {
             )
             | (404, "ConversationNotFound") => Outcome::Gone(CONVERSATION_GONE),
             (402, _) | (403, "NotEnoughPermissions" | "Forbidden" | "AccessDenied") => Outcome::Gone(SCOPE),
-            (403, _) => Outcome::Refused(REFUSED),
             (404 | 410, _) => match doing {
                 Doing::Delete => Outcome::done(),
                 Doing::Post if self.code.is_empty() => Outcome::Gone(CONVERSATION_GONE),
                 Doing::Post | Doing::Edit | Doing::React => Outcome::MessageGone(MESSAGE_GONE),
             },
+            (413, _) | (400, "MessageSizeTooBig") => Outcome::Refused(MESSAGE_TOO_LONG),
             // 412: operations at the same time in one conversation; our haste, not its fault.
-            (412 | 423, _) => self.retry(RATE_LIMITED),
-            (413, _) => Outcome::Refused(MESSAGE_TOO_LONG),
-            (429, _) => self.retry(RATE_LIMITED),
+            (412 | 423 | 429, _) => self.retry(RATE_LIMITED),
             (503, _) => self.retry(TARGET_FAILED),
             // A gateway in between gave up, or the service broke while it worked: a post may be there.
             (500.., _) if doing == Doing::Post => Outcome::Unknown(TARGET_FAILED),
             (500.., _) => self.retry(TARGET_FAILED),
-            (400, "MessageSizeTooBig") => Outcome::Refused(MESSAGE_TOO_LONG),
             (400, _) => Outcome::Refused(BAD_REQUEST),
             _ => Outcome::Refused(REFUSED),
         }
@@ -170,9 +166,14 @@ pub(crate) fn token_failure(status: u16, body: &[u8], after_ms: Option<u64>) -> 
         (500.., _) | (_, "temporarily_unavailable" | "server_error") => {
             Failure::Retry { after_ms, code: TARGET_FAILED }
         }
-        (_, "invalid_client" | "unauthorized_client" | "invalid_grant" | "interaction_required" | "consent_required") => {
-            Failure::SignIn(SIGN_IN)
-        }
+        (
+            _,
+            "invalid_client"
+            | "unauthorized_client"
+            | "invalid_grant"
+            | "interaction_required"
+            | "consent_required",
+        ) => Failure::SignIn(SIGN_IN),
         // 65001: nobody consented. 700016: the app is unknown in this tenant.
         _ if refusal.error_codes.iter().any(|code| matches!(code, 65_001 | 700_016)) => {
             Failure::SignIn(SIGN_IN)
@@ -231,7 +232,10 @@ mod tests {
         assert_eq!(refused.outcome(Doing::Post), Outcome::Gone(CONVERSATION_GONE));
         // Bodies that are no JSON, or none at all, must not change the class.
         for body in [&b""[..], b"<html>", b"[]", b"null"] {
-            assert_eq!(refusal(429, body, Some(5), None).outcome(Doing::Post), Outcome::retry_after(5, RATE_LIMITED));
+            assert_eq!(
+                refusal(429, body, Some(5), None).outcome(Doing::Post),
+                Outcome::retry_after(5, RATE_LIMITED)
+            );
         }
     }
 

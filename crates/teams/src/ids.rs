@@ -166,7 +166,15 @@ mod tests {
         }
         let chat = parse_resource("chats('19:h@thread.v2')/messages('5')").unwrap();
         assert_eq!((chat.conversation.as_str(), chat.message.as_str()), ("19:h@thread.v2", "5"));
-        for text in ["", "teams", "teams('", "teams('x", "chats('19:h@thread.v2')", "teams('')/channels('')/messages('')", "users('u')/messages('m')"] {
+        for text in [
+            "",
+            "teams",
+            "teams('",
+            "teams('x",
+            "chats('19:h@thread.v2')",
+            "teams('')/channels('')/messages('')",
+            "users('u')/messages('m')",
+        ] {
             assert_eq!(parse_resource(text), None, "{text}");
         }
     }

@@ -76,11 +76,13 @@ impl TeamsConnector {
         if app.secret("notification_secret").is_none() {
             let mut bytes = [0_u8; 32];
             self.client.random.fill(&mut bytes);
-            app.secrets.insert("notification_secret".to_owned(), dragoman_seal::Token::new(hex::encode(bytes)));
+            app.secrets
+                .insert("notification_secret".to_owned(), dragoman_seal::Token::new(hex::encode(bytes)));
         }
         if app.secret("certificate").is_none() || app.secret("certificate_key").is_none() {
-            let made = crypt::make_certificate(self.client.clock.now_ms())
-                .map_err(|_| InstallError::Rejected("no certificate could be made on this machine".to_owned()))?;
+            let made = crypt::make_certificate(self.client.clock.now_ms()).map_err(|_| {
+                InstallError::Rejected("no certificate could be made on this machine".to_owned())
+            })?;
             app.facts.insert("certificate_id".to_owned(), made.id);
             let certificate = dragoman_seal::Token::new(made.certificate_pem);
             app.secrets.insert("certificate".to_owned(), certificate);
@@ -91,8 +93,13 @@ impl TeamsConnector {
         Ok(())
     }
 
-    pub(crate) async fn finish_installation(&self, app: &App, grant: &Grant) -> Result<Installed, InstallError> {
-        let told = |name: &str| grant.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    pub(crate) async fn finish_installation(
+        &self,
+        app: &App,
+        grant: &Grant,
+    ) -> Result<Installed, InstallError> {
+        let told =
+            |name: &str| grant.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         match told("error") {
             Some("access_denied" | "consent_required") => return Err(InstallError::Denied),
             Some(error) => return Err(InstallError::Rejected(printable(error))),
@@ -100,12 +107,16 @@ impl TeamsConnector {
         }
         let tenant = app.fact("tenant_id");
         if told("tenant").is_some_and(|it| !it.eq_ignore_ascii_case(tenant)) {
-            return Err(InstallError::Rejected("consent was given in another tenant than the app's".to_owned()));
+            return Err(InstallError::Rejected(
+                "consent was given in another tenant than the app's".to_owned(),
+            ));
         }
         for audience in [Audience::Bot, Audience::Graph] {
             self.client.client_credentials(app, audience).await.map_err(|failure| match failure {
                 Failure::Retry { code, .. } => InstallError::Unreachable(code),
-                _ => InstallError::Rejected("no token for this app id, tenant id and client secret".to_owned()),
+                _ => {
+                    InstallError::Rejected("no token for this app id, tenant id and client secret".to_owned())
+                }
             })?;
         }
         // Reading the organisation's name needs a permission that nothing else does: its absence is no fault.

@@ -49,18 +49,14 @@ impl KeyCache {
             return Err(NoKey::Unavailable);
         }
         cached.tried_ms = Some(now);
-        match client.fetch_keys(metadata_url).await {
-            Some(keys) => {
-                let key = keys.get(kid).cloned();
-                cached.keys = Some(Arc::new(keys));
-                cached.fetched_ms = now;
-                key.ok_or(NoKey::Unknown)
-            }
-            None => {
-                // What failed may be tried again at once: the sender is asked to come back anyway.
-                cached.tried_ms = None;
-                Err(NoKey::Unavailable)
-            }
-        }
+        let Some(keys) = client.fetch_keys(metadata_url).await else {
+            // What failed may be tried again at once: the sender is asked to come back anyway.
+            cached.tried_ms = None;
+            return Err(NoKey::Unavailable);
+        };
+        let key = keys.get(kid).cloned();
+        cached.keys = Some(Arc::new(keys));
+        cached.fetched_ms = now;
+        key.ok_or(NoKey::Unknown)
     }
 }

@@ -12,6 +12,8 @@ mod door;
 mod encode;
 mod envelope;
 mod errors;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod ids;
 mod install;
 mod keys;

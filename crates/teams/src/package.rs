@@ -24,36 +24,16 @@ const PERMISSIONS: &[(&str, &str, &str)] = &[
         "messages",
         "Know who is in a private or shared channel, to show names and to see people of other organisations.",
     ),
-    (
-        "TeamMember.Read.Group",
-        "messages",
-        "Know who is in a team, to show names and to mention people.",
-    ),
-    (
-        "ChannelSettings.Read.Group",
-        "messages",
-        "Read the names of channels, to choose them when linking.",
-    ),
-    (
-        "TeamSettings.Read.Group",
-        "messages",
-        "Read the name of a team, to choose its channels when linking.",
-    ),
+    ("TeamMember.Read.Group", "messages", "Know who is in a team, to show names and to mention people."),
+    ("ChannelSettings.Read.Group", "messages", "Read the names of channels, to choose them when linking."),
+    ("TeamSettings.Read.Group", "messages", "Read the name of a team, to choose its channels when linking."),
     (
         "ChatMessage.Read.Chat",
         "chats",
         "Read the messages of group chats where the app is installed, to relay them and to catch up after a gap.",
     ),
-    (
-        "ChatMember.Read.Chat",
-        "chats",
-        "Know who is in a chat, to show names and to mention people.",
-    ),
-    (
-        "File.Read.Group",
-        "files",
-        "Find the folder of a channel's files, to relay files.",
-    ),
+    ("ChatMember.Read.Chat", "chats", "Know who is in a chat, to show names and to mention people."),
+    ("File.Read.Group", "files", "Find the folder of a channel's files, to relay files."),
 ];
 
 /// Features that are on where none is named.
@@ -69,20 +49,29 @@ pub(crate) fn package(request: &PackageRequest) -> Package {
         .collect();
     let app_id = request.facts.get("app_id").map_or("", String::as_str);
     let manifest = manifest(request, app_id, &features, chosen.iter().map(|(name, ..)| *name));
-    let endpoint = format!("{}/hooks/teams/{}/messages", request.public_url.trim_end_matches('/'), request.app);
+    let endpoint =
+        format!("{}/hooks/teams/{}/messages", request.public_url.trim_end_matches('/'), request.app);
     let mut steps = vec![
         "In the Entra admin centre register an app (single tenant) and create a client secret.".to_owned(),
-        format!("In the Azure portal create an Azure Bot (type: single tenant) with that app id, add the channel Microsoft Teams and set the messaging endpoint to {endpoint}"),
+        format!(
+            "In the Azure portal create an Azure Bot (type: single tenant) with that app id, add the channel Microsoft Teams and set the messaging endpoint to {endpoint}"
+        ),
     ];
     // Without the app id there is no package that Teams would take.
     let files = if app_id.is_empty() {
         steps.push("Run `dragoman app add teams` again with --app-id to get the package.".to_owned());
         Vec::new()
     } else {
-        steps.push("In the Teams admin centre upload the package under Teams apps > Manage apps and allow it.".to_owned());
+        steps.push(
+            "In the Teams admin centre upload the package under Teams apps > Manage apps and allow it."
+                .to_owned(),
+        );
         steps.push("Add the app to each team and group chat that is to be linked; to private and shared channels in addition, channel by channel.".to_owned());
         steps.push("A chat in which the app was before has to have it removed and added again, or its messages cannot be read.".to_owned());
-        archive(&manifest).map(|bytes| PackageFile { name: "dragoman-teams.zip".to_owned(), bytes }).into_iter().collect()
+        archive(&manifest)
+            .map(|bytes| PackageFile { name: "dragoman-teams.zip".to_owned(), bytes })
+            .into_iter()
+            .collect()
     };
     Package { files, steps, scopes }
 }
@@ -90,7 +79,7 @@ pub(crate) fn package(request: &PackageRequest) -> Package {
 fn features(request: &PackageRequest) -> BTreeSet<&str> {
     let named: BTreeSet<&str> = request.features.iter().map(String::as_str).collect();
     let known = |feature: &&str| PERMISSIONS.iter().any(|(_, of, _)| of == feature);
-    if named.iter().any(|feature| known(&feature)) { named } else { DEFAULT_FEATURES.iter().copied().chain(named).collect() }
+    if named.iter().any(known) { named } else { DEFAULT_FEATURES.iter().copied().chain(named).collect() }
 }
 
 fn manifest<'a>(
@@ -106,7 +95,11 @@ fn manifest<'a>(
     if features.contains("chats") {
         scopes.push("groupChat");
     }
-    let site = if request.public_url.starts_with("https://") { request.public_url.as_str() } else { "https://example.com" };
+    let site = if request.public_url.starts_with("https://") {
+        request.public_url.as_str()
+    } else {
+        "https://example.com"
+    };
     let mut manifest = json!({
         "$schema": "https://developer.microsoft.com/json-schemas/teams/v1.25/MicrosoftTeams.schema.json",
         "manifestVersion": "1.25",
@@ -257,11 +250,14 @@ mod tests {
         assert_eq!(manifest["supportsChannelFeatures"], "tier1");
         assert_eq!(manifest["bots"][0]["scopes"], json!(["personal", "team", "groupChat"]));
         let asked = &manifest["authorization"]["permissions"]["resourceSpecific"];
-        let names: Vec<&str> = asked.as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+        let names: Vec<&str> =
+            asked.as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
         let listed: Vec<&str> = package.scopes.iter().map(|scope| scope.name.as_str()).collect();
         assert_eq!(names, listed);
         assert!(!names.contains(&"File.Read.Group"), "a feature that is off asks for nothing");
-        assert!(package.steps.iter().any(|step| step.contains("https://bridge.example/hooks/teams/a1/messages")));
+        assert!(
+            package.steps.iter().any(|step| step.contains("https://bridge.example/hooks/teams/a1/messages"))
+        );
     }
 
     #[test]

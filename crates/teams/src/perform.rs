@@ -80,9 +80,11 @@ impl TeamsConnector {
         for mention in people(&text.mentions) {
             let known = match self.memory.account(app_id, &mention.id) {
                 Some(account) => Some(account),
-                None => {
-                    self.member(session, remote, Some(&conversation.facts), &mention.id).await.ok().map(|it| it.id)
-                }
+                None => self
+                    .member(session, remote, Some(&conversation.facts), &mention.id)
+                    .await
+                    .ok()
+                    .map(|it| it.id),
             };
             // Where the roster does not tell, the directory's id goes out; at worst nobody is notified.
             if let Some(account) = known.filter(|account| !account.is_empty()) {
@@ -141,7 +143,12 @@ impl TeamsConnector {
                 let verb = if add { "setReaction" } else { "unsetReaction" };
                 let path = format!("{}/{verb}", one(thread_root.as_ref(), message));
                 let doing = if add { Doing::React } else { Doing::Delete };
-                (doing, Method::POST, path, Some(json!({ "reactionType": characters }).to_string().into_bytes()))
+                (
+                    doing,
+                    Method::POST,
+                    path,
+                    Some(json!({ "reactionType": characters }).to_string().into_bytes()),
+                )
             }
         };
         let mut call = Call::new(method, self.client.graph_url(&path));

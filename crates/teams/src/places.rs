@@ -13,10 +13,13 @@ impl TeamsConnector {
     pub(crate) fn place(&self, session: &Session, id: &str, remembered: Option<&Facts>) -> Place {
         let tenant = session.app.fact("tenant_id");
         let mut place = self.memory.place(tenant, id);
-        let fact = |key: &str| remembered.and_then(|facts| facts.get(key)).filter(|value| !value.is_empty()).cloned();
+        let fact = |key: &str| {
+            remembered.and_then(|facts| facts.get(key)).filter(|value| !value.is_empty()).cloned()
+        };
         let of_tenant =
             |key: &str| session.installation.facts.get(key).filter(|value| !value.is_empty()).cloned();
-        place.service_url = place.service_url.or_else(|| fact("service_url")).or_else(|| of_tenant("service_url"));
+        place.service_url =
+            place.service_url.or_else(|| fact("service_url")).or_else(|| of_tenant("service_url"));
         place.team_id = place.team_id.or_else(|| fact("team_id"));
         place.team_guid = place.team_guid.or_else(|| fact("team_guid"));
         if place.team_guid.is_none()
@@ -36,7 +39,12 @@ impl TeamsConnector {
     }
 
     /// The GUID of the team of a channel; asks the connector where only the `19:…` form is known.
-    pub(crate) async fn team_guid(&self, session: &Session, id: &str, place: &Place) -> Result<String, Failure> {
+    pub(crate) async fn team_guid(
+        &self,
+        session: &Session,
+        id: &str,
+        place: &Place,
+    ) -> Result<String, Failure> {
         if let Some(guid) = &place.team_guid {
             return Ok(guid.clone());
         }
@@ -55,7 +63,12 @@ impl TeamsConnector {
     }
 
     /// The path of a conversation in Graph, such as `teams/{guid}/channels/{id}`.
-    pub(crate) async fn graph_path(&self, session: &Session, id: &str, facts: Option<&Facts>) -> Result<String, Failure> {
+    pub(crate) async fn graph_path(
+        &self,
+        session: &Session,
+        id: &str,
+        facts: Option<&Facts>,
+    ) -> Result<String, Failure> {
         let place = self.place(session, id, facts);
         if is_channel(id) {
             let guid = self.team_guid(session, id, &place).await?;
@@ -69,19 +82,19 @@ impl TeamsConnector {
     }
 
     /// The same for a conversation with its facts.
-    pub(crate) async fn path_of(&self, session: &Session, conversation: &Conversation) -> Result<String, Failure> {
+    pub(crate) async fn path_of(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+    ) -> Result<String, Failure> {
         self.graph_path(session, conversation.remote.as_str(), Some(&conversation.facts)).await
     }
 }
 
 /// The facts of a conversation that are worth remembering.
 pub(crate) fn facts(place: &Place) -> Facts {
-    [
-        ("service_url", &place.service_url),
-        ("team_id", &place.team_id),
-        ("team_guid", &place.team_guid),
-    ]
-    .into_iter()
-    .filter_map(|(key, value)| value.clone().map(|value| (key.to_owned(), value)))
-    .collect()
+    [("service_url", &place.service_url), ("team_id", &place.team_id), ("team_guid", &place.team_guid)]
+        .into_iter()
+        .filter_map(|(key, value)| value.clone().map(|value| (key.to_owned(), value)))
+        .collect()
 }

@@ -31,7 +31,12 @@ pub(crate) fn certificate_key<'a>(app: &'a App, id: &str) -> Option<&'a Token> {
 }
 
 impl TeamsConnector {
-    pub(crate) async fn open_event(&self, session: &Session, feed: &str, payload: &Content) -> Result<Event, Failure> {
+    pub(crate) async fn open_event(
+        &self,
+        session: &Session,
+        feed: &str,
+        payload: &Content,
+    ) -> Result<Event, Failure> {
         let malformed = Failure::Malformed(MALFORMED);
         match feed {
             BOT => {
@@ -92,7 +97,10 @@ impl TeamsConnector {
                 let path = format!("v3/teams/{}/conversations", segment(team));
                 let channels: Result<Channels, _> =
                     self.client.bot_json(&session.app, &activity.service_url, &path).await;
-                channels.map_or_else(|_| Vec::new(), |list| list.conversations.into_iter().map(|it| it.id).collect())
+                channels.map_or_else(
+                    |_| Vec::new(),
+                    |list| list.conversations.into_iter().map(|it| it.id).collect(),
+                )
             }
             Some(Change::Expelled) if of_team => {
                 let tenant = session.app.fact("tenant_id");
@@ -104,7 +112,11 @@ impl TeamsConnector {
         }
     }
 
-    async fn open_notification(&self, session: &Session, notification: &Notification) -> Result<Event, Failure> {
+    async fn open_notification(
+        &self,
+        session: &Session,
+        notification: &Notification,
+    ) -> Result<Event, Failure> {
         let resource = parse_resource(&notification.resource).ok_or(Failure::Malformed(MALFORMED))?;
         let app_id = session.app.fact("app_id");
         let created = notification.change_type.eq_ignore_ascii_case("created");
@@ -112,13 +124,14 @@ impl TeamsConnector {
             Some(content) => {
                 let key = certificate_key(&session.app, &content.encryption_certificate_id)
                     .ok_or(Failure::Refused(KEY_GONE))?;
-                let plain = crypt::authenticate(content, key).and_then(crypt::Authentic::open).map_err(
-                    |why| match why {
-                        Unreadable::Key => Failure::Refused(KEY_GONE),
-                        Unreadable::Forged => Failure::Malformed(TAMPERED),
-                        Unreadable::Malformed => Failure::Malformed(MALFORMED),
-                    },
-                )?;
+                let plain =
+                    crypt::authenticate(content, key).and_then(crypt::Authentic::open).map_err(|why| {
+                        match why {
+                            Unreadable::Key => Failure::Refused(KEY_GONE),
+                            Unreadable::Forged => Failure::Malformed(TAMPERED),
+                            Unreadable::Malformed => Failure::Malformed(MALFORMED),
+                        }
+                    })?;
                 let message: ChatMessage =
                     serde_json::from_slice(plain.expose()).map_err(|_| Failure::Malformed(MALFORMED))?;
                 if message.id != resource.message {
@@ -141,7 +154,11 @@ impl TeamsConnector {
         Ok(decode::graph_event(&message, created, &resource.conversation, app_id))
     }
 
-    async fn read_resource(&self, session: &Session, resource: &Resource) -> Result<Option<ChatMessage>, Failure> {
+    async fn read_resource(
+        &self,
+        session: &Session,
+        resource: &Resource,
+    ) -> Result<Option<ChatMessage>, Failure> {
         let base = match &resource.team {
             Some(team) => format!("teams/{}/channels/{}", segment(team), segment(&resource.conversation)),
             None => format!("chats/{}", segment(&resource.conversation)),
@@ -309,7 +326,8 @@ fn member_profile(member: Member, tenant: &str) -> Option<Profile> {
         return None;
     }
     let guest = member.user_role == "guest" || member.user_role == "anonymous";
-    let elsewhere = member.tenant_id.as_deref().is_some_and(|id| !id.is_empty() && !id.eq_ignore_ascii_case(tenant));
+    let elsewhere =
+        member.tenant_id.as_deref().is_some_and(|id| !id.is_empty() && !id.eq_ignore_ascii_case(tenant));
     Some(Profile {
         bot: id.starts_with("28:"),
         user: RemoteUser::from(id),

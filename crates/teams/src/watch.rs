@@ -46,12 +46,18 @@ impl TeamsConnector {
         let remote = conversation.remote.as_str();
         if is_personal(remote) {
             // Everything in the personal chat reaches the bot, and Graph would need the person's chats.
-            return Ok(Watch { id: String::new(), renew_at_ms: None, expires_at_ms: None, facts: self.learnt(session, conversation) });
+            return Ok(Watch {
+                id: String::new(),
+                renew_at_ms: None,
+                expires_at_ms: None,
+                facts: self.learnt(session, conversation),
+            });
         }
         let wanted = self.wanted(session, conversation).await?;
         let mut current = current.map(|watch| watch.id.clone()).filter(|id| !id.is_empty());
         if let Some(id) = &current {
-            let moved = !conversation.fact(URL_FACT).is_empty() && conversation.fact(URL_FACT) != wanted.notifications;
+            let moved = !conversation.fact(URL_FACT).is_empty()
+                && conversation.fact(URL_FACT) != wanted.notifications;
             if moved {
                 self.delete(session, id).await?;
                 current = None;
@@ -93,7 +99,8 @@ impl TeamsConnector {
             .secret("certificate")
             .and_then(|pem| certificate_for_graph(pem.expose()))
             .ok_or(Failure::Refused(CONFIG))?;
-        let base = format!("{}/hooks/teams/{}", self.client.settings.public_url.trim_end_matches('/'), app.id);
+        let base =
+            format!("{}/hooks/teams/{}", self.client.settings.public_url.trim_end_matches('/'), app.id);
         Ok(Wanted {
             resource,
             notifications: format!("{base}/notifications"),
@@ -143,7 +150,8 @@ impl TeamsConnector {
         };
         let body = serde_json::to_vec(&body).map_err(|_| Trouble::Garbled)?;
         let url = self.client.graph_url(&format!("subscriptions/{}", segment(id)));
-        let response = self.client.graph(session, &Voice::App, &Call::new(Method::PATCH, url).json(body)).await?;
+        let response =
+            self.client.graph(session, &Voice::App, &Call::new(Method::PATCH, url).json(body)).await?;
         let mut subscription: Subscription =
             serde_json::from_slice(response.body.expose()).unwrap_or_default();
         id.clone_into(&mut subscription.id);
@@ -220,7 +228,11 @@ impl TeamsConnector {
         }
     }
 
-    pub(crate) async fn unwatch_conversation(&self, session: &Session, current: &Watch) -> Result<(), Failure> {
+    pub(crate) async fn unwatch_conversation(
+        &self,
+        session: &Session,
+        current: &Watch,
+    ) -> Result<(), Failure> {
         if current.id.is_empty() { Ok(()) } else { self.delete(session, &current.id).await }
     }
 

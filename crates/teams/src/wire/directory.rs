@@ -1,4 +1,5 @@
 //! Users, teams, channels and chats of Graph.
+#![expect(clippy::struct_field_names, reason = "the names are the platform's")]
 
 use serde::Deserialize;
 

@@ -1,4 +1,5 @@
 //! Graph's chatMessage resource type.
+#![expect(clippy::struct_field_names, reason = "the names are the platform's")]
 
 use serde::Deserialize;
 
@@ -117,7 +118,6 @@ pub(crate) struct Reaction {
     #[serde(deserialize_with = "nullable")]
     pub(crate) reaction_type: String,
     pub(crate) display_name: Option<String>,
-    pub(crate) reaction_content_url: Option<String>,
     #[serde(deserialize_with = "nullable")]
     pub(crate) user: IdentitySet,
 }
