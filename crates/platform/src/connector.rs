@@ -142,12 +142,6 @@ pub trait Connector: Send + Sync {
     /// The facts and secrets that `app add` has to ask for, and those it makes itself.
     fn registration(&self) -> &'static [crate::install::Field];
 
-    /// Makes the facts and secrets of a registration that nobody has to bring (a certificate, a key). Called
-    /// once, before the registration is kept.
-    fn prepare(&self, _app: &mut App) -> Result<(), InstallError> {
-        Ok(())
-    }
-
     /// Where an admin's browser is sent.
     fn authorize_url(&self, app: &App, redirect_uri: &str, state: &str, code_challenge: &str) -> String;
 

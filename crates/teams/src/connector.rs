@@ -1,5 +1,6 @@
 //! The connector: which part answers what.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -191,8 +192,8 @@ impl Connector for TeamsConnector {
         install::FIELDS
     }
 
-    fn prepare(&self, app: &mut App) -> Result<(), InstallError> {
-        self.complete_registration(app)
+    fn generated(&self) -> BTreeMap<String, String> {
+        self.generate()
     }
 
     fn authorize_url(&self, app: &App, redirect_uri: &str, state: &str, code_challenge: &str) -> String {

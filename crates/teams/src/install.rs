@@ -1,8 +1,9 @@
 //! Setting up: what a registration is made of, consent of an admin, and whether the tokens work.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dragoman_model::RemoteWorkspace;
+use dragoman_model::codes::CONFIG;
 use dragoman_platform::{App, Facts, Failure, Field, Grant, InstallError, Installed};
 
 use crate::connector::TeamsConnector;
@@ -71,26 +72,24 @@ pub(crate) fn consent_url(settings: &TeamsSettings, app: &App, redirect_uri: &st
 }
 
 impl TeamsConnector {
-    /// Makes the certificate and the secret of notifications, where the registration brings none.
-    pub(crate) fn complete_registration(&self, app: &mut App) -> Result<(), InstallError> {
-        if app.secret("notification_secret").is_none() {
-            let mut bytes = [0_u8; 32];
-            self.client.random.fill(&mut bytes);
-            app.secrets
-                .insert("notification_secret".to_owned(), dragoman_seal::Token::new(hex::encode(bytes)));
+    /// The certificate and the secret of notifications for a new registration. Certificate, key and name belong
+    /// together: who brings one brings all three.
+    pub(crate) fn generate(&self) -> BTreeMap<String, String> {
+        let mut bytes = [0_u8; 32];
+        self.client.random.fill(&mut bytes);
+        let mut made = BTreeMap::from([("notification_secret".to_owned(), hex::encode(bytes))]);
+        match crypt::make_certificate(self.client.clock.now_ms()) {
+            Ok(certificate) => made.extend([
+                ("certificate".to_owned(), certificate.certificate_pem),
+                ("certificate_key".to_owned(), certificate.key_pem.expose().to_owned()),
+                ("certificate_id".to_owned(), certificate.id),
+            ]),
+            // A registration without one says so when a conversation is to be watched.
+            Err(_) => {
+                tracing::error!(code = %CONFIG, "no certificate for change notifications could be made");
+            }
         }
-        if app.secret("certificate").is_none() || app.secret("certificate_key").is_none() {
-            let made = crypt::make_certificate(self.client.clock.now_ms()).map_err(|_| {
-                InstallError::Rejected("no certificate could be made on this machine".to_owned())
-            })?;
-            app.facts.insert("certificate_id".to_owned(), made.id);
-            let certificate = dragoman_seal::Token::new(made.certificate_pem);
-            app.secrets.insert("certificate".to_owned(), certificate);
-            app.secrets.insert("certificate_key".to_owned(), made.key_pem);
-        } else if app.fact("certificate_id").is_empty() {
-            app.facts.insert("certificate_id".to_owned(), "certificate-1".to_owned());
-        }
-        Ok(())
+        made
     }
 
     pub(crate) async fn finish_installation(

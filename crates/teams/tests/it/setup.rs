@@ -56,22 +56,23 @@ async fn an_installation_needs_both_tokens() {
 }
 
 #[tokio::test]
-async fn a_registration_is_completed_once() {
-    let first = app();
-    assert!(first.secret("certificate").unwrap().expose().starts_with("-----BEGIN CERTIFICATE-----"));
-    assert!(first.secret("notification_secret").unwrap().expose().len() >= 32);
+async fn what_is_generated_are_fields_of_the_registration() {
     let world = World::quiet().await;
-    let mut again = app();
-    world.connector.prepare(&mut again).unwrap();
-    assert_eq!(again.fact("certificate_id"), first.fact("certificate_id"));
-    assert_eq!(
-        again.secret("certificate_key").unwrap().expose(),
-        first.secret("certificate_key").unwrap().expose()
-    );
-    let keys: Vec<&str> = world.connector.registration().iter().map(|field| field.key).collect();
-    for key in first.secrets.keys().chain(first.facts.keys()) {
-        assert!(keys.contains(&key.as_str()), "{key} is no field of the registration");
+    let made = world.connector.generated();
+    assert!(made["certificate"].starts_with("-----BEGIN CERTIFICATE-----"));
+    assert!(made["certificate_key"].starts_with("-----BEGIN PRIVATE KEY-----"));
+    assert!(made["notification_secret"].len() >= 32);
+    let fields = world.connector.registration();
+    for key in made.keys() {
+        let field = fields.iter().find(|field| field.key == key);
+        assert!(field.is_some_and(|field| !field.required), "{key}");
+        assert_eq!(field.map(|field| field.secret), Some(key != "certificate_id"), "{key}");
     }
+    let again = world.connector.generated();
+    assert!(
+        made["certificate"] != again["certificate"]
+            && made["notification_secret"] != again["notification_secret"]
+    );
 }
 
 #[tokio::test]

@@ -180,14 +180,10 @@ pub(crate) fn request(endpoint: &str, body: &Value, token: Option<&str>) -> Inbo
     }
 }
 
-/// Registration with a certificate, made once.
-static SECRETS: LazyLock<(Facts, BTreeMap<String, String>)> = LazyLock::new(|| {
-    let mut app = bare_app();
-    connector("http://127.0.0.1:9", "http://127.0.0.1:9", Arc::new(ManualClock::new(NOW_MS)))
-        .prepare(&mut app)
-        .unwrap();
-    let secrets = app.secrets.iter().map(|(key, value)| (key.clone(), value.expose().to_owned())).collect();
-    (app.facts, secrets)
+/// What the connector makes for a registration, made once.
+static GENERATED: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
+    let nowhere = "http://127.0.0.1:9";
+    connector(nowhere, nowhere, Arc::new(ManualClock::new(NOW_MS))).generated()
 });
 
 fn bare_app() -> App {
@@ -202,9 +198,15 @@ fn bare_app() -> App {
 }
 
 pub(crate) fn app() -> App {
-    let (facts, secrets) = &*SECRETS;
-    let secrets = secrets.iter().map(|(key, value)| (key.clone(), Token::new(value.clone()))).collect();
-    App { facts: facts.clone(), secrets, ..bare_app() }
+    let mut app = bare_app();
+    for (key, value) in &*GENERATED {
+        if key == "certificate_id" {
+            app.facts.insert(key.clone(), value.clone());
+        } else {
+            app.secrets.insert(key.clone(), Token::new(value.clone()));
+        }
+    }
+    app
 }
 
 pub(crate) fn installation(service_url: &str) -> Installation {
