@@ -12,6 +12,7 @@ use crate::client::Client;
 use crate::decode::{self, Own};
 use crate::envelope::is_written;
 use crate::ids;
+use crate::people;
 use crate::wire::answers::{Form, Messages, next};
 use crate::wire::message as wire;
 
@@ -143,7 +144,11 @@ pub(crate) async fn message(
         };
         let found = messages.iter().find(|message| message.ts.as_deref() == Some(ts));
         if let Some(found) = found {
-            return Ok(is_shown(found).then(|| decode::message(found, ts, &Own::of(session))));
+            return if is_shown(found) {
+                understood(client, session, found, ts, &Own::of(session)).await.map(Some)
+            } else {
+                Ok(None)
+            };
         }
     }
     Ok(None)
@@ -182,11 +187,11 @@ pub(crate) async fn history(
     let more = !place.ranges.is_empty();
     let next = more.then(|| serde_json::to_string(&place)).transpose();
     let own = Own::of(session);
-    let shown = found.iter().filter(|(_, message)| is_shown(message));
-    Ok(HistoryPage {
-        messages: shown.map(|(ts, message)| decode::message(message, ts, &own)).collect(),
-        next: next.map_err(|_| Failure::Malformed(codes::MALFORMED))?,
-    })
+    let mut messages = Vec::with_capacity(found.len());
+    for (ts, message) in found.iter().filter(|(_, message)| is_shown(message)) {
+        messages.push(understood(client, session, message, ts, &own).await?);
+    }
+    Ok(HistoryPage { messages, next: next.map_err(|_| Failure::Malformed(codes::MALFORMED))? })
 }
 
 /// Slack lists from new to old, we have to go from old to new: the first pass keeps the borders of the pages,
@@ -259,9 +264,24 @@ pub(crate) async fn find(
     let own = Own::of(session);
     let messages = found.iter().map(|(ts, message)| decode::message(message, ts, &own));
     Ok(messages
-        .filter(|message| message.origin.marker.as_ref() == Some(&post.marker))
+        .filter(|message| message.origin.ours && message.origin.marker.as_ref() == Some(&post.marker))
         .map(|message| Candidate { at_ms: message.sent_at_ms, version: message.version, message: message.id })
         .collect())
+}
+
+/// A message in canonical form, its author settled.
+async fn understood(
+    client: &Client,
+    session: &Session,
+    wire: &wire::Message,
+    ts: &str,
+    own: &Own,
+) -> Result<Message, Failure> {
+    let mut message = decode::message(wire, ts, own);
+    if decode::is_ambiguous(wire, own) {
+        people::settle(client, session, &mut message).await?;
+    }
+    Ok(message)
 }
 
 fn is_shown(message: &wire::Message) -> bool {

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::api::{Arguments, CallError};
+use crate::people::KnownBots;
 use crate::settings::SlackSettings;
 use crate::tokens;
 use crate::wire::answers::{Form, Head};
@@ -34,11 +35,18 @@ pub(crate) struct Client {
     pub(crate) clock: Arc<dyn Clock>,
     base: Url,
     hosts: Hosts,
+    pub(crate) bots: KnownBots,
 }
 
 impl Client {
     pub(crate) fn new(settings: &SlackSettings, http: HttpClient, clock: Arc<dyn Clock>) -> Self {
-        Self { http, clock, base: settings.api_base.clone(), hosts: settings.api_hosts() }
+        Self {
+            http,
+            clock,
+            base: settings.api_base.clone(),
+            hosts: settings.api_hosts(),
+            bots: KnownBots::default(),
+        }
     }
 
     /// Calls a reading method with the app's token.
@@ -78,6 +86,17 @@ impl Client {
         arguments: &Arguments,
         proof: &Proof<'_>,
     ) -> Result<T, CallError> {
+        let response = self.exchange(method, arguments, proof).await?;
+        understand(&response, self.clock.now_ms())
+    }
+
+    /// Calls a method once and gives the whole answer, for what is in its headers.
+    pub(crate) async fn exchange(
+        &self,
+        method: &str,
+        arguments: &Arguments,
+        proof: &Proof<'_>,
+    ) -> Result<HttpResponse, CallError> {
         let url = self.base.join(method).map_err(|_| CallError::Garbled)?;
         let mut request = HttpRequest::new(Method::POST, url).only(&self.hosts);
         request = match arguments {
@@ -95,8 +114,7 @@ impl Client {
                 None => request,
             },
         };
-        let response = self.http.send(request).await.map_err(CallError::Http)?;
-        understand(&response, self.clock.now_ms())
+        self.http.send(request).await.map_err(CallError::Http)
     }
 }
 

@@ -1,13 +1,12 @@
 //! The connector.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    AuthorKind, Capabilities, Clock, Document, Event, Happening, Message, Operation, Outcome, Platform, Post,
-    Random, RemoteConversation, RemoteMessage, RemoteUser, RemoteWorkspace, codes,
+    Capabilities, Clock, Document, Event, Happening, Message, Operation, Outcome, Platform, Post, Random,
+    RemoteConversation, RemoteMessage, RemoteUser, codes,
 };
 use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
@@ -15,7 +14,7 @@ use dragoman_platform::{
     InstallError, Installation, Installed, Package, PackageRequest, Page, Profile, Rejection, Session, Sink,
     Watch,
 };
-use dragoman_seal::Content;
+use dragoman_seal::{Content, Token};
 use tokio_util::sync::CancellationToken;
 
 use crate::client::Client;
@@ -23,16 +22,11 @@ use crate::decode::{self, Own};
 use crate::settings::SlackSettings;
 use crate::{capabilities, catchup, envelope, ids, install, operate, package, people, rooms, socket, verify};
 
-/// How many accounts are remembered as bots or people.
-const REMEMBERED: usize = 4_096;
-
 /// Slack.
 pub struct SlackConnector {
     client: Client,
     settings: SlackSettings,
     random: Arc<dyn Random>,
-    /// Which accounts are bots: ids only, forgotten all at once when there are many.
-    bots: Mutex<BTreeMap<(RemoteWorkspace, RemoteUser), bool>>,
 }
 
 impl SlackConnector {
@@ -44,25 +38,7 @@ impl SlackConnector {
         random: Arc<dyn Random>,
     ) -> Self {
         let client = Client::new(&settings, http, clock);
-        Self { client, settings, random, bots: Mutex::new(BTreeMap::new()) }
-    }
-
-    /// Asks the directory what a message cannot tell.
-    async fn is_bot(&self, session: &Session, user: &RemoteUser) -> Result<bool, Failure> {
-        let key = (session.installation.workspace.clone(), user.clone());
-        let known = self.bots.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        let found = people::profile(&self.client, session, user).await?;
-        // Nobody: taken for a bot, because a bot taken for a person could go in circles.
-        let bot = found.is_none_or(|profile| profile.bot);
-        let mut bots = self.bots.lock().unwrap_or_else(PoisonError::into_inner);
-        if bots.len() >= REMEMBERED {
-            bots.clear();
-        }
-        bots.insert(key, bot);
-        Ok(bot)
+        Self { client, settings, random }
     }
 }
 
@@ -101,15 +77,12 @@ impl Connector for SlackConnector {
     }
 
     async fn open(&self, session: &Session, _feed: &str, payload: &Content) -> Result<Event, Failure> {
-        let mut event = decode::event(payload.expose(), Own::of(session))?;
-        if let Happening::Posted(message) = &mut event.happening
-            && message.author.kind == AuthorKind::Person
-            && !message.origin.ours
-            && decode::is_ambiguous(payload.expose())
-            && let Some(user) = message.author.user.clone()
-            && self.is_bot(session, &user).await?
+        let decode::Decoded { mut event, ambiguous } = decode::event(payload.expose(), Own::of(session))?;
+        if ambiguous
+            && let Happening::Posted(message) | Happening::Changed { after: message, .. } =
+                &mut event.happening
         {
-            message.author.kind = AuthorKind::Bot;
+            people::settle(&self.client, session, message).await?;
         }
         Ok(event)
     }
@@ -224,5 +197,9 @@ impl Connector for SlackConnector {
 
     async fn install(&self, app: &App, grant: &Grant) -> Result<Installed, InstallError> {
         install::install(&self.client, app, grant).await
+    }
+
+    async fn adopt(&self, _app: &App, token: Token) -> Result<Installed, InstallError> {
+        install::adopt(&self.client, token).await
     }
 }

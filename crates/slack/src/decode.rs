@@ -46,14 +46,22 @@ impl Own {
     }
 }
 
+/// A decoded event.
+pub(crate) struct Decoded {
+    pub(crate) event: Event,
+    /// Whether the directory has to be asked if the author is a bot.
+    pub(crate) ambiguous: bool,
+}
+
 /// Decodes an event.
-pub(crate) fn event(payload: &[u8], mut own: Own) -> Result<Event, Failure> {
+pub(crate) fn event(payload: &[u8], mut own: Own) -> Result<Decoded, Failure> {
     let malformed = |_| Failure::Malformed(codes::MALFORMED);
     let outer: Outer = serde_json::from_slice(payload).map_err(malformed)?;
     if outer.kind.as_deref() == Some("app_rate_limited") {
         let at_ms = outer.minute_rate_limited.unwrap_or_default().saturating_mul(1_000);
         let happening = Happening::Control(Control::Missed { conversation: None });
-        return Ok(Event { conversation: None, at_ms, happening });
+        let event = Event { conversation: None, at_ms, happening };
+        return Ok(Decoded { event, ambiguous: false });
     }
     if let Some(app_id) = outer.api_app_id {
         own.app_id = app_id;
@@ -65,13 +73,16 @@ pub(crate) fn event(payload: &[u8], mut own: Own) -> Result<Event, Failure> {
     let item_channel = inner.item.as_ref().and_then(|item| item.channel.as_deref());
     let conversation = id_of(inner.channel.as_ref()).or(item_channel).or(inner.old_channel_id.as_deref());
     let conversation = conversation.map(RemoteConversation::from);
-    let happening = happening(&inner, value, conversation.as_ref(), &own)?;
-    Ok(Event { conversation, at_ms, happening })
+    let (happening, ambiguous) = if inner.kind == "message" {
+        message_happening(&inner, value, &own)?
+    } else {
+        (happening(&inner, conversation.as_ref(), &own)?, false)
+    };
+    Ok(Decoded { event: Event { conversation, at_ms, happening }, ambiguous })
 }
 
 fn happening(
     inner: &Inner,
-    value: Value,
     conversation: Option<&RemoteConversation>,
     own: &Own,
 ) -> Result<Happening, Failure> {
@@ -81,7 +92,6 @@ fn happening(
     let here = || conversation.cloned().ok_or_else(malformed);
     let notice = |kind, text| Happening::Notice(Notice { kind, user: user(), text });
     Ok(match inner.kind.as_str() {
-        "message" => return message_happening(inner, value, own),
         "reaction_added" | "reaction_removed" => {
             let item = inner.item.as_ref().ok_or_else(malformed)?;
             if item.kind.as_deref() != Some("message") {
@@ -146,42 +156,52 @@ fn revoked(inner: &Inner) -> Happening {
     Happening::Control(Control::Several(changed.collect()))
 }
 
-fn message_happening(inner: &Inner, value: Value, own: &Own) -> Result<Happening, Failure> {
+/// What happened to a message, and whether its author is ambiguous.
+fn message_happening(inner: &Inner, value: Value, own: &Own) -> Result<(Happening, bool), Failure> {
     let malformed = || Failure::Malformed(codes::MALFORMED);
     let subtype = inner.subtype.as_deref();
+    let plain = |happening| Ok((happening, false));
     match subtype {
-        Some("message_changed") => {
-            let before = inner.previous_message.as_ref();
-            let after = inner.message.as_ref().ok_or_else(malformed)?;
-            let ts = after.ts.as_ref().or_else(|| before?.ts.as_ref()).ok_or_else(malformed)?;
-            if after.subtype.as_deref() == Some("tombstone") {
-                return Ok(Happening::Deleted { message: ts.as_str().into(), thread_root: None });
-            }
-            if !is_written(after.subtype.as_deref(), false) {
-                return Ok(Happening::Ignored(codes::KIND));
-            }
-            let before = before.map(|before| Box::new(message(before, ts, own)));
-            Ok(Happening::Changed { after: Box::new(message(after, ts, own)), before })
-        }
+        Some("message_changed") => changed(inner, own),
         Some("message_deleted") => {
             let before = inner.previous_message.as_ref();
             let ts = inner.deleted_ts.as_ref().or_else(|| before?.ts.as_ref()).ok_or_else(malformed)?;
             let root = before.and_then(|before| ids::root(ts, before.thread_ts.as_deref()));
-            Ok(Happening::Deleted { message: ts.as_str().into(), thread_root: root.map(RemoteMessage::from) })
+            plain(Happening::Deleted {
+                message: ts.as_str().into(),
+                thread_root: root.map(RemoteMessage::from),
+            })
         }
-        Some("channel_topic" | "group_topic") => Ok(topic(inner, inner.topic.as_ref())),
-        Some("channel_purpose" | "group_purpose") => Ok(topic(inner, inner.purpose.as_ref())),
+        Some("channel_topic" | "group_topic") => plain(topic(inner, inner.topic.as_ref())),
+        Some("channel_purpose" | "group_purpose") => plain(topic(inner, inner.purpose.as_ref())),
         Some("huddle_thread") => {
-            Ok(Happening::Notice(Notice { kind: NoticeKind::Call, user: None, text: None }))
+            plain(Happening::Notice(Notice { kind: NoticeKind::Call, user: None, text: None }))
         }
-        _ if !is_written(subtype, inner.hidden.unwrap_or(false)) => Ok(Happening::Ignored(codes::KIND)),
-        None if inner.message.is_some() => Ok(Happening::Ignored(codes::KIND)),
+        _ if !is_written(subtype, inner.hidden.unwrap_or(false)) => plain(Happening::Ignored(codes::KIND)),
+        None if inner.message.is_some() => plain(Happening::Ignored(codes::KIND)),
         _ => {
             let wire: wire::Message = serde_json::from_value(value).map_err(|_| malformed())?;
             let ts = wire.ts.clone().ok_or_else(malformed)?;
-            Ok(Happening::Posted(Box::new(message(&wire, &ts, own))))
+            let posted = Happening::Posted(Box::new(message(&wire, &ts, own)));
+            Ok((posted, is_ambiguous(&wire, own)))
         }
     }
+}
+
+fn changed(inner: &Inner, own: &Own) -> Result<(Happening, bool), Failure> {
+    let malformed = || Failure::Malformed(codes::MALFORMED);
+    let before = inner.previous_message.as_ref();
+    let after = inner.message.as_ref().ok_or_else(malformed)?;
+    let ts = after.ts.as_ref().or_else(|| before?.ts.as_ref()).ok_or_else(malformed)?;
+    if after.subtype.as_deref() == Some("tombstone") {
+        return Ok((Happening::Deleted { message: ts.as_str().into(), thread_root: None }, false));
+    }
+    if !is_written(after.subtype.as_deref(), false) {
+        return Ok((Happening::Ignored(codes::KIND), false));
+    }
+    let before = before.map(|before| Box::new(message(before, ts, own)));
+    let changed = Happening::Changed { after: Box::new(message(after, ts, own)), before };
+    Ok((changed, is_ambiguous(after, own)))
 }
 
 fn topic(inner: &Inner, text: Option<&String>) -> Happening {
@@ -252,7 +272,7 @@ fn author(wire: &wire::Message) -> Author {
             avatar_url: None,
         },
         // Apps' bot users look like this, and people who write through another app with their own token:
-        // only the directory tells, see `is_ambiguous`.
+        // only the directory tells, see [`is_ambiguous`].
         Some(user) => {
             let bot = wire.subtype.as_deref() == Some("bot_message");
             Author {
@@ -278,11 +298,9 @@ fn author(wire: &wire::Message) -> Author {
 }
 
 /// Whether only the directory can tell if a person or a bot wrote this.
-pub(crate) fn is_ambiguous(payload: &[u8]) -> bool {
-    let Ok(outer) = serde_json::from_slice::<Outer>(payload) else { return false };
-    let Some(event) = outer.event else { return false };
-    let Ok(wire) = serde_json::from_value::<wire::Message>(event) else { return false };
-    wire.bot_id.is_some() && wire.user.is_some() && wire.client_msg_id.is_none()
+pub(crate) fn is_ambiguous(wire: &wire::Message, own: &Own) -> bool {
+    let by_account = wire.user.as_deref().is_some_and(|user| !user.is_empty() && user != SLACKBOT);
+    by_account && wire.bot_id.is_some() && wire.client_msg_id.is_none() && !own.wrote(wire)
 }
 
 fn marker(wire: &wire::Message) -> Option<Marker> {

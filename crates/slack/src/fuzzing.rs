@@ -9,5 +9,6 @@ use crate::envelope;
 pub fn events(data: &[u8]) -> Vec<Event> {
     let Ok(delivery) = envelope::read(data) else { return Vec::new() };
     let payloads = delivery.items.iter().map(|item| item.payload.expose());
-    payloads.filter_map(|payload| decode::event(payload, Own::default()).ok()).collect()
+    let decoded = payloads.filter_map(|payload| decode::event(payload, Own::default()).ok());
+    decoded.map(|decoded| decoded.event).collect()
 }

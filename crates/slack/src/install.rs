@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use dragoman_model::{RemoteWorkspace, codes};
 use dragoman_platform::{App, Facts, Field, Grant, InstallError, Installed};
+use dragoman_seal::Token;
 
 use crate::api::{Arguments, CallError};
-use crate::client::{Client, Proof};
+use crate::client::{Client, Proof, understand};
 use crate::package;
 use crate::settings::SlackSettings;
 use crate::tokens;
-use crate::wire::answers::{AuthTest, Form, OAuth};
+use crate::wire::answers::{AuthTest, Form, Named, OAuth};
 
 /// What an app registration holds.
 pub(crate) const FIELDS: &[Field] = &[
@@ -97,6 +98,35 @@ pub(crate) async fn install(client: &Client, app: &App, grant: &Grant) -> Result
         .ask("auth.test", &Arguments::Form(Form::new()), &Proof::Bearer(token))
         .await
         .map_err(|error| why(&error))?;
+    finish(answer, test, client.clock.now_ms())
+}
+
+/// Takes over a bot token that an admin copied from the app's settings. Its scopes come as a header of every
+/// answer.
+pub(crate) async fn adopt(client: &Client, token: Token) -> Result<Installed, InstallError> {
+    if !token.expose().starts_with("xoxb-") {
+        return Err(rejected("it is no bot token: copy the Bot User OAuth Token (xoxb-…)"));
+    }
+    let arguments = Arguments::Form(Form::new());
+    let response = client
+        .exchange("auth.test", &arguments, &Proof::Bearer(&token))
+        .await
+        .map_err(|error| why(&error))?;
+    let test: AuthTest = understand(&response, client.clock.now_ms()).map_err(|error| why(&error))?;
+    let scopes = response.headers.get("x-oauth-scopes").and_then(|value| value.to_str().ok());
+    let whole_organisation = test.is_enterprise_install.unwrap_or(false);
+    let team = test.team_id.clone().filter(|_| !whole_organisation);
+    let answer = OAuth {
+        access_token: Some(token),
+        refresh_token: None,
+        expires_in: None,
+        scope: scopes.map(str::to_owned),
+        bot_user_id: test.user_id.clone(),
+        app_id: test.app_id.clone(),
+        team: team.map(|id| Named { id, name: test.team.clone() }),
+        enterprise: test.enterprise_id.clone().map(|id| Named { id, name: None }),
+        is_enterprise_install: test.is_enterprise_install,
+    };
     finish(answer, test, client.clock.now_ms())
 }
 

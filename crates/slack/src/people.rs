@@ -1,11 +1,53 @@
 //! Looking people and bots up.
 
-use dragoman_model::RemoteUser;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use dragoman_model::{AuthorKind, Message, RemoteUser, RemoteWorkspace};
 use dragoman_platform::{Failure, Profile, Session};
 
 use crate::api::CallError;
 use crate::client::Client;
 use crate::wire::answers::{Form, OneBot, OneUser, User};
+
+/// How many accounts are remembered as bots or people.
+const REMEMBERED: usize = 4_096;
+
+/// Which accounts are bots: ids only, forgotten all at once when there are many.
+#[derive(Default)]
+pub(crate) struct KnownBots(Mutex<BTreeMap<(RemoteWorkspace, RemoteUser), bool>>);
+
+impl KnownBots {
+    fn get(&self, key: &(RemoteWorkspace, RemoteUser)) -> Option<bool> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
+    }
+
+    fn keep(&self, key: (RemoteWorkspace, RemoteUser), bot: bool) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(key, bot);
+    }
+}
+
+/// Asks the directory whether the author of a message, which does not tell, is a bot.
+pub(crate) async fn settle(client: &Client, session: &Session, message: &mut Message) -> Result<(), Failure> {
+    let Some(user) = message.author.user.clone() else { return Ok(()) };
+    let key = (session.installation.workspace.clone(), user);
+    let bot = if let Some(bot) = client.bots.get(&key) {
+        bot
+    } else {
+        // Nobody: taken for a bot, because a bot taken for a person could go in circles.
+        let bot = profile(client, session, &key.1).await?.is_none_or(|profile| profile.bot);
+        client.bots.keep(key, bot);
+        bot
+    };
+    if bot {
+        message.author.kind = AuthorKind::Bot;
+    }
+    Ok(())
+}
 
 /// A person by id, or a bot profile where the id is one's.
 pub(crate) async fn profile(

@@ -174,6 +174,10 @@ pub(crate) struct Named {
 #[derive(Deserialize)]
 pub(crate) struct AuthTest {
     #[serde(default)]
+    pub team: Option<String>,
+    #[serde(default)]
+    pub is_enterprise_install: Option<bool>,
+    #[serde(default)]
     pub url: Option<String>,
     #[serde(default)]
     pub team_id: Option<String>,

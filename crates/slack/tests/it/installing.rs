@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dragoman_platform::{Connector as _, Facts, Grant, InstallError, PackageRequest};
+use dragoman_seal::Token;
 use dragoman_testkit::payloads;
 use serde_json::{Value, json};
 use url::Url;
@@ -86,6 +87,35 @@ async fn a_whole_organisation_is_stored_under_its_id() {
     assert_eq!(installed.workspace.as_str(), "EORG");
     assert_eq!(installed.facts.get("enterprise_id").map(String::as_str), Some("EORG"));
     assert!(!installed.facts.contains_key("team_id"));
+}
+
+#[tokio::test]
+async fn a_token_that_exists_is_taken_over() {
+    let slack = FakeSlack::start(|call| match (call.method.as_str(), call.token()) {
+        ("auth.test", "xoxb-good") => Reply::from(json!({
+            "ok": true, "url": "https://example.slack.com/", "team": "Example", "team_id": "TNEW",
+            "user_id": "UBOT", "bot_id": "BNEW", "app_id": "ANEW", "enterprise_id": "EORG",
+        })),
+        _ => error("invalid_auth"),
+    })
+    .await;
+    let connector = connector(&slack.url());
+    let adopt = async |token: &str| connector.adopt(&app(), Token::new(token.to_owned())).await;
+    let installed = adopt("xoxb-good").await.unwrap();
+    assert_eq!((installed.workspace.as_str(), installed.name.as_str()), ("TNEW", "Example"));
+    assert_eq!(installed.facts["bot_id"], "BNEW");
+    assert_eq!(installed.facts["app_id"], "ANEW");
+    assert_eq!(installed.scopes, BTreeSet::from(["chat:write".to_owned(), "users:read".to_owned()]));
+    let tokens = installed.tokens.unwrap();
+    assert!(
+        tokens.access.matches(b"xoxb-good") && tokens.refresh.is_none() && tokens.expires_at_ms.is_none()
+    );
+    assert_eq!(slack.calls().len(), 1);
+
+    assert_eq!(adopt("xoxb-bad").await.err(), Some(InstallError::Rejected("invalid_auth".to_owned())));
+    let wrong = adopt("xoxp-hidden").await.err().unwrap();
+    assert!(!wrong.to_string().contains("hidden"));
+    assert_eq!(slack.calls().len(), 1, "a token of another kind is not sent anywhere");
 }
 
 #[tokio::test]

@@ -174,6 +174,9 @@ async fn copies_are_found_by_their_marker() {
         room.say(number, None, &json!({}));
     }
     room.say(20, None, &marked("marker-1"));
+    let mut forged = marked("marker-1");
+    forged["app_id"] = json!("AOTHER");
+    room.say(22, None, &forged);
     room.say(21, Some(11), &marked("marker-1"));
     let slack = serve(room).await;
     let connector = connector(&slack.url());
