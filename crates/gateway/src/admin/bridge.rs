@@ -1,0 +1,368 @@
+//! Bridges.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dragoman_model::{BridgeId, ConversationId, OrgId, codes};
+use dragoman_platform::Conversation;
+use dragoman_relay::{Directory, Place, Spot};
+use dragoman_seal::FieldRef;
+use dragoman_store::{BridgeRow, BridgeState as Stored, ConversationRow, Mutation};
+
+use super::api::{
+    BridgeAdd, BridgeInfo, BridgeList, BridgeMembers, BridgeState, BridgeTest, Done, MemberInfo, State,
+};
+use super::conversation::bridge_of;
+use super::desk::Desk;
+use super::problem::Problem;
+use super::reference;
+use super::route::Act;
+use crate::steer;
+
+#[async_trait]
+impl Act for BridgeAdd {
+    async fn act(self, desk: &Desk) -> Result<BridgeInfo, Problem> {
+        let _acting = desk.acting.lock().await;
+        if self.members.len() < 2 {
+            return Err(Problem::wrong("a bridge links two conversations or more", "name them all"));
+        }
+        let joining = find(desk, &self.members, self.allow_external).await?;
+        let org = joining.first().map(|(place, _)| place.session.installation.org.clone());
+        let org = org.ok_or_else(Problem::stopping)?;
+        same_org(&org, &joining)?;
+        let members = keep(desk, &joining).await?;
+        let now_ms = desk.now_ms();
+        let id = BridgeId::fresh(now_ms, &**desk.relay.random());
+        let row = BridgeRow {
+            id: id.clone(),
+            org: org.clone(),
+            state: Stored::Active,
+            members,
+            created_ms: now_ms,
+        };
+        let subject = subject(&id, &row.members);
+        desk.relay.store().commit(Mutation::AddBridge(row.clone())).await?;
+        desk.audit(Some(&org), "bridge.add", subject).await?;
+        desk.relay.reload().await?;
+        let warnings = watch(desk, &row.members).await?;
+        let text = linked_text(&desk.relay.directory(), &row);
+        steer::announce(&desk.relay, &id, &text).await;
+        info(desk, &id, warnings)
+    }
+}
+
+#[async_trait]
+impl Act for BridgeList {
+    async fn act(self, desk: &Desk) -> Result<Vec<BridgeInfo>, Problem> {
+        let directory = desk.relay.directory();
+        let bridges = directory.bridges().filter(|bridge| self.ended || bridge.row.state != Stored::Ended);
+        Ok(bridges.map(|bridge| view(&directory, &bridge.row, Vec::new())).collect())
+    }
+}
+
+#[async_trait]
+impl Act for BridgeState {
+    async fn act(self, desk: &Desk) -> Result<BridgeInfo, Problem> {
+        let _acting = desk.acting.lock().await;
+        let directory = desk.relay.directory();
+        let row = desk.bridge(&directory, &self.bridge)?.row.clone();
+        if row.state == Stored::Ended {
+            let what = format!("bridge {} has ended", row.id);
+            return Err(Problem::wrong(what, "link the conversations again with `dragoman bridge add`"));
+        }
+        let state = stored(self.state);
+        if row.state == state {
+            return info(desk, &row.id, Vec::new());
+        }
+        if state == Stored::Ended {
+            // Said before it is over, while everybody still knows who is meant.
+            steer::announce(&desk.relay, &row.id, "This conversation is not linked any more.").await;
+        }
+        desk.relay.store().commit(Mutation::SetBridge { bridge: row.id.clone(), state }).await?;
+        desk.audit(Some(&row.org), &format!("bridge.{}", state.as_str()), row.id.to_string()).await?;
+        desk.relay.reload().await?;
+        let mut warnings = Vec::new();
+        match state {
+            Stored::Active => {
+                warnings = watch(desk, &row.members).await?;
+                let text = linked_text(&desk.relay.directory(), &row);
+                steer::announce(&desk.relay, &row.id, &text).await;
+            }
+            Stored::Paused => {
+                let text = "The link of this conversation is paused. Messages written here stay here until it is resumed.";
+                steer::announce(&desk.relay, &row.id, text).await;
+            }
+            Stored::Ended => unwatch(desk, &directory, &row.members).await?,
+        }
+        info(desk, &row.id, warnings)
+    }
+}
+
+#[async_trait]
+impl Act for BridgeMembers {
+    async fn act(self, desk: &Desk) -> Result<BridgeInfo, Problem> {
+        let _acting = desk.acting.lock().await;
+        let directory = desk.relay.directory();
+        let row = desk.bridge(&directory, &self.bridge)?.row.clone();
+        if row.state == Stored::Ended {
+            let what = format!("bridge {} has ended", row.id);
+            return Err(Problem::wrong(what, "link the conversations again with `dragoman bridge add`"));
+        }
+        let leaving = leaving(&directory, &row, &self.remove)?;
+        let joining = find(desk, &self.add, self.allow_external).await?;
+        same_org(&row.org, &joining)?;
+        if row.members.len() - leaving.len() + joining.len() < 2 {
+            let what = "a bridge of fewer than two conversations links nothing";
+            return Err(Problem::wrong(what, format!("end it with `dragoman bridge remove {}`", row.id)));
+        }
+        let joined = keep(desk, &joining).await?;
+        let members: Vec<ConversationId> = row
+            .members
+            .iter()
+            .filter(|member| !leaving.contains(*member))
+            .cloned()
+            .chain(joined.clone())
+            .collect();
+        let changed = BridgeRow { members: members.clone(), ..row.clone() };
+        desk.relay.store().commit(Mutation::SetMembers { bridge: row.id.clone(), members }).await?;
+        desk.audit(Some(&row.org), "bridge.members", subject(&row.id, &changed.members)).await?;
+        desk.relay.reload().await?;
+        let left: Vec<ConversationId> = leaving.into_iter().collect();
+        unwatch(desk, &directory, &left).await?;
+        let mut warnings = Vec::new();
+        if row.state == Stored::Active {
+            warnings = watch(desk, &joined).await?;
+            let text = linked_text(&desk.relay.directory(), &changed);
+            steer::announce(&desk.relay, &row.id, &text).await;
+        }
+        info(desk, &row.id, warnings)
+    }
+}
+
+#[async_trait]
+impl Act for BridgeTest {
+    async fn act(self, desk: &Desk) -> Result<Done, Problem> {
+        let directory = desk.relay.directory();
+        let bridge = desk.bridge(&directory, &self.bridge)?;
+        steer::announce(&desk.relay, &bridge.row.id, "This is a test of the link. Nothing needs to be done.")
+            .await;
+        desk.audit(Some(&bridge.row.org), "bridge.test", bridge.row.id.to_string()).await?;
+        Ok(Done { count: bridge.row.members.len() as u64 })
+    }
+}
+
+type Found = (Arc<Place>, Conversation);
+
+/// Resolves references and refuses what may not be linked.
+async fn find(desk: &Desk, references: &[String], allow_external: bool) -> Result<Vec<Found>, Problem> {
+    let directory = desk.relay.directory();
+    let mut found: Vec<Found> = Vec::new();
+    for text in references {
+        let (place, conversation) = reference::resolve(&directory, text).await?;
+        if conversation.external && !allow_external {
+            let what = format!("people of other organisations are in {text}");
+            return Err(Problem::new(
+                codes::EXTERNAL,
+                what,
+                "add --allow-external if they may read what is linked with it",
+            ));
+        }
+        if let Some(bridge) = bridge_of(&directory, &place, &conversation.remote) {
+            let what = format!("{text} is in bridge {bridge} already");
+            let cure = format!(
+                "add the others to it with `dragoman bridge members {bridge} --add`, or end it with `dragoman bridge remove {bridge}`"
+            );
+            return Err(Problem::new(codes::ALREADY_BRIDGED, what, cure));
+        }
+        let twice = found.iter().any(|(other, it)| {
+            other.session.app.platform == place.session.app.platform
+                && other.session.installation.workspace == place.session.installation.workspace
+                && it.remote == conversation.remote
+        });
+        if twice {
+            return Err(Problem::wrong(format!("{text} is named twice"), "name each conversation once"));
+        }
+        found.push((place, conversation));
+    }
+    Ok(found)
+}
+
+fn same_org(org: &OrgId, joining: &[Found]) -> Result<(), Problem> {
+    if joining.iter().all(|(place, _)| place.session.installation.org == *org) {
+        return Ok(());
+    }
+    Err(Problem::wrong(
+        "the conversations belong to different organisations",
+        "nothing crosses between two of them; name conversations of one",
+    ))
+}
+
+/// Makes the conversations known.
+async fn keep(desk: &Desk, joining: &[Found]) -> Result<Vec<ConversationId>, Problem> {
+    let relay = &desk.relay;
+    let directory = relay.directory();
+    let now_ms = desk.now_ms();
+    let mut ids = Vec::new();
+    for (place, conversation) in joining {
+        let installation = &place.session.installation;
+        let known = directory.spot_at(&installation.id, &conversation.remote);
+        let id =
+            known.map_or_else(|| ConversationId::fresh(now_ms, &**relay.random()), |spot| spot.id.clone());
+        let field = FieldRef { org: &installation.org, purpose: "conversation-name", row: id.as_str() };
+        let row = ConversationRow {
+            org: installation.org.clone(),
+            installation: installation.id.clone(),
+            remote: conversation.remote.clone(),
+            kind: conversation.kind.as_str().to_owned(),
+            sealed_name: relay.vault().seal_text(&field, &conversation.name).await?,
+            external: conversation.external,
+            facts: conversation.facts.clone(),
+            watch_id: None,
+            watch_renew_ms: None,
+            watch_expires_ms: None,
+            seen_until_ms: now_ms,
+            id: id.clone(),
+        };
+        relay.store().commit(Mutation::PutConversation(row)).await?;
+        ids.push(id);
+    }
+    Ok(ids)
+}
+
+/// Subscribes to the events of members, and tells what an operator has to see to.
+async fn watch(desk: &Desk, members: &[ConversationId]) -> Result<Vec<Problem>, Problem> {
+    let mut warnings = Vec::new();
+    for member in members {
+        let failure = desk.relay.watch_now(member).await?;
+        let directory = desk.relay.directory();
+        let Some(spot) = directory.spot(member) else { continue };
+        if let Some(failure) = failure {
+            let doing = format!("subscribing to {}", label(spot));
+            warnings.push(Problem::platform(&doing, spot.place.connector.display_name(), &failure));
+            continue;
+        }
+        let now = spot.place.connector.conversation(&spot.place.session, &spot.conversation.remote).await;
+        if now.is_ok_and(|now| !now.joined) {
+            let what = format!("the app is not in {}", label(spot));
+            warnings.push(Problem::new(
+                codes::NOT_JOINED,
+                what,
+                "invite it there; nothing is relayed until then",
+            ));
+        }
+    }
+    Ok(warnings)
+}
+
+/// Ends subscriptions; those that cannot be ended now end by themselves.
+async fn unwatch(desk: &Desk, directory: &Directory, members: &[ConversationId]) -> Result<(), Problem> {
+    for member in members {
+        let Some(mut row) = desk.relay.store().conversation(member).await? else { continue };
+        let (Some(spot), Some(id)) = (directory.spot(member), row.watch_id.take()) else { continue };
+        let watch = dragoman_platform::Watch {
+            id,
+            renew_at_ms: row.watch_renew_ms.take(),
+            expires_at_ms: row.watch_expires_ms.take(),
+            facts: row.facts.clone(),
+        };
+        if let Err(failure) =
+            spot.place.connector.unwatch(&spot.place.session, &spot.conversation, &watch).await
+        {
+            tracing::warn!(conversation = %member, code = %failure.code(), "a subscription could not be ended");
+        }
+        desk.relay.store().commit(Mutation::PutConversation(row)).await?;
+    }
+    desk.relay.reload().await?;
+    Ok(())
+}
+
+/// Members that are to go, by id or reference.
+fn leaving(
+    directory: &Directory,
+    row: &BridgeRow,
+    named: &[String],
+) -> Result<BTreeSet<ConversationId>, Problem> {
+    let mut leaving = BTreeSet::new();
+    for name in named {
+        let is_meant = |member: &&ConversationId| {
+            let spot = directory.spot(member);
+            member.as_str() == name
+                || spot.is_some_and(|spot| {
+                    let platform = spot.place.session.app.platform;
+                    reference::name_of(&spot.place, &spot.conversation.remote) == *name
+                        || format!("{platform}:{}", spot.conversation.remote) == *name
+                        || format!("{platform}:#{}", spot.conversation.name.trim_start_matches('#')) == *name
+                })
+        };
+        let meant: Vec<&ConversationId> = row.members.iter().filter(is_meant).collect();
+        let [one] = meant.as_slice() else {
+            let what = format!("'{name}' is not exactly one member of bridge {}", row.id);
+            return Err(Problem::new(codes::NOT_FOUND, what, "`dragoman bridge list` shows ids"));
+        };
+        leaving.insert((*one).clone());
+    }
+    Ok(leaving)
+}
+
+fn label(spot: &Spot) -> String {
+    let name = if spot.conversation.name.is_empty() {
+        spot.conversation.remote.as_str()
+    } else {
+        &spot.conversation.name
+    };
+    format!("{} · {} · {name}", spot.place.connector.display_name(), spot.place.name)
+}
+
+/// What members read when a bridge begins to relay.
+fn linked_text(directory: &Directory, row: &BridgeRow) -> String {
+    let labels: Vec<String> =
+        row.members.iter().filter_map(|id| directory.spot(id)).map(|spot| label(spot)).collect();
+    format!(
+        "These conversations are linked; what is written in one appears in the others: {}",
+        labels.join("; ")
+    )
+}
+
+fn subject(id: &BridgeId, members: &[ConversationId]) -> String {
+    let members: Vec<&str> = members.iter().map(ConversationId::as_str).collect();
+    format!("{id} {}", members.join(" "))
+}
+
+fn stored(state: State) -> Stored {
+    match state {
+        State::Active => Stored::Active,
+        State::Paused => Stored::Paused,
+        State::Ended => Stored::Ended,
+    }
+}
+
+fn info(desk: &Desk, id: &BridgeId, warnings: Vec<Problem>) -> Result<BridgeInfo, Problem> {
+    let directory = desk.relay.directory();
+    let bridge = directory.bridge(id).ok_or_else(Problem::stopping)?;
+    Ok(view(&directory, &bridge.row, warnings))
+}
+
+fn view(directory: &Directory, row: &BridgeRow, warnings: Vec<Problem>) -> BridgeInfo {
+    let member = |spot: &Arc<Spot>| MemberInfo {
+        id: spot.id.to_string(),
+        platform: spot.place.session.app.platform.to_string(),
+        installation: spot.place.session.installation.id.to_string(),
+        workspace: spot.place.name.clone(),
+        remote: spot.conversation.remote.to_string(),
+        name: spot.conversation.name.clone(),
+        external: spot.conversation.external,
+    };
+    BridgeInfo {
+        id: row.id.to_string(),
+        org: row.org.to_string(),
+        state: match row.state {
+            Stored::Active => State::Active,
+            Stored::Paused => State::Paused,
+            Stored::Ended => State::Ended,
+        },
+        members: row.members.iter().filter_map(|id| directory.spot(id)).map(member).collect(),
+        warnings,
+        created_ms: row.created_ms,
+    }
+}

@@ -1,0 +1,24 @@
+//! Acting on a running gateway: JSON over HTTP on a Unix socket that only its owner may use.
+
+mod activity;
+pub mod api;
+mod app;
+mod bridge;
+pub mod client;
+mod conversation;
+mod delivery;
+mod desk;
+mod install;
+mod org;
+mod problem;
+mod reference;
+mod route;
+mod status;
+
+pub use activity::activity_body;
+pub use client::{Client, ClientError};
+pub use problem::Problem;
+
+pub(crate) use desk::Desk;
+pub(crate) use route::Admin;
+pub(crate) use status::{busy_lanes, late_watches};
