@@ -16,11 +16,19 @@ enum Level {
     Grapheme,
 }
 
+/// No platform shows so many characters in one unit of its limit.
+const HOPELESS: usize = 4;
+
 /// The text in parts of at most `limit.max` each, as `measure` counts them (after rendering, in the limit's
 /// unit). Cuts fall between blocks if that fills a part at least half, else between lines, words, graphemes;
 /// never inside a mention, link or emoji. Code that is cut is code on both sides. Only what cannot be cut at
 /// all may be longer than the limit.
 pub fn split(document: &Document, limit: TextLimit, measure: &dyn Fn(&Document) -> usize) -> Vec<Document> {
+    let measure = &|part: &Document| {
+        // Rendering all of a very long text again and again only to learn that it is too long takes long.
+        let hopeless = limit.max.saturating_mul(HOPELESS);
+        if longer_than(&part.blocks, hopeless) { usize::MAX } else { measure(part) }
+    };
     let mut parts = Vec::new();
     let mut rest = document.clone().normalise();
     while !rest.blocks.is_empty() && measure(&rest) > limit.max {
@@ -344,6 +352,40 @@ impl Cutter {
         }
         at
     }
+}
+
+/// Whether the blocks show more bytes of text than that.
+fn longer_than(blocks: &[Block], bytes: usize) -> bool {
+    fn spend(left: &mut usize, text: &str) -> bool {
+        let over = text.len() > *left;
+        *left = left.saturating_sub(text.len());
+        over
+    }
+    fn inlines(list: &[Inline], left: &mut usize) -> bool {
+        list.iter().any(|inline| match inline {
+            Inline::Text(text) | Inline::Code(text) => spend(left, text),
+            Inline::Strong(inner)
+            | Inline::Emphasis(inner)
+            | Inline::Strike(inner)
+            | Inline::Underline(inner)
+            | Inline::Link { text: inner, .. } => inlines(inner, left),
+            _ => false,
+        })
+    }
+    fn over(list: &[Block], left: &mut usize) -> bool {
+        list.iter().any(|block| match block {
+            Block::Paragraph(text) | Block::Heading { text, .. } | Block::Unsupported { text, .. } => {
+                inlines(text, left)
+            }
+            Block::Quote(inner) => over(inner, left),
+            Block::List { items, .. } => items.iter().any(|item| over(&item.blocks, left)),
+            Block::Code { text, .. } => spend(left, text),
+            Block::Table { rows, .. } => rows.iter().flatten().any(|cell| inlines(cell, left)),
+            Block::Rule => false,
+        })
+    }
+    // A character is at most four bytes.
+    over(blocks, &mut bytes.saturating_mul(4))
 }
 
 fn some<T, B>(list: Vec<T>, wrap: impl FnOnce(Vec<T>) -> B) -> Vec<B> {

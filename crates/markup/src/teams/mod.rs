@@ -2,6 +2,7 @@
 
 mod canonical;
 mod input;
+mod leaves;
 mod mentions;
 mod parse;
 mod render;

@@ -1,61 +1,57 @@
 //! Tokens of HTML become blocks as they come: one pass, no document object model.
 
-use dragoman_model::{Block, Document, Emoji, Inline, Mention};
+use dragoman_model::{Block, Document};
 use html5ever::tokenizer::{Tag, TagKind};
 
 use super::input::TeamsInput;
-use super::tree::{Kind, Tree, wrap_link};
+use super::tree::{Kind, Tree};
 use crate::budget::{Budget, Meter};
-use crate::runs::{
-    BOLD, CODE, ITALIC, Leaf, Run, STRIKE, UNDERLINE, clean, flatten, mention_text, push_text, text_of,
-};
-use crate::slack::code_language;
-use crate::uri::link_url;
+use crate::runs::{BOLD, CODE, ITALIC, Leaf, Run, STRIKE, UNDERLINE, push_text, text_of};
 
-const NBSP: char = '\u{a0}';
+pub(super) const NBSP: char = '\u{a0}';
 
 /// Preformatted code that is being read.
-struct Code {
+pub(super) struct Code {
     /// Which tag ends it.
-    tag: &'static str,
-    language: Option<String>,
-    text: String,
+    pub(super) tag: &'static str,
+    pub(super) language: Option<String>,
+    pub(super) text: String,
     /// Whether anything stood in it; a line break right behind the opening tag does not count.
-    begun: bool,
+    pub(super) begun: bool,
 }
 
 /// A mention that is being read.
-struct At {
+pub(super) struct At {
     /// Which tag ends it.
-    tag: &'static str,
+    pub(super) tag: &'static str,
     /// Its index in the mentions; `None` goes by order.
-    index: Option<u32>,
-    text: String,
+    pub(super) index: Option<u32>,
+    pub(super) text: String,
     /// Spans that were opened inside.
-    nested: usize,
+    pub(super) nested: usize,
 }
 
 /// Reads the tokens of one body.
 pub(super) struct Reader<'a> {
-    input: TeamsInput<'a>,
-    tree: Tree,
-    meter: Meter,
+    pub(super) input: TeamsInput<'a>,
+    pub(super) tree: Tree,
+    pub(super) meter: Meter,
     /// Open tags of bold, italic, strike, underline, code.
-    styles: [u32; 5],
-    code: Option<Code>,
-    at: Option<At>,
+    pub(super) styles: [u32; 5],
+    pub(super) code: Option<Code>,
+    pub(super) at: Option<At>,
     /// Mentions met so far.
-    ats: usize,
+    pub(super) ats: usize,
     /// Which attachments have found their place; each has one.
-    placed: Vec<bool>,
+    pub(super) placed: Vec<bool>,
     /// The address and where its runs start.
-    link: Option<(String, usize)>,
+    pub(super) link: Option<(String, usize)>,
     /// Inside `script` or `style`.
-    hidden: Option<&'static str>,
+    pub(super) hidden: Option<&'static str>,
     /// Tables inside a cell.
-    inner_tables: u32,
+    pub(super) inner_tables: u32,
     /// Whether the next white space would be a second one.
-    space: bool,
+    pub(super) space: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -278,7 +274,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn style(&self) -> u8 {
+    pub(super) fn style(&self) -> u8 {
         [BOLD, ITALIC, STRIKE, UNDERLINE, CODE]
             .into_iter()
             .zip(self.styles)
@@ -287,7 +283,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Starts the line that a block's edge announced.
-    fn begin_line(&mut self) {
+    pub(super) fn begin_line(&mut self) {
         let frame = self.tree.text_frame();
         // A break at the end of a paragraph is the end of that same line.
         let pending = frame.new_line && !frame.at_line_start();
@@ -297,7 +293,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn leaf(&mut self, leaf: Leaf) {
+    pub(super) fn leaf(&mut self, leaf: Leaf) {
         let run = Run::new(leaf, self.style());
         if !self.meter.take() {
             self.literal(&text_of(&[run]));
@@ -309,7 +305,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Text that is none of the body's own: kept as it is.
-    fn literal(&mut self, text: &str) {
+    pub(super) fn literal(&mut self, text: &str) {
         let styles = self.style();
         self.space = false;
         self.begin_line();
@@ -325,7 +321,7 @@ impl<'a> Reader<'a> {
         self.tree.text_frame().runs.push(Run::new(Leaf::Break, 0));
     }
 
-    fn new_line(&mut self) {
+    pub(super) fn new_line(&mut self) {
         self.space = false;
         if !self.tree.between_frames() {
             let frame = self.tree.top();
@@ -349,7 +345,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn push_block(&mut self, block: Block) {
+    pub(super) fn push_block(&mut self, block: Block) {
         self.end_link();
         self.space = false;
         let frame = self.tree.text_frame();
@@ -424,186 +420,6 @@ impl<'a> Reader<'a> {
             if !self.tree.close(|open| open == kind, |_| false) {
                 break;
             }
-        }
-    }
-
-    fn start_code(&mut self, name: &'static str, tag: &Tag) {
-        self.end_link();
-        if tag.self_closing {
-            return;
-        }
-        let language = attribute(tag, "class").and_then(code_language);
-        self.code = Some(Code { tag: name, language, text: String::new(), begun: false });
-    }
-
-    fn end_code(&mut self) {
-        let Some(code) = self.code.take() else { return };
-        let text: String =
-            code.text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
-        let text = text.trim_end_matches('\n').to_owned();
-        if text.is_empty() {
-            return;
-        }
-        if self.tree.text_frame().kind.is_inline() || self.meter.spent() {
-            self.new_line();
-            for line in text.split('\n') {
-                self.styles[4] += 1;
-                self.literal(line);
-                self.styles[4] -= 1;
-                self.new_line();
-            }
-            return;
-        }
-        self.push_block(Block::Code { language: code.language, text });
-    }
-
-    fn start_link(&mut self, href: Option<&str>) {
-        self.end_link();
-        let Some(url) = href.and_then(link_url) else { return };
-        if !self.meter.take() {
-            return;
-        }
-        self.begin_line();
-        let runs = &mut self.tree.text_frame().runs;
-        self.link = Some((url.to_owned(), runs.len()));
-        runs.push(Run::barrier());
-    }
-
-    fn end_link(&mut self) {
-        if let Some((url, start)) = self.link.take() {
-            let frame = self.tree.text_frame();
-            if frame.runs.len() > start + 1 {
-                wrap_link(&mut frame.runs, start, &url);
-            } else {
-                frame.runs.truncate(start);
-            }
-        }
-    }
-
-    fn start_at(&mut self, tag: &'static str, index: Option<u32>, self_closing: bool) {
-        self.end_at();
-        self.at = Some(At { tag, index, text: String::new(), nested: 0 });
-        if self_closing {
-            self.end_at();
-        }
-    }
-
-    fn end_at(&mut self) {
-        let Some(at) = self.at.take() else { return };
-        let order = self.ats;
-        self.ats += 1;
-        let shown = clean(&at.text.replace(NBSP, " ").split_whitespace().collect::<Vec<_>>().join(" "));
-        let found = match at.index {
-            Some(index) => self.input.mentions.iter().find(|mention| mention.index == index),
-            None => self.by_order(order, &shown),
-        };
-        let Some(mention) = found.map(|mention| mention.mention(&shown)) else {
-            self.literal(&shown);
-            return;
-        };
-        if self.link.is_some() {
-            self.literal(&mention_text(&mention));
-        } else if !self.join_name(&mention) {
-            self.leaf(Leaf::Mention(mention));
-        }
-    }
-
-    /// Bots' mentions have no index: the next one, unless another is the one of that name.
-    fn by_order(&self, order: usize, shown: &str) -> Option<&'a super::input::TeamsMention> {
-        let next = self.input.mentions.get(order);
-        let fits = |mention: &&super::input::TeamsMention| mention.name.trim() == shown;
-        next.filter(fits).or_else(|| self.input.mentions.iter().find(fits)).or(next)
-    }
-
-    /// First and last name may come as two neighbouring mentions of one person.
-    fn join_name(&mut self, mention: &Mention) -> bool {
-        let Mention::Person { id, name } = mention else { return false };
-        let frame = self.tree.text_frame();
-        if frame.new_line {
-            return false;
-        }
-        let gap = match frame.runs.last() {
-            Some(Run { leaf: Leaf::Text(text), .. }) if text.chars().all(|c| c == ' ') => 1,
-            _ => 0,
-        };
-        let Some(at) = frame.runs.len().checked_sub(gap + 1) else { return false };
-        let Leaf::Mention(Mention::Person { id: before, name: first }) = &mut frame.runs[at].leaf else {
-            return false;
-        };
-        if before != id || first == name || first.is_empty() || name.is_empty() {
-            return false;
-        }
-        first.push(' ');
-        first.push_str(name);
-        frame.runs.truncate(at + 1);
-        true
-    }
-
-    fn emoji(&mut self, alt: Option<&str>, title: Option<&str>) {
-        let alt = alt.unwrap_or_default().trim();
-        if alt.is_empty() || alt.is_ascii() {
-            let name = if alt.is_empty() { title.unwrap_or_default() } else { alt };
-            self.literal(&clean(name));
-        } else {
-            self.leaf(Leaf::Emoji(Emoji::Unicode(clean(alt))));
-        }
-    }
-
-    fn custom_emoji(&mut self, alt: Option<&str>) {
-        let name = clean(alt.unwrap_or_default()).trim_matches([':', ' ', '\t']).to_owned();
-        if !name.is_empty() {
-            self.leaf(Leaf::Emoji(Emoji::Custom { name, url: None }));
-        }
-    }
-
-    fn image(&mut self, tag: &Tag) {
-        let kind = attribute(tag, "itemtype").unwrap_or_default();
-        let alt = attribute(tag, "alt");
-        if kind.ends_with("/Emoji") {
-            self.emoji(alt, attribute(tag, "title"));
-            return;
-        }
-        let Some(src) = attribute(tag, "src").and_then(link_url) else { return };
-        // A picture that was pasted is one of the message's files.
-        if super::parse::is_hosted(src) {
-            return;
-        }
-        let alt = clean(alt.unwrap_or_default());
-        let label = if !alt.is_empty() {
-            alt
-        } else if kind.ends_with("/Giphy") {
-            "GIF".to_owned()
-        } else {
-            "image".to_owned()
-        };
-        if self.link.is_some() {
-            self.literal(&label);
-        } else {
-            self.leaf(Leaf::Link { url: src.to_owned(), text: vec![Run::text(label, 0)] });
-        }
-    }
-
-    fn attachment(&mut self, id: Option<&str>) {
-        let Some(id) = id else { return };
-        let attachments = self.input.attachments;
-        let Some(at) = attachments.iter().position(|attachment| attachment.id == id) else { return };
-        if std::mem::replace(&mut self.placed[at], true) {
-            return;
-        }
-        let found = &attachments[at];
-        if self.tree.text_frame().kind.is_inline() {
-            let mut runs = Vec::new();
-            found.document.visit_inlines(&mut |inline| {
-                if let Inline::Text(_) | Inline::Code(_) = inline {
-                    runs.extend(flatten(std::slice::from_ref(inline)));
-                }
-            });
-            self.begin_line();
-            self.tree.text_frame().runs.extend(runs);
-            return;
-        }
-        for block in found.document.blocks.clone() {
-            self.push_block(block);
         }
     }
 }

@@ -138,7 +138,7 @@ fn a_link_longer_than_the_limit_becomes_text() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn parts_fit_and_say_the_same(
