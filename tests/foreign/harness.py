@@ -114,11 +114,16 @@ def run_script(arguments, script, folder):
     """Runs one script against fresh simulators; returns how many checks passed and failed."""
     ports = ["--events-port", str(EVENTS_PORT), "--bot-port", str(BOT_PORT)]
     files = {"--certificate": "leaf.pem", "--key": "leaf.key", "--authority": "ca.pem"}
+    orders = folder / "orders"
+    if not orders.exists():
+        os.mkfifo(orders)
+    files["--orders"] = "orders"
     command = [arguments.world, *ports, *(word for name, file in files.items() for word in (name, str(folder / file)))]
     world = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         document = read_document(world.stdout)
         document |= {"events_port": EVENTS_PORT, "bot_port": BOT_PORT}
+        document |= {"dragoman": arguments.dragoman, "orders": str(orders)}
         document |= {"certificate": str(folder / "leaf.pem"), "key": str(folder / "leaf.key")}
         world_file = folder / "world.json"
         world_file.write_text(json.dumps(document), encoding="utf-8")
@@ -184,6 +189,7 @@ def main():
     """Runs all scripts, or those whose name contains one of the given words."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--world", required=True, help="the program that starts the simulators")
+    parser.add_argument("--dragoman", required=True, help="the gateway's binary")
     parser.add_argument("--node-clients", required=True, help="folder whose node_modules has the Node clients")
     parser.add_argument("--verbose", action="store_true", help="prints what a failed script wrote to standard error")
     parser.add_argument("words", nargs="*", help="runs scripts whose name contains one of these")

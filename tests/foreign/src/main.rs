@@ -2,6 +2,7 @@
 //! one JSON document. Ends when standard input does.
 #![expect(clippy::print_stdout, reason = "the document on standard output is what this program is for")]
 
+mod orders;
 mod worlds;
 
 use std::path::PathBuf;
@@ -29,14 +30,18 @@ pub(crate) struct Args {
     /// The authority (PEM) that receivers of notifications have their certificates from
     #[arg(long)]
     authority: PathBuf,
+    /// A named pipe that brings orders, one JSON object a line
+    #[arg(long)]
+    orders: PathBuf,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let world = World::real(1);
-    let slack = SlackSim::start(&world, worlds::slack(&args)).await?;
+    let slack = SlackSim::start(&world, worlds::slack(&args)?).await?;
     let teams = TeamsSim::start(&world, worlds::teams(&args)?).await?;
+    orders::follow(args.orders, slack.clone(), teams.clone());
     println!("{}", worlds::document(slack.base_url(), teams.base_url()));
     tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await??;
     slack.shutdown().await;

@@ -15,6 +15,12 @@ use crate::Args;
 const SLACK_TEAM: &str = "T07HARBOR";
 const SLACK_CHANNEL: &str = "C07GENERAL";
 const BOT_TOKEN: &str = "xoxb-foreign-http";
+/// The app that the gateway under test installs.
+pub(crate) const SLACK_GATEWAY_APP: &str = "A07GATEWAY";
+/// The same on Teams.
+pub(crate) const TEAMS_GATEWAY_APP: &str = "c8e4d0f2-6305-4b97-9f1e-0b2a7d4c3e86";
+const SLACK_GATEWAY_CLIENT: &str = "1111111111.5555555555";
+const TEAMS_GATEWAY_SECRET: &str = "sim~gateway-secret-7Yp2x";
 const SOCKET_BOT_TOKEN: &str = "xoxb-foreign-socket";
 
 /// Application permissions that an admin would have granted for the scripts.
@@ -32,7 +38,7 @@ const ADMIN_SCOPES: &[&str] =
     &["ChannelMessage.Read.All", "ChannelMessage.ReadWrite", "ChannelMessage.Send", "Chat.ReadWrite"];
 
 /// Slack with three apps: events over HTTP, Socket Mode, and one whose tokens rotate.
-pub(crate) fn slack(args: &Args) -> SlackSimConfig {
+pub(crate) fn slack(args: &Args) -> anyhow::Result<SlackSimConfig> {
     let mut config = SlackSimConfig { auto_approve: true, ..SlackSimConfig::default() };
     // Most clients are not told to wait; the limiter has tests of its own.
     config.limits.enabled = false;
@@ -59,8 +65,15 @@ pub(crate) fn slack(args: &Args) -> SlackSimConfig {
             token_rotation: true,
             ..SeedApp::default()
         },
+        SeedApp {
+            app_id: SLACK_GATEWAY_APP.into(),
+            client_id: SLACK_GATEWAY_CLIENT.into(),
+            app_token: "xapp-1-A07GATEWAY-1-simulated".into(),
+            ..SeedApp::default()
+        },
     ];
-    config
+    config.trusted_pem = Some(read(&args.authority)?);
+    Ok(config)
 }
 
 fn install(bot_token: &str) -> SeedInstall {
@@ -83,17 +96,22 @@ pub(crate) fn teams(args: &Args) -> anyhow::Result<TeamsSimConfig> {
         .with_roles(ROLES)
         .with_endpoint(&endpoint);
     app.admin_scopes = ADMIN_SCOPES.iter().map(ToString::to_string).collect();
+    let gateway = AppSeed::new(TEAMS_GATEWAY_APP, "Dragoman", TEAMS_GATEWAY_SECRET).installed_in(seed::TEAM);
     let mut config = TeamsSimConfig {
         addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 443)),
         tls: Some((read(&args.certificate)?, read(&args.key)?)),
         trusted_ca: Some(read(&args.authority)?),
         service_host: Some("https://smba.trafficmanager.net".into()),
-        apps: vec![app],
+        apps: vec![app, gateway],
         ..TeamsSimConfig::default()
     };
     config.limits.graph = false;
     config.limits.connector = false;
     Ok(config)
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// What the scripts read.
@@ -111,6 +129,7 @@ pub(crate) fn document(slack: &str, teams: &str) -> Value {
             "client_secret": app.client_secret,
             "signing_secret": app.signing_secret,
             "socket": {"bot_token": SOCKET_BOT_TOKEN, "app_token": "xapp-1-A07SOCKET-1-simulated"},
+            "gateway": {"client_id": SLACK_GATEWAY_CLIENT, "client_secret": app.client_secret},
             "rotating": {"client_id": "1111111111.4444444444", "client_secret": app.client_secret},
         },
         "teams": {
@@ -118,6 +137,7 @@ pub(crate) fn document(slack: &str, teams: &str) -> Value {
             "tenant": seed::TENANT,
             "app_id": seed::APP,
             "app_secret": seed::APP_SECRET,
+            "gateway": {"app_id": TEAMS_GATEWAY_APP, "app_secret": TEAMS_GATEWAY_SECRET},
             "team": seed::TEAM,
             "channel": seed::LAUNCH,
             "people": {"dana": seed::DANA, "emre": seed::EMRE, "farah": seed::FARAH},
