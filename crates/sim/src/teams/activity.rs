@@ -54,7 +54,7 @@ pub(super) fn reaction_character(kind: &str) -> Option<String> {
 /// Whether a bot gets to see a message that is not its own: personal chats, resource-specific permission, or a
 /// mention.
 fn hears(state: &State, app: &str, c: &Conversation, m: &Message) -> bool {
-    let place = state.place(c);
+    let place = c.place();
     let permission = if c.is_channel() { "ChannelMessage.Read.Group" } else { "ChatMessage.Read.Chat" };
     matches!(place, Place::Person(_))
         || state.grants(app, &place).iter().any(|g| g == permission)
@@ -75,7 +75,8 @@ pub(super) fn on_change(inner: &Arc<Inner>, change: &Change) {
                 continue;
             }
             let own = m.from == Some(Author::App(app.clone()));
-            let reaction = matches!(change.kind, ChangeKind::ReactionAdded(_) | ChangeKind::ReactionRemoved(_));
+            let reaction =
+                matches!(change.kind, ChangeKind::ReactionAdded(_) | ChangeKind::ReactionRemoved(_));
             let by_person = matches!(change.actor, Some(Author::User(_)));
             let of_person = matches!(m.from, Some(Author::User(_)));
             let told = if reaction { own && by_person } else { of_person && hears(state, app, c, m) };
@@ -100,7 +101,7 @@ fn base(state: &State, service_url: &str, app: &str, c: &Conversation, actor: &s
         _ => "groupChat",
     };
     let mut conversation = json!({
-        "conversationType": kind, "tenantId": tenant, "id": state.bot_side_id(c),
+        "conversationType": kind, "tenantId": tenant, "id": c.bot_side_id(),
     });
     if kind != "personal" {
         conversation["isGroup"] = json!(true);
@@ -146,7 +147,8 @@ fn for_message(
             let added = matches!(change.kind, ChangeKind::ReactionAdded(_));
             a["type"] = json!("messageReaction");
             a["replyToId"] = json!(m.id.to_string());
-            a[if added { "reactionsAdded" } else { "reactionsRemoved" }] = json!([{"type": reaction_type(kind)}]);
+            a[if added { "reactionsAdded" } else { "reactionsRemoved" }] =
+                json!([{"type": reaction_type(kind)}]);
             if let Some(o) = a.as_object_mut() {
                 o.remove("localTimestamp");
                 o.remove("locale");
@@ -197,11 +199,20 @@ fn mention(app: &str, m: &Value) -> Option<Value> {
     } else {
         who["conversation"]["id"].as_str()?.to_owned()
     };
-    Some(json!({"mentioned": {"id": id, "name": name}, "text": format!("<at>{name}</at>"), "type": "mention"}))
+    Some(
+        json!({"mentioned": {"id": id, "name": name}, "text": format!("<at>{name}</at>"), "type": "mention"}),
+    )
 }
 
 /// The activities of an installation: `installationUpdate`, and `conversationUpdate` with the bot as new member.
-pub(super) fn installed(inner: &Arc<Inner>, app: &str, place: &Place, conversation: &str, by: &str, add: bool) {
+pub(super) fn installed(
+    inner: &Arc<Inner>,
+    app: &str,
+    place: &Place,
+    conversation: &str,
+    by: &str,
+    add: bool,
+) {
     let mut out = Vec::new();
     {
         let mut core = inner.core();
@@ -224,7 +235,8 @@ pub(super) fn installed(inner: &Arc<Inner>, app: &str, place: &Place, conversati
         update["id"] = json!(format!("f:{}", guid(ids[0])));
         update[if add { "membersAdded" } else { "membersRemoved" }] = json!([{"id": format!("28:{app}")}]);
         if c.is_channel() {
-            update["channelData"]["eventType"] = json!(if add { "teamMemberAdded" } else { "teamMemberRemoved" });
+            update["channelData"]["eventType"] =
+                json!(if add { "teamMemberAdded" } else { "teamMemberRemoved" });
         }
         for key in ["localTimestamp", "locale"] {
             update.as_object_mut().map(|o| o.remove(key));
@@ -243,7 +255,13 @@ pub(super) fn installed(inner: &Arc<Inner>, app: &str, place: &Place, conversati
 }
 
 /// A `conversationUpdate` about a team, its channels or its members, to every bot that takes part.
-pub(super) fn conversation_update(inner: &Arc<Inner>, conversation: &str, by: &str, event: &str, extra: &Value) {
+pub(super) fn conversation_update(
+    inner: &Arc<Inner>,
+    conversation: &str,
+    by: &str,
+    event: &str,
+    extra: &Value,
+) {
     let mut out = Vec::new();
     {
         let mut core = inner.core();
@@ -348,8 +366,18 @@ pub(super) fn deliver(inner: &Arc<Inner>, app: &str, activity: &Value, conversat
                 let answer = inner.client.request(Method::POST, &endpoint, headers, body, deadline).await;
                 let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
                 let status = answer.as_ref().map_or(0, |a| a.status.as_u16());
-                let note = json!({"id": activity["id"], "failure": answer.as_ref().err().map(ToString::to_string)});
-                inner.log.add(entry(PLATFORM, &method, &endpoint, lane.as_deref(), status, ms, attempt, note));
+                let note =
+                    json!({"id": activity["id"], "failure": answer.as_ref().err().map(ToString::to_string)});
+                inner.log.add(entry(
+                    PLATFORM,
+                    &method,
+                    &endpoint,
+                    lane.as_deref(),
+                    status,
+                    ms,
+                    attempt,
+                    note,
+                ));
                 first.over();
                 if (200..300).contains(&status) {
                     return;

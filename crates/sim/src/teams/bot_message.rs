@@ -1,5 +1,7 @@
 //! What a bot's message activity becomes in the conversation.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::html::{activity_text, escape, from_markdown, from_plain, from_xml, paragraph};
@@ -39,7 +41,8 @@ pub(super) fn read(state: &mut State, app: &str, conversation: &str, body: &Valu
     if text.is_empty() && attachments.is_empty() {
         return Sent::Bad("The activity has neither text nor attachments.".into());
     }
-    let mut textual = Draft { html: true, summary: body["summary"].as_str().map(str::to_owned), ..Draft::default() };
+    let mut textual =
+        Draft { html: true, summary: body["summary"].as_str().map(str::to_owned), ..Draft::default() };
     textual.content = match body["textFormat"].as_str().unwrap_or("markdown").to_ascii_lowercase().as_str() {
         "plain" => from_plain(text),
         "xml" => from_xml(text),
@@ -59,12 +62,13 @@ pub(super) fn read(state: &mut State, app: &str, conversation: &str, body: &Valu
         let kind = a["contentType"].as_str().unwrap_or("");
         if kind.starts_with("image/") {
             let url = a["contentUrl"].as_str().unwrap_or("");
-            textual.content.push_str(&format!("<p><img src=\"{}\"></p>", escape(url).replace('"', "&quot;")));
+            let url = escape(url).replace('"', "&quot;");
+            let _ = write!(textual.content, "<p><img src=\"{url}\"></p>");
         } else if kind.starts_with("application/vnd.microsoft.card.")
             || kind.starts_with("application/vnd.microsoft.teams.")
         {
             let id = hex::encode(state.random::<16>());
-            cards.content.push_str(&format!("<attachment id=\"{id}\"></attachment>"));
+            let _ = write!(cards.content, "<attachment id=\"{id}\"></attachment>");
             cards.attachments.push(json!({
                 "id": id, "contentType": kind, "contentUrl": null, "content": a["content"].to_string(),
                 "name": a["name"], "thumbnailUrl": null, "teamsAppId": null,
@@ -135,7 +139,10 @@ pub(super) fn reference(state: &State, conversation: &str, id: &str) -> Option<V
     let c = state.conversations.get(conversation)?;
     let m = c.messages.get(&id.parse().ok()?)?;
     let preview: String =
-        if m.draft.html { activity_text(&m.draft.content) } else { m.draft.content.clone() }.chars().take(200).collect();
+        if m.draft.html { activity_text(&m.draft.content) } else { m.draft.content.clone() }
+            .chars()
+            .take(200)
+            .collect();
     let content = json!({
         "messageId": id,
         "messagePreview": preview.replace("<at>", "").replace("</at>", ""),

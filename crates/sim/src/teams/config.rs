@@ -296,7 +296,6 @@ impl Default for TeamsLimits {
 
 /// Behaviours on which the sources are silent or disagree; both answers can be set.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_field_names, reason = "each name is a sentence about the service")]
 pub struct TeamsDoubts {
     /// `ChatMessage.Read.Chat` is enough to subscribe to `/chats/{id}/messages`. The permission table of the
     /// v1.0 reference names `Chat.Read.All` only.

@@ -42,11 +42,9 @@ fn refused(r: &Refusal) -> Res {
         }
         Refusal::NotARoot => error(400, "Bad Argument", "The thread's root is itself a reply."),
         Refusal::NotAuthor => error(403, "NotEnoughPermissions", "The bot may change only its own messages."),
-        Refusal::NotMember => error(
-            403,
-            "BotNotInConversationRoster",
-            "The bot is not part of the conversation roster.",
-        ),
+        Refusal::NotMember => {
+            error(403, "BotNotInConversationRoster", "The bot is not part of the conversation roster.")
+        }
         Refusal::Blocked => Res::json(
             403,
             &json!({
@@ -154,7 +152,9 @@ fn route(core: &mut Core, inner: &Inner, req: &Req) -> Done {
             let status = if core.tenant.config.doubts.connector_delete_is_200 { 200 } else { 204 };
             Ok((Res::empty(status), vec![change]))
         }
-        ["conversations", _, "activities", id, "reactions", _] if *m == Method::PUT || *m == Method::DELETE => {
+        ["conversations", _, "activities", id, "reactions", _]
+            if *m == Method::PUT || *m == Method::DELETE =>
+        {
             limit(core, req.now, &[all, (format!("bot-react|{app}"), &BOT_REACT)])?;
             let c = find(core, &app, bare)?.id.clone();
             let kind = reaction_character(s.get(5).map_or("", String::as_str))
@@ -188,7 +188,10 @@ fn route(core: &mut Core, inner: &Inner, req: &Req) -> Done {
         ["conversations", _] if m == Method::GET => {
             limit(core, req.now, &reads)?;
             let c = find(core, &app, bare)?;
-            Ok((Res::json(200, &json!({"id": conversation, "name": c.name, "conversationType": c.kind})), vec![]))
+            Ok((
+                Res::json(200, &json!({"id": conversation, "name": c.name, "conversationType": c.kind})),
+                vec![],
+            ))
         }
         ["teams", _] if m == Method::GET => {
             limit(core, req.now, &reads)?;
@@ -236,7 +239,8 @@ fn find<'a>(core: &'a Core, app: &str, id: &str) -> Result<&'a Conversation, Res
 fn team<'a>(core: &'a Core, app: &str, id: &str) -> Result<&'a super::model::Team, Res> {
     let t = core.tenant.teams.values().find(|t| t.channels.first().is_some_and(|c| c == id) || t.id == id);
     let t = t.ok_or_else(|| error(404, "ConversationNotFound", "Team not found."))?;
-    let installed = core.tenant.apps.get(app).is_some_and(|a| a.places.contains_key(&Place::Team(t.id.clone())));
+    let installed =
+        core.tenant.apps.get(app).is_some_and(|a| a.places.contains_key(&Place::Team(t.id.clone())));
     if installed { Ok(t) } else { Err(refused(&Refusal::NotMember)) }
 }
 
@@ -257,7 +261,8 @@ fn roster(core: &Core, app: &str, oid: &str, deprecated: bool) -> Value {
 fn paged_members(core: &Core, app: &str, conversation: &str, req: &Req) -> Result<Res, Res> {
     let c = find(core, app, conversation)?;
     let size = req.query("pageSize").and_then(|s| s.parse().ok()).unwrap_or(200).clamp(1, 500);
-    let at: usize = req.query("continuationToken").and_then(|t| t.strip_prefix("at-")?.parse().ok()).unwrap_or(0);
+    let at: usize =
+        req.query("continuationToken").and_then(|t| t.strip_prefix("at-")?.parse().ok()).unwrap_or(0);
     let all = core.tenant.members(c);
     let page: Vec<Value> = all.iter().skip(at).take(size).map(|oid| roster(core, app, oid, false)).collect();
     let mut out = json!({"members": page});
@@ -281,10 +286,9 @@ fn send(core: &mut Core, app: &str, conversation: &str, body: &Value, now: u64) 
     let mut changes = Vec::new();
     for d in drafts {
         let root = root.filter(|_| channel);
-        let change = core
-            .tenant
-            .post(&id, root, &Author::App(app.to_owned()), d, now)
-            .map_err(|e| if e == Refusal::NoMessage { refused(&Refusal::NoConversation) } else { refused(&e) })?;
+        let change = core.tenant.post(&id, root, &Author::App(app.to_owned()), d, now).map_err(|e| {
+            if e == Refusal::NoMessage { refused(&Refusal::NoConversation) } else { refused(&e) }
+        })?;
         changes.push(change);
     }
     let first = changes.first().map(|c| c.message.to_string());
@@ -292,7 +296,12 @@ fn send(core: &mut Core, app: &str, conversation: &str, body: &Value, now: u64) 
     Ok((Res::json(201, &answer), changes))
 }
 
-fn drafts(core: &mut Core, app: &str, conversation: &str, body: &Value) -> Result<Vec<super::model::Draft>, Res> {
+fn drafts(
+    core: &mut Core,
+    app: &str,
+    conversation: &str,
+    body: &Value,
+) -> Result<Vec<super::model::Draft>, Res> {
     let limit = core.tenant.config.limits.bot_message_bytes;
     match read(&mut core.tenant, app, conversation, body, limit) {
         Sent::Drafts(d) => Ok(d),
@@ -335,7 +344,11 @@ fn create(core: &mut Core, inner: &Inner, app: &str, body: &Value, now: u64) -> 
     };
     let place = Place::Person(oid.clone());
     if !core.tenant.apps.get(app).is_some_and(|a| a.places.contains_key(&place)) {
-        return Err(error(403, "ForbiddenOperationException", "The bot is not installed in user's personal scope."));
+        return Err(error(
+            403,
+            "ForbiddenOperationException",
+            "The bot is not installed in user's personal scope.",
+        ));
     }
     let id = personal(app, &oid);
     let mut answer = json!({"id": id, "serviceUrl": inner.service_url(core)});

@@ -26,7 +26,9 @@ fn shown(core: &Core, c: &Conversation, m: &Message) -> Value {
             let kind = event["@odata.type"].as_str().unwrap_or("").trim_start_matches("#microsoft.graph.");
             escape(kind.trim_end_matches("EventMessageDetail"))
         }
-        (_, _, true) => m.draft.content.replace("../hostedContents/", &format!("/_sim/hosted/{}/{}/", c.id, m.id)),
+        (_, _, true) => {
+            m.draft.content.replace("../hostedContents/", &format!("/_sim/hosted/{}/{}/", c.id, m.id))
+        }
         (_, _, false) => escape(&m.draft.content).replace('\n', "<br>"),
     };
     let mut reactions: Vec<(String, Vec<String>)> = Vec::new();
@@ -141,16 +143,19 @@ fn read(inner: &Arc<Inner>, req: &Req, s: &[&str]) -> Res {
                 .with("cache-control", "max-age=3600")
         }
         ["_sim", "hosted", conversation, message, id, "$value"] => {
-            let found = core.tenant.conversations.get(*conversation).and_then(|c| {
-                c.messages.get(&message.parse().ok()?)?.draft.hosted.get(*id)
-            });
+            let found = core
+                .tenant
+                .conversations
+                .get(*conversation)
+                .and_then(|c| c.messages.get(&message.parse().ok()?)?.draft.hosted.get(*id));
             match found {
                 Some(h) => Res::bytes(200, &h.content_type, h.bytes.clone()),
                 None => Res::empty(404),
             }
         }
         ["_sim", "subscriptions"] => {
-            let all: Vec<Value> = core.subscriptions.values().map(super::subscriptions::Subscription::json).collect();
+            let all: Vec<Value> =
+                core.subscriptions.values().map(super::subscriptions::Subscription::json).collect();
             Res::json(200, &json!({"subscriptions": all}))
         }
         _ => Res::json(404, &json!({"error": "Unknown control address."})),
@@ -186,7 +191,7 @@ fn act(inner: &Arc<Inner>, s: &[&str], body: &Value) -> Result<Value, Refusal> {
             sim.react(me, conversation, id, t("kind"), body["add"].as_bool().unwrap_or(true))?;
             json!({"id": id})
         }
-        ["_sim", "install"] | ["_sim", "uninstall"] => {
+        ["_sim", "install" | "uninstall"] => {
             let place = if body["team"].is_string() {
                 Place::Team(t("team").into())
             } else if body["chat"].is_string() {
@@ -194,8 +199,11 @@ fn act(inner: &Arc<Inner>, s: &[&str], body: &Value) -> Result<Value, Refusal> {
             } else {
                 Place::Person(t("person").into())
             };
-            let done =
-                if s[1] == "install" { sim.install(t("app"), &place, me) } else { sim.uninstall(t("app"), &place, me) };
+            let done = if s[1] == "install" {
+                sim.install(t("app"), &place, me)
+            } else {
+                sim.uninstall(t("app"), &place, me)
+            };
             json!({"done": done})
         }
         ["_sim", "endpoint"] => {

@@ -264,8 +264,7 @@ impl TeamsSim {
     pub fn uninstall(&self, app: &str, place: &Place, by: &str) -> bool {
         let conversation = {
             let mut core = self.inner.core();
-            let place_of = |c: &Conversation| core.tenant.place(c) == *place;
-            let c = core.tenant.conversations.values().find(|c| place_of(c)).map(|c| c.id.clone());
+            let c = core.tenant.conversations.values().find(|c| c.place() == *place).map(|c| c.id.clone());
             if !core.tenant.uninstall(app, place) {
                 return false;
             }
@@ -369,7 +368,8 @@ impl TeamsSim {
         if let Some(c) = self.inner.core().tenant.conversations.get_mut(channel) {
             c.removed = removed;
         }
-        let (event, kind) = if removed { ("channelDeleted", "deleted") } else { ("channelRestored", "created") };
+        let (event, kind) =
+            if removed { ("channelDeleted", "deleted") } else { ("channelRestored", "created") };
         self.channel_event(channel, by, event, kind);
     }
 

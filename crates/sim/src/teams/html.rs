@@ -22,12 +22,43 @@ pub(super) enum Token {
 
 const VOID: [&str; 3] = ["br", "hr", "img"];
 const KEPT: [&str; 33] = [
-    "p", "div", "span", "br", "b", "strong", "i", "em", "u", "s", "strike", "h1", "h2", "h3", "blockquote", "pre",
-    "code", "ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td", "hr", "a", "img", "at", "attachment",
-    "codeblock", "quoted",
+    "p",
+    "div",
+    "span",
+    "br",
+    "b",
+    "strong",
+    "i",
+    "em",
+    "u",
+    "s",
+    "strike",
+    "h1",
+    "h2",
+    "h3",
+    "blockquote",
+    "pre",
+    "code",
+    "ul",
+    "ol",
+    "li",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "hr",
+    "a",
+    "img",
+    "at",
+    "attachment",
+    "codeblock",
+    "quoted",
 ];
 const PRIVATE: [&str; 4] = ["emoji", "customemoji", "readonly", "systemeventmessage"];
-const DROPPED_WHOLE: [&str; 8] = ["script", "style", "iframe", "object", "head", "title", "noscript", "template"];
+const DROPPED_WHOLE: [&str; 8] =
+    ["script", "style", "iframe", "object", "head", "title", "noscript", "template"];
 const BLOCK: [&str; 14] =
     ["p", "div", "h1", "h2", "h3", "blockquote", "pre", "ul", "ol", "li", "table", "tr", "hr", "codeblock"];
 
@@ -207,12 +238,18 @@ pub(super) fn sanitise(html: &str, client: bool) -> String {
                     skipping = (!closed).then_some(name);
                     continue;
                 }
-                if !KEPT.contains(&name.as_str()) && !(client && PRIVATE.contains(&name.as_str())) {
+                let private = client && PRIVATE.contains(&name.as_str());
+                if !private && !KEPT.contains(&name.as_str()) {
                     continue;
                 }
                 let _ = write!(out, "<{name}");
                 for (k, v) in attrs.iter().filter(|(k, v)| keeps_attr(&name, k, v)) {
-                    let _ = write!(out, " {}=\"{}\"", if k == "messageid" { "messageId" } else { k }, escape_attr(v));
+                    let _ = write!(
+                        out,
+                        " {}=\"{}\"",
+                        if k == "messageid" { "messageId" } else { k },
+                        escape_attr(v)
+                    );
                 }
                 out.push('>');
                 if VOID.contains(&name.as_str()) {
@@ -239,9 +276,9 @@ pub(super) fn sanitise(html: &str, client: bool) -> String {
 
 /// Wraps content that has no block element at its top into a paragraph.
 pub(super) fn paragraph(html: &str) -> String {
-    let blocks = tokens(html)
-        .iter()
-        .any(|t| matches!(t, Token::Start { name, .. } if BLOCK.contains(&name.as_str()) || name == "attachment"));
+    let blocks = tokens(html).iter().any(
+        |t| matches!(t, Token::Start { name, .. } if BLOCK.contains(&name.as_str()) || name == "attachment"),
+    );
     if blocks { html.to_owned() } else { format!("<p>{html}</p>") }
 }
 
@@ -351,7 +388,8 @@ pub(super) fn from_markdown(text: &str) -> String {
         }
         if trimmed.starts_with("```") {
             flush(&mut out, &mut paragraph);
-            let code: Vec<_> = lines.by_ref().take_while(|l| !l.trim().starts_with("```")).map(escape).collect();
+            let code: Vec<_> =
+                lines.by_ref().take_while(|l| !l.trim().starts_with("```")).map(escape).collect();
             let _ = write!(out, "<pre>{}</pre>", code.join("<br>"));
         } else if trimmed.is_empty() {
             flush(&mut out, &mut paragraph);
@@ -383,7 +421,11 @@ pub(super) fn from_markdown(text: &str) -> String {
 
 fn heading(line: &str) -> Option<(usize, &str)> {
     let level = line.bytes().take_while(|b| *b == b'#').count();
-    (1..=6).contains(&level).then(|| line[level..].strip_prefix(' ')).flatten().map(|t| (level.min(3), t.trim()))
+    (1..=6)
+        .contains(&level)
+        .then(|| line[level..].strip_prefix(' '))
+        .flatten()
+        .map(|t| (level.min(3), t.trim()))
 }
 
 fn list_item(line: &str) -> Option<(&'static str, &str)> {
@@ -399,18 +441,19 @@ fn inline(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        if let Some(escaped) = rest.strip_prefix('\\') {
-            if let Some(p) = escaped.chars().next().filter(char::is_ascii_punctuation) {
-                out.push_str(&escape(&p.to_string()));
-                rest = &escaped[p.len_utf8()..];
-                continue;
-            }
+        if let Some(escaped) = rest.strip_prefix('\\')
+            && let Some(p) = escaped.chars().next().filter(char::is_ascii_punctuation)
+        {
+            out.push_str(&escape(&p.to_string()));
+            rest = &escaped[p.len_utf8()..];
+            continue;
         }
         let span = [("**", "b"), ("__", "b"), ("~~", "s"), ("`", "code"), ("*", "i"), ("_", "i")]
             .into_iter()
             .find_map(|(mark, tag)| {
                 let body = rest.strip_prefix(mark)?;
-                let inner_word = mark.starts_with('_') && out.chars().last().is_some_and(char::is_alphanumeric);
+                let inner_word =
+                    mark.starts_with('_') && out.chars().last().is_some_and(char::is_alphanumeric);
                 let n = body.find(mark).filter(|n| *n > 0 && !inner_word && !body.starts_with(' '))?;
                 Some((tag, &body[..n], &body[n + mark.len()..]))
             });

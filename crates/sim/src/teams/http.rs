@@ -32,7 +32,10 @@ impl Req {
     pub(super) fn query(&self, name: &str) -> Option<&str> {
         // Graph accepts OData options with and without the dollar sign.
         let bare = name.trim_start_matches('$');
-        self.query.iter().find(|(k, _)| k.trim_start_matches('$').eq_ignore_ascii_case(bare)).map(|(_, v)| v.as_str())
+        self.query
+            .iter()
+            .find(|(k, _)| k.trim_start_matches('$').eq_ignore_ascii_case(bare))
+            .map(|(_, v)| v.as_str())
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
@@ -106,7 +109,8 @@ impl Res {
 impl IntoResponse for Res {
     fn into_response(self) -> Response {
         let mut response = Response::new(self.body.into());
-        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         for (name, value) in self.headers {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 response.headers_mut().append(HeaderName::from_static(name), value);

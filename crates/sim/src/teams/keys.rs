@@ -140,7 +140,9 @@ pub(super) fn assertion_holds(jwt: &str, app: &str, certificates: &[String], now
         return false;
     };
     let decode = |s: &str| URL_SAFE_NO_PAD.decode(s).ok();
-    let Some(header) = decode(header).and_then(|h| serde_json::from_slice::<Value>(&h).ok()) else { return false };
+    let Some(header) = decode(header).and_then(|h| serde_json::from_slice::<Value>(&h).ok()) else {
+        return false;
+    };
     let Some(signature) = decode(signature) else { return false };
     let Some(c) = decode(body).and_then(|c| serde_json::from_slice::<Value>(&c).ok()) else { return false };
     if c["iss"] != app || c["sub"] != app || c["exp"].as_u64().is_none_or(|e| e < now_s) {

@@ -1,6 +1,7 @@
 //! Entra's endpoints (`login.microsoftonline.com`) and the Bot Framework's metadata (`login.botframework.com`).
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -16,7 +17,8 @@ use super::keys::assertion_holds;
 use super::rights::{ADMIN_SCOPES, MANAGED_SCOPES};
 use super::sim::Core;
 
-const ADMIN_BUTTON: &str = "_sim_user";
+/// The query parameter by which the pages say what was chosen.
+const CHOSEN: &str = "_sim_user";
 
 /// Answers a request to the login host. `real` is true when the caller used the real host name.
 pub(super) fn handle(core: &mut Core, req: &Req) -> Res {
@@ -77,7 +79,7 @@ fn knows_tenant(core: &Core, tenant: &str) -> bool {
 
 fn metadata(core: &Core, req: &Req, tenant: &str, v2: bool) -> Res {
     if !knows_tenant(core, tenant) && !tenant.eq_ignore_ascii_case("botframework.com") {
-        return failure(core, entra::NO_TENANT, req, None);
+        return failure(entra::NO_TENANT, req, None);
     }
     let shared = tenant.eq_ignore_ascii_case("common") || tenant.eq_ignore_ascii_case("organizations");
     let id = if shared { "{tenantid}".to_owned() } else { core.tenant.config.tenant.id.clone() };
@@ -126,14 +128,18 @@ fn find_person(core: &Core, hint: &str) -> Option<String> {
 fn authorize(core: &mut Core, req: &Req, tenant: &str) -> Res {
     let form = if req.method == Method::POST { req.form() } else { vec![] };
     let q = |name: &str| {
-        req.query(name).or_else(|| form.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str())).unwrap_or("")
+        req.query(name)
+            .or_else(|| form.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str()))
+            .unwrap_or("")
     };
     let app_id = q("client_id").to_owned();
     let redirect = q("redirect_uri").to_owned();
     let Some(app) = core.tenant.apps.get(&app_id).filter(|_| knows_tenant(core, tenant)) else {
         return sign_in_error("AADSTS700016", entra::NO_APP.text);
     };
-    if redirect.is_empty() || !app.seed.redirect_uris.is_empty() && !app.seed.redirect_uris.contains(&redirect) {
+    if redirect.is_empty()
+        || !app.seed.redirect_uris.is_empty() && !app.seed.redirect_uris.contains(&redirect)
+    {
         return sign_in_error(
             "AADSTS50011",
             "The redirect URI specified in the request does not match the redirect URIs configured for the application.",
@@ -148,7 +154,8 @@ fn authorize(core: &mut Core, req: &Req, tenant: &str) -> Res {
             ("error_description", "AADSTS700054: response_type is not supported."),
         ]);
     }
-    let chosen = Some(q(ADMIN_BUTTON)).filter(|c| !c.is_empty()).or(Some(q("login_hint")).filter(|h| !h.is_empty()));
+    let chosen =
+        Some(q(CHOSEN)).filter(|c| !c.is_empty()).or(Some(q("login_hint")).filter(|h| !h.is_empty()));
     let person = match chosen {
         Some(hint) => find_person(core, hint),
         None if q("prompt") == "none" => None,
@@ -161,13 +168,17 @@ fn authorize(core: &mut Core, req: &Req, tenant: &str) -> Res {
             ("error_description", "AADSTS50058: A silent sign-in request was sent but no user is signed in."),
         ]);
     };
-    if chosen.is_some() && !core.tenant.config.auto_approve && req.query(ADMIN_BUTTON).is_none() {
+    if chosen.is_some() && !core.tenant.config.auto_approve && req.query(CHOSEN).is_none() {
         return choose_person(core, req, &app_name);
     }
     let scopes: BTreeSet<String> = split(q("scope")).into_iter().collect();
     if let Some(missing) = not_consentable(core, &app_id, &scopes) {
         let text = format!("AADSTS90094: Admin consent is required for the permission {missing}.");
-        return answer(&[("error", "access_denied"), ("error_subcode", "cancel"), ("error_description", &text)]);
+        return answer(&[
+            ("error", "access_denied"),
+            ("error_subcode", "cancel"),
+            ("error_description", &text),
+        ]);
     }
     if let Some(app) = core.tenant.apps.get_mut(&app_id) {
         app.consents.entry(oid.clone()).or_default().extend(scopes.iter().cloned());
@@ -203,10 +214,10 @@ fn back(redirect: &str, mode: &str, state: &str, pairs: &[(&str, &str)]) -> Res 
         all.push(("state", state));
     }
     if mode == "form_post" {
-        let fields: String = all
-            .iter()
-            .map(|(k, v)| format!("<input type=\"hidden\" name=\"{k}\" value=\"{}\">", attribute(v)))
-            .collect();
+        let fields = all.iter().fold(String::new(), |mut out, (k, v)| {
+            let _ = write!(out, "<input type=\"hidden\" name=\"{k}\" value=\"{}\">", attribute(v));
+            out
+        });
         return Res::html(
             200,
             format!(
@@ -247,13 +258,14 @@ fn page(title: &str, body: &str) -> String {
 fn choose_person(core: &Core, req: &Req, app: &str) -> Res {
     let mut body = format!("<p>Continue to <b>{}</b> as</p>", escape(app));
     for p in core.tenant.people.values() {
-        body.push_str(&format!(
-            "<a class=\"choice\" data-test=\"person\" href=\"?{}&amp;{ADMIN_BUTTON}={}\">{}<br><small>{}</small></a>",
+        let _ = write!(
+            body,
+            "<a class=\"choice\" data-test=\"person\" href=\"?{}&amp;{CHOSEN}={}\">{}<br><small>{}</small></a>",
             attribute(&req.raw_query),
             p.id,
             escape(&p.name),
             escape(&p.upn)
-        ));
+        );
     }
     Res::html(200, page("Pick an account", &body))
 }
@@ -265,16 +277,16 @@ fn admin_consent(core: &mut Core, req: &Req, old: bool) -> Res {
     let Some(app) = core.tenant.apps.get_mut(&app_id) else {
         return sign_in_error("AADSTS700016", entra::NO_APP.text);
     };
-    if !core.tenant.config.auto_approve && req.query(ADMIN_BUTTON).is_none() {
+    if !core.tenant.config.auto_approve && req.query(CHOSEN).is_none() {
         let body = format!(
             "<p><b>{}</b> asks for permissions for the whole organisation.</p><a class=\"choice\" data-test=\"accept\" \
-             href=\"?{q}&amp;{ADMIN_BUTTON}=yes\">Accept</a><a class=\"choice\" href=\"?{q}&amp;{ADMIN_BUTTON}=no\">Cancel</a>",
+             href=\"?{q}&amp;{CHOSEN}=yes\">Accept</a><a class=\"choice\" href=\"?{q}&amp;{CHOSEN}=no\">Cancel</a>",
             escape(&app.seed.name),
             q = attribute(&req.raw_query)
         );
         return Res::html(200, page("Permissions requested", &body));
     }
-    if req.query(ADMIN_BUTTON) == Some("no") {
+    if req.query(CHOSEN) == Some("no") {
         let text = "AADSTS65004: User declined to consent to access the app.";
         return back(&redirect, "query", &state, &[("error", "access_denied"), ("error_description", text)]);
     }
@@ -289,11 +301,12 @@ fn token_endpoint(core: &mut Core, req: &Req, tenant: &str) -> Res {
     let mut form = req.form();
     basic(req, &mut form);
     let f = |name: &str| form.iter().find(|(k, _)| k == name).map_or("", |(_, v)| v.as_str());
-    let request_id = Some(f("client-request-id")).filter(|s| !s.is_empty()).or(req.header("client-request-id"));
+    let request_id =
+        Some(f("client-request-id")).filter(|s| !s.is_empty()).or(req.header("client-request-id"));
     let outcome = grant(core, req, tenant, &f);
     match outcome {
         Ok(answer) => Res::json(200, &answer).with("cache-control", "no-store").with("pragma", "no-cache"),
-        Err(e) => failure(core, e, req, request_id),
+        Err(e) => failure(e, req, request_id),
     }
 }
 
@@ -310,11 +323,10 @@ fn basic(req: &Req, form: &mut Vec<(String, String)>) {
     }
 }
 
-fn failure(core: &Core, e: Failure, req: &Req, request_id: Option<&str>) -> Res {
+fn failure(e: Failure, req: &Req, request_id: Option<&str>) -> Res {
     let trace = super::ids::guid(first16(&super::ids::digest(&["trace", &req.now.to_string(), &req.path])));
     let correlation = request_id.map_or_else(|| trace.clone(), str::to_owned);
     let time = iso(req.now).replace('T', " ");
-    let _ = core;
     Res::json(
         e.status,
         &json!({
@@ -339,7 +351,12 @@ fn first16(bytes: &[u8]) -> [u8; 16] {
     out
 }
 
-fn grant<'a>(core: &mut Core, req: &Req, tenant: &str, f: &impl Fn(&str) -> &'a str) -> Result<Value, Failure> {
+fn grant<'a>(
+    core: &mut Core,
+    req: &Req,
+    tenant: &str,
+    f: &impl Fn(&str) -> &'a str,
+) -> Result<Value, Failure> {
     if core.entra.down {
         return Err(entra::DOWN);
     }
@@ -364,7 +381,12 @@ fn grant<'a>(core: &mut Core, req: &Req, tenant: &str, f: &impl Fn(&str) -> &'a 
     }
 }
 
-fn authenticate<'a>(core: &Core, req: &Req, f: &impl Fn(&str) -> &'a str, public: bool) -> Result<(), Failure> {
+fn authenticate<'a>(
+    core: &Core,
+    req: &Req,
+    f: &impl Fn(&str) -> &'a str,
+    public: bool,
+) -> Result<(), Failure> {
     let app = core.tenant.apps.get(f("client_id")).ok_or(entra::NO_APP)?;
     let (secret, assertion) = (f("client_secret"), f("client_assertion"));
     if !assertion.is_empty() {
@@ -403,7 +425,8 @@ fn client_credentials<'a>(
 }
 
 fn redeem<'a>(core: &mut Core, req: &Req, f: &impl Fn(&str) -> &'a str) -> Result<Value, Failure> {
-    let code = core.entra.codes.get_mut(f("code")).filter(|c| c.app == f("client_id")).ok_or(entra::BAD_CODE)?;
+    let code =
+        core.entra.codes.get_mut(f("code")).filter(|c| c.app == f("client_id")).ok_or(entra::BAD_CODE)?;
     if code.used {
         return Err(entra::USED_CODE);
     }
@@ -415,8 +438,11 @@ fn redeem<'a>(core: &mut Core, req: &Req, f: &impl Fn(&str) -> &'a str) -> Resul
     }
     if let Some((challenge, s256)) = &code.challenge {
         let verifier = f("code_verifier");
-        let derived =
-            if *s256 { URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes())) } else { verifier.to_owned() };
+        let derived = if *s256 {
+            URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()))
+        } else {
+            verifier.to_owned()
+        };
         if verifier.is_empty() || derived != *challenge {
             return Err(entra::BAD_VERIFIER);
         }
@@ -448,7 +474,8 @@ fn refresh<'a>(core: &mut Core, req: &Req, f: &impl Fn(&str) -> &'a str) -> Resu
     let consents = core.tenant.apps.get(&old.app).and_then(|a| a.consents.get(&old.oid)).cloned();
     let consents = consents.ok_or(entra::NO_CONSENT)?;
     let asked: BTreeSet<String> = split(f("scope")).into_iter().collect();
-    let wanted = if asked.is_empty() || asked.iter().any(|s| s == ".default") { old.scopes.clone() } else { asked };
+    let wanted =
+        if asked.is_empty() || asked.iter().any(|s| s == ".default") { old.scopes.clone() } else { asked };
     if let Some(_missing) = wanted.iter().find(|s| !is_identity(s) && !consents.contains(*s)) {
         return Err(entra::NO_CONSENT);
     }

@@ -153,6 +153,23 @@ impl Conversation {
         head
     }
 
+    /// Where apps are installed for it: its team for channels, itself for chats, the person for personal chats.
+    pub(super) fn place(&self) -> Place {
+        match (&self.team, &self.bot) {
+            (Some(team), _) => Place::Team(team.clone()),
+            (None, Some(_)) => Place::Person(self.members.first().cloned().unwrap_or_default()),
+            (None, None) => Place::Chat(self.id.clone()),
+        }
+    }
+
+    /// The id as its bots see it.
+    pub(super) fn bot_side_id(&self) -> String {
+        match (&self.bot, self.members.first()) {
+            (Some(app), Some(oid)) => ids::personal(app, oid),
+            _ => self.id.clone(),
+        }
+    }
+
     /// Whether it is a channel.
     pub(super) fn is_channel(&self) -> bool {
         self.team.is_some()
@@ -329,12 +346,8 @@ impl State {
             state.conversations.insert(c.id.clone(), conv);
         }
         for a in &config.apps {
-            let app = App {
-                seed: a.clone(),
-                places: BTreeMap::new(),
-                consents: BTreeMap::new(),
-                disabled: false,
-            };
+            let app =
+                App { seed: a.clone(), places: BTreeMap::new(), consents: BTreeMap::new(), disabled: false };
             state.apps.insert(a.id.clone(), app);
             state.declared_scopes.insert(a.id.clone(), a.declared_scopes.clone());
             let places = (a.installed_teams.iter().cloned().map(Place::Team))
@@ -389,15 +402,6 @@ impl State {
         self.apps.get_mut(app).is_some_and(|a| a.places.remove(place).is_some())
     }
 
-    /// The place of a conversation: its team for channels, itself for chats, the person for personal chats.
-    pub(super) fn place(&self, conversation: &Conversation) -> Place {
-        match (&conversation.team, &conversation.bot) {
-            (Some(team), _) => Place::Team(team.clone()),
-            (None, Some(_)) => Place::Person(conversation.members.first().cloned().unwrap_or_default()),
-            (None, None) => Place::Chat(conversation.id.clone()),
-        }
-    }
-
     /// Whether an app takes part in a conversation. In private and shared channels it must have been added to
     /// the channel itself.
     pub(super) fn takes_part(&self, app: &str, conversation: &Conversation) -> bool {
@@ -406,7 +410,7 @@ impl State {
             return false;
         }
         let hidden = conversation.is_channel() && conversation.membership != "standard";
-        a.places.contains_key(&self.place(conversation))
+        a.places.contains_key(&conversation.place())
             && (!hidden || a.places.contains_key(&Place::Chat(conversation.id.clone())))
     }
 
@@ -455,17 +459,10 @@ impl State {
     pub(super) fn conversation_of(&self, app: &str, id: &str) -> Option<&Conversation> {
         self.conversations.get(id).or_else(|| {
             self.conversations.values().find(|c| {
-                c.bot.as_deref() == Some(app) && c.members.first().is_some_and(|m| ids::personal(app, m) == id)
+                c.bot.as_deref() == Some(app)
+                    && c.members.first().is_some_and(|m| ids::personal(app, m) == id)
             })
         })
-    }
-
-    /// The conversation's id as its bots see it.
-    pub(super) fn bot_side_id(&self, conversation: &Conversation) -> String {
-        match (&conversation.bot, conversation.members.first()) {
-            (Some(app), Some(oid)) => ids::personal(app, oid),
-            _ => conversation.id.clone(),
-        }
     }
 
     fn writable(&mut self, conversation: &str, by: &Author) -> Result<&mut Conversation, Refusal> {

@@ -96,7 +96,13 @@ fn encrypting_key(der: &[u8]) -> Option<OaepPublicEncryptingKey> {
 
 /// Encrypts a resource for a subscriber: AES-256-CBC with PKCS#7 padding, the first 16 key bytes as the
 /// initialisation vector; HMAC-SHA-256 over the ciphertext; the key under RSA-OAEP with SHA-1.
-pub(super) fn encrypt(certificate: &[u8], name: &str, key: [u8; 32], plain: &[u8], tampered: bool) -> Option<Value> {
+pub(super) fn encrypt(
+    certificate: &[u8],
+    name: &str,
+    key: [u8; 32],
+    plain: &[u8],
+    tampered: bool,
+) -> Option<Value> {
     let mut iv = [0; 16];
     iv.copy_from_slice(&key[..16]);
     let cipher = PaddedBlockEncryptingKey::cbc_pkcs7(UnboundCipherKey::new(&AES_256, &key).ok()?).ok()?;
@@ -135,8 +141,11 @@ pub(super) fn on_change(inner: &Arc<Inner>, change: &Change) {
         .cloned()
         .collect();
     let resource = message_resource(conversation, change.message, change.root);
-    let odata_type =
-        if doubts.odata_type_lower_case { "#Microsoft.Graph.chatMessage" } else { "#Microsoft.Graph.ChatMessage" };
+    let odata_type = if doubts.odata_type_lower_case {
+        "#Microsoft.Graph.chatMessage"
+    } else {
+        "#Microsoft.Graph.ChatMessage"
+    };
     let object = notified_message(&core.tenant, &view, conversation, message).to_string();
     let data = json!({"id": change.message.to_string(), "@odata.type": odata_type, "@odata.id": resource});
     let items: Vec<Item> =
@@ -306,7 +315,9 @@ async fn send(inner: &Arc<Inner>, mut items: Vec<Item>, first: Option<crate::cor
         attempt += 1;
         // A subscription that was deleted meanwhile is told nothing more, except about its end.
         let core = inner.core();
-        items.retain(|i| i.value.get("changeType").is_none() || core.subscriptions.contains_key(&i.subscription));
+        items.retain(|i| {
+            i.value.get("changeType").is_none() || core.subscriptions.contains_key(&i.subscription)
+        });
         if items.is_empty() {
             return;
         }
@@ -340,8 +351,11 @@ fn validation_token(core: &mut Core, app: &str, now: u64) -> String {
     } else {
         format!("https://sts.windows.net/{tenant}/")
     };
-    let expires =
-        if core.twisted(Twist::NotificationExpiredToken) { now / 1_000 - 3_600 } else { now / 1_000 + 29_100 };
+    let expires = if core.twisted(Twist::NotificationExpiredToken) {
+        now / 1_000 - 3_600
+    } else {
+        now / 1_000 + 29_100
+    };
     let start = now / 1_000;
     let mut claims = json!({
         "aud": audience, "iss": issuer, "iat": start, "nbf": start, "exp": expires, "tid": tenant,
@@ -362,7 +376,8 @@ pub(super) async fn validate(inner: &Arc<Inner>, url: &str) -> bool {
         let mut core = inner.core();
         (core.tenant.guid(), core.tenant.config.timing.validation_deadline)
     };
-    let text = format!("Validation: Testing client application reachability for subscription Request-Id: {id}");
+    let text =
+        format!("Validation: Testing client application reachability for subscription Request-Id: {id}");
     let encoded = text.replace(':', "%3a").replace(' ', "+");
     let mark = if url.contains('?') { '&' } else { '?' };
     let target = format!("{url}{mark}validationToken={encoded}");

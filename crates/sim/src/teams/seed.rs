@@ -3,8 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::config::{
-    AppSeed, BotSeed, ChannelSeed, ChatSeed, DEFAULT_RSC, DEFAULT_SCOPES, PersonSeed, TeamSeed, TeamsDoubts, TeamsLimits,
-    TeamsSimConfig, TeamsTiming, TenantSeed,
+    AppSeed, BotSeed, ChannelSeed, ChatSeed, DEFAULT_RSC, DEFAULT_SCOPES, PersonSeed, TeamSeed, TeamsDoubts,
+    TeamsLimits, TeamsSimConfig, TeamsTiming, TenantSeed,
 };
 
 /// Tenant id of the default tenant.

@@ -249,7 +249,12 @@ fn call(req: &Req, area: Area) -> CallInfo {
         .windows(2)
         .find(|w| ["channels", "chats", "conversations"].contains(&w[0].to_ascii_lowercase().as_str()))
         .map(|w| w[1].split(';').next().unwrap_or("").to_owned());
-    CallInfo { platform: PLATFORM, method: format!("{} {path}", req.method), path: req.path.clone(), conversation: at }
+    CallInfo {
+        platform: PLATFORM,
+        method: format!("{} {path}", req.method),
+        path: req.path.clone(),
+        conversation: at,
+    }
 }
 
 async fn serve(AxumState(inner): AxumState<Arc<Inner>>, request: Request<Body>) -> Response {

@@ -211,7 +211,8 @@ pub(super) fn wanted(body: &Value, now: u64, lives: Lives) -> Result<Wanted, Str
         .ok_or_else(|| format!("Resource '{resource_text}' is not supported."))?;
     let change_types: BTreeSet<String> =
         need("changeType")?.split(',').map(|t| t.trim().to_ascii_lowercase()).collect();
-    if let Some(bad) = change_types.iter().find(|t| !["created", "updated", "deleted"].contains(&t.as_str())) {
+    if let Some(bad) = change_types.iter().find(|t| !["created", "updated", "deleted"].contains(&t.as_str()))
+    {
         return Err(format!("Change type '{bad}' is not supported."));
     }
     let url = need("notificationUrl")?;
@@ -280,7 +281,8 @@ pub(super) fn certificate(body: &Value, needed: bool) -> Result<Option<(Vec<u8>,
             Err("encryptionCertificateId must not be longer than 128 characters.".into())
         }
         (Some(cert), Some(id)) => {
-            let der = keys::certificate(cert).ok_or("encryptionCertificate is not base64 of a certificate.")?;
+            let der =
+                keys::certificate(cert).ok_or("encryptionCertificate is not base64 of a certificate.")?;
             super::notify::usable(&der)?;
             Ok(Some((der, id.to_owned())))
         }

@@ -42,7 +42,9 @@ pub(super) fn message_resource(c: &Conversation, message: u64, root: Option<u64>
 
 fn message_path(c: &Conversation, m: &Message) -> String {
     match (&c.team, m.root) {
-        (Some(team), Some(root)) => format!("teams/{team}/channels/{}/messages/{root}/replies/{}", c.id, m.id),
+        (Some(team), Some(root)) => {
+            format!("teams/{team}/channels/{}/messages/{root}/replies/{}", c.id, m.id)
+        }
         (Some(team), None) => format!("teams/{team}/channels/{}/messages/{}", c.id, m.id),
         (None, _) => format!("chats/{}/messages/{}", c.id, m.id),
     }
@@ -124,7 +126,10 @@ pub(super) fn message(state: &State, view: &View, c: &Conversation, m: &Message)
     let content = if gone {
         String::new()
     } else {
-        d.content.replace("../hostedContents/", &format!("{}/v1.0/{}/hostedContents/", view.origin, message_path(c, m)))
+        d.content.replace(
+            "../hostedContents/",
+            &format!("{}/v1.0/{}/hostedContents/", view.origin, message_path(c, m)),
+        )
     };
     let list = |v: &Vec<Value>| if gone { json!([]) } else { json!(v) };
     let tenant = &state.config.tenant.id;

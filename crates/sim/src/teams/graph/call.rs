@@ -60,10 +60,8 @@ pub(super) fn body(e: &Error, request_id: &str, client_id: &str, date: &str) -> 
         inner["status"] = json!("429");
         inner["message"] = json!("Please retry after");
     }
-    let mut res = Res::json(
-        e.status,
-        &json!({"error": {"code": e.code, "message": e.message, "innerError": inner}}),
-    );
+    let mut res =
+        Res::json(e.status, &json!({"error": {"code": e.code, "message": e.message, "innerError": inner}}));
     if let Some((after, scope)) = &e.retry_after {
         res = res.with("retry-after", after.clone());
         if !scope.is_empty() {
@@ -105,7 +103,8 @@ impl<'a> Call<'a> {
         let denied = |text: &str| error(401, "InvalidAuthenticationToken", text);
         let token = req.bearer().ok_or_else(|| denied("Access token is empty."))?;
         let access = core.entra.access.get(token).cloned();
-        let access = access.ok_or_else(|| denied("IDX14100: JWT is not well formed or its signature is invalid."))?;
+        let access =
+            access.ok_or_else(|| denied("IDX14100: JWT is not well formed or its signature is invalid."))?;
         if access.audience != Audience::Graph {
             return Err(denied("Access token validation failure. Invalid audience."));
         }
@@ -165,8 +164,7 @@ impl<'a> Call<'a> {
             Who::App => {
                 let roles = self.core.tenant.apps.get(&self.access.app).map(|a| a.seed.roles.clone());
                 let roles = roles.unwrap_or_default();
-                let grants =
-                    place.map(|p| self.core.tenant.grants(&self.access.app, p)).unwrap_or_default();
+                let grants = place.map(|p| self.core.tenant.grants(&self.access.app, p)).unwrap_or_default();
                 let has = rule.app.iter().any(|r| roles.iter().any(|x| x == r))
                     || rule.rsc.iter().any(|r| grants.iter().any(|x| x == r));
                 if has {
@@ -207,13 +205,18 @@ impl<'a> Call<'a> {
 
     /// Checks permissions in the place of a conversation.
     pub(super) fn need_in(&self, rule: &Rule, c: &Conversation) -> Result<(), Error> {
-        let place = self.core.tenant.place(c);
+        let place = c.place();
         self.need(rule, Some(&place))
     }
 
     /// Counts the call against the published limits: per resource, per user, per app and tenant.
-    pub(super) fn limit(&mut self, class: &str, resource: Option<(&str, usize)>, tenant: usize, user: Option<usize>)
-    -> Result<(), Error> {
+    pub(super) fn limit(
+        &mut self,
+        class: &str,
+        resource: Option<(&str, usize)>,
+        tenant: usize,
+        user: Option<usize>,
+    ) -> Result<(), Error> {
         let limits = self.core.tenant.config.limits.clone();
         if !limits.graph {
             return Ok(());

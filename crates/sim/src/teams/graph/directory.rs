@@ -68,7 +68,8 @@ pub(super) fn channels(call: &mut Call<'_>, id: &str) -> Result<Res, Error> {
     let state = &call.core.tenant;
     let t = visible(call, state, id)?;
     let hidden_from = |c: &Conversation| {
-        c.removed || c.membership != "standard" && call.user().is_some_and(|u| !c.members.iter().any(|m| m == u))
+        c.removed
+            || c.membership != "standard" && call.user().is_some_and(|u| !c.members.iter().any(|m| m == u))
     };
     let items = t
         .channels
@@ -252,7 +253,9 @@ pub(super) fn users(call: &mut Call<'_>) -> Result<Res, Error> {
     let filter = call.req.query("$filter").map(str::to_owned);
     let state = &call.core.tenant;
     let fits = |name: &str, mail: &str, upn: &str| {
-        let found = needle.as_ref().is_none_or(|n| name.to_lowercase().contains(n) || mail.to_lowercase().contains(n));
+        let found = needle
+            .as_ref()
+            .is_none_or(|n| name.to_lowercase().contains(n) || mail.to_lowercase().contains(n));
         let wanted = filter.as_ref().and_then(|f| f.split('\'').nth(1)).map(str::to_lowercase);
         found && wanted.is_none_or(|w| [name, mail, upn].iter().any(|x| x.to_lowercase() == w))
     };
@@ -296,7 +299,11 @@ pub(super) fn photo(call: &mut Call<'_>, id: &str, size: Option<&str>, value: bo
     call.need(&rights::PHOTO, None)?;
     let oid = person(call, id)?;
     if !call.core.tenant.people.get(&oid).is_some_and(|p| p.photo) {
-        return Err(error(404, "ImageNotFound", "Exception of type 'Microsoft.Fast.Profile.Core.Exception.ImageNotFoundException' was thrown."));
+        return Err(error(
+            404,
+            "ImageNotFound",
+            "Exception of type 'Microsoft.Fast.Profile.Core.Exception.ImageNotFoundException' was thrown.",
+        ));
     }
     let side = match size {
         None => 240,
@@ -379,7 +386,8 @@ pub(super) fn presences(call: &mut Call<'_>) -> Result<Res, Error> {
     let items = ids
         .into_iter()
         .map(|id| {
-            let (a, b) = if known(id) { ("Available", "Available") } else { ("PresenceUnknown", "PresenceUnknown") };
+            let (a, b) =
+                if known(id) { ("Available", "Available") } else { ("PresenceUnknown", "PresenceUnknown") };
             json!({"id": id, "availability": a, "activity": b})
         })
         .collect();

@@ -130,7 +130,8 @@ fn mentions(state: &State, list: &[Value], draft: &mut Draft) -> Result<(), Erro
         let mut mentioned =
             json!({"application": null, "device": null, "conversation": null, "tag": null, "user": null});
         if let Some(oid) = asked["user"]["id"].as_str() {
-            let person = state.people.get(oid).ok_or_else(|| bad(format!("Mentioned user '{oid}' is unknown.")))?;
+            let person =
+                state.people.get(oid).ok_or_else(|| bad(format!("Mentioned user '{oid}' is unknown.")))?;
             mentioned["user"] = json!({
                 "@odata.type": "#microsoft.graph.teamworkUserIdentity", "id": oid, "displayName": person.name,
                 "userIdentityType": "aadUser", "tenantId": state.config.tenant.id,

@@ -79,7 +79,9 @@ impl ChatQuery {
         if let Some((property, direction)) = &order
             && (!known(property) || direction != "desc")
         {
-            return Err(bad("QueryOptions to order by is not supported: only descending by lastModifiedDateTime or createdDateTime."));
+            return Err(bad(
+                "QueryOptions to order by is not supported: only descending by lastModifiedDateTime or createdDateTime.",
+            ));
         }
         let mut out = Self { by_modified: false, after: None, before: None };
         let mut property = order.as_ref().map(|o| o.0.clone());

@@ -1,5 +1,7 @@
 //! Messages of channels and chats: list, read, send, edit, delete, react.
 
+use std::fmt::Write as _;
+
 use http::Method;
 use serde_json::{Value, json};
 
@@ -29,10 +31,16 @@ struct Target {
 }
 
 /// Answers everything below `…/messages`; `rest` is what follows, `low` the same in lower case.
-pub(super) fn handle(call: &mut Call<'_>, c: &Conversation, rest: &[String], low: &[&str]) -> Result<Done, Error> {
+pub(super) fn handle(
+    call: &mut Call<'_>,
+    c: &Conversation,
+    rest: &[String],
+    low: &[&str],
+) -> Result<Done, Error> {
     let get = call.req.method == Method::GET;
     let post = call.req.method == Method::POST;
-    let number = |i: usize| rest.get(i).and_then(|s| s.parse().ok()).ok_or_else(|| not_found("Message not found."));
+    let number =
+        |i: usize| rest.get(i).and_then(|s| s.parse().ok()).ok_or_else(|| not_found("Message not found."));
     match low {
         [] if get => list(call, c),
         [] if post => send(call, c, None),
@@ -154,14 +162,15 @@ fn with_replies(call: &Call<'_>, c: &Conversation, root: &Message, object: &mut 
     object["replies"] = json!(shown);
     if let Some(last) = all.get(EXPANDED - 1).filter(|_| all.len() > EXPANDED) {
         let path = format!("{}/{}/replies", call.req.path.trim_end_matches('/'), root.id);
-        object["replies@odata.nextLink"] = json!(nested_link(&call.req.origin, &path, (last.id, last.id), 50));
+        object["replies@odata.nextLink"] =
+            json!(nested_link(&call.req.origin, &path, (last.id, last.id), 50));
     }
 }
 
 fn replies(call: &mut Call<'_>, c: &Conversation, root: u64) -> Result<Done, Error> {
     may_read(call, c)?;
     let c = call.full(c)?;
-    if !c.messages.get(&root).is_some_and(|m| m.root.is_none()) {
+    if c.messages.get(&root).is_none_or(|m| m.root.is_some()) {
         return Err(not_found("Message not found."));
     }
     let size = top(call.req, 20, 50)?;
@@ -188,7 +197,8 @@ fn delta(call: &mut Call<'_>, c: &Conversation) -> Result<Done, Error> {
         .map(|m| wire::message(&call.core.tenant, &view, c, m))
         .collect();
     let mut out = wire::collection(&view, &wire::messages_context(c), items, None);
-    out["@odata.deltaLink"] = json!(format!("{}{}?$deltatoken={}", call.req.origin, call.req.path, c.updated));
+    out["@odata.deltaLink"] =
+        json!(format!("{}{}?$deltatoken={}", call.req.origin, call.req.path, c.updated));
     Ok(Res::json(200, &out).into())
 }
 
@@ -230,8 +240,12 @@ fn quote(call: &mut Call<'_>, c: &Conversation) -> Result<Done, Error> {
     let by = call.person()?;
     call.need_in(&rights::SEND_CHAT, c)?;
     let body = call.req.json().ok_or_else(|| bad("Unable to read JSON request payload."))?;
-    let ids: Vec<String> =
-        body["messageIds"].as_array().into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect();
+    let ids: Vec<String> = body["messageIds"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|v| v.as_str().map(str::to_owned))
+        .collect();
     if ids.is_empty() || ids.len() > 10 {
         return Err(bad("messageIds must name one to ten messages."));
     }
@@ -239,9 +253,10 @@ fn quote(call: &mut Call<'_>, c: &Conversation) -> Result<Done, Error> {
     let mut draft = draft::new(&call.core.tenant, &body["replyMessage"], limit)?;
     let mut content = String::new();
     for id in &ids {
-        let r = reference(&call.core.tenant, &c.id, id).ok_or_else(|| not_found("Quoted message not found."))?;
+        let r =
+            reference(&call.core.tenant, &c.id, id).ok_or_else(|| not_found("Quoted message not found."))?;
         draft.attachments.push(r);
-        content.push_str(&format!("<attachment id=\"{id}\"></attachment>"));
+        let _ = write!(content, "<attachment id=\"{id}\"></attachment>");
     }
     let text = if draft.html { draft.content.clone() } else { super::super::html::escape(&draft.content) };
     draft.content = format!("{content}\n{text}");
@@ -259,9 +274,17 @@ fn edit(call: &mut Call<'_>, c: &Conversation, t: Target) -> Result<Done, Error>
     let body = call.req.json().ok_or_else(|| bad("Unable to read JSON request payload."))?;
     if call.user().is_none() {
         call.need_in(&rule(c, rights::FLAG_CHANNEL, rights::FLAG_CHAT), c)?;
-        let other = body.as_object().into_iter().flatten().any(|(k, _)| k != "policyViolation" && !k.starts_with('@'));
+        let other = body
+            .as_object()
+            .into_iter()
+            .flatten()
+            .any(|(k, _)| k != "policyViolation" && !k.starts_with('@'));
         if other || body["policyViolation"].is_null() {
-            return Err(error(403, "Forbidden", "Only policyViolation can be changed in application-only context."));
+            return Err(error(
+                403,
+                "Forbidden",
+                "Only policyViolation can be changed in application-only context.",
+            ));
         }
         placed(call.full(c)?, t)?;
         let violation = Some(body["policyViolation"].clone());

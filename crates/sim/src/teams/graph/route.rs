@@ -27,9 +27,10 @@ pub(in super::super) async fn handle(inner: &Arc<Inner>, req: Req) -> Res {
         Ok(res) => res,
         Err(e) => body(&e, &request_id, &shown, iso(req.now).trim_end_matches('Z')),
     };
-    res.with("request-id", request_id)
-        .with("client-request-id", shown)
-        .with("x-ms-ags-diagnostic", "{\"ServerInfo\":{\"DataCenter\":\"Simulated\",\"Slice\":\"E\",\"Ring\":\"1\"}}")
+    res.with("request-id", request_id).with("client-request-id", shown).with(
+        "x-ms-ags-diagnostic",
+        "{\"ServerInfo\":{\"DataCenter\":\"Simulated\",\"Slice\":\"E\",\"Ring\":\"1\"}}",
+    )
 }
 
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<Res, Error>> + Send + 'a>>;
@@ -43,7 +44,9 @@ fn dispatch<'a>(inner: &'a Arc<Inner>, req: &'a Req) -> Answer<'a> {
         if s.first().is_some_and(|x| x.eq_ignore_ascii_case("me")) {
             let mut core = inner.core();
             let call = Call::open(&mut core, req)?;
-            let me = call.user().ok_or_else(|| bad("/me request is only valid with delegated authentication flow."))?;
+            let me = call
+                .user()
+                .ok_or_else(|| bad("/me request is only valid with delegated authentication flow."))?;
             s.splice(0..1, ["users".to_owned(), me.to_owned()]);
         }
         let low: Vec<String> = s.iter().map(|x| x.to_ascii_lowercase()).collect();
@@ -114,7 +117,9 @@ fn operation(call: &mut Call<'_>, s: &[String], low: &[&str]) -> Result<Done, Er
         ["users", _, "photo"] if get => directory::photo(call, &s[1], None, false)?.into(),
         ["users", _, "photo", "$value"] if get => directory::photo(call, &s[1], None, true)?.into(),
         ["users", _, "photos", _] if get => directory::photo(call, &s[1], Some(low[3]), false)?.into(),
-        ["users", _, "photos", _, "$value"] if get => directory::photo(call, &s[1], Some(low[3]), true)?.into(),
+        ["users", _, "photos", _, "$value"] if get => {
+            directory::photo(call, &s[1], Some(low[3]), true)?.into()
+        }
         ["users", _, "joinedteams"] if get => directory::joined_teams(call, &s[1])?.into(),
         ["users", _, "chats"] if get => {
             same_person(call, &s[1])?;
@@ -149,7 +154,9 @@ async fn batch(inner: &Arc<Inner>, outer: &Req) -> Result<Res, Error> {
         let id = r["id"].clone();
         let res = match part(outer, r) {
             Some(req) => handle(inner, req).await,
-            None => Res::json(400, &json!({"error": {"code": "BadRequest", "message": "Malformed request."}})),
+            None => {
+                Res::json(400, &json!({"error": {"code": "BadRequest", "message": "Malformed request."}}))
+            }
         };
         let headers: serde_json::Map<String, Value> =
             res.headers.iter().map(|(k, v)| ((*k).to_owned(), json!(v))).collect();

@@ -10,7 +10,9 @@ use super::super::ids::parse_iso;
 use super::super::model::{Place, State};
 use super::super::notify;
 use super::super::sim::Inner;
-use super::super::subscriptions::{Filter, Lives, Resource, Subscription, Wanted, certificate, lifetime, wanted};
+use super::super::subscriptions::{
+    Filter, Lives, Resource, Subscription, Wanted, certificate, lifetime, wanted,
+};
 use super::super::wire;
 use super::call::{Call, Error, bad, error, not_found};
 
@@ -38,7 +40,7 @@ fn admissible(call: &Call<'_>, w: &Wanted) -> Result<(), Error> {
         }
         Resource::Chat(id) | Resource::ChatMembers(id) => {
             let c = call.conversation(id, None)?;
-            Some(state.place(&c))
+            Some(c.place())
         }
         Resource::ChannelList(Some(team)) | Resource::TeamMembers(team) => {
             state.teams.get(team).ok_or_else(|| not_found("No team found with Group Id."))?;
@@ -46,7 +48,11 @@ fn admissible(call: &Call<'_>, w: &Wanted) -> Result<(), Error> {
         }
         Resource::UserChats(oid) => {
             if call.user().is_some_and(|u| u != oid) {
-                return Err(error(403, "Forbidden", "Only the own chats can be watched with a delegated token."));
+                return Err(error(
+                    403,
+                    "Forbidden",
+                    "Only the own chats can be watched with a delegated token.",
+                ));
             }
             None
         }
@@ -61,7 +67,9 @@ fn admissible(call: &Call<'_>, w: &Wanted) -> Result<(), Error> {
         return Err(error(
             403,
             "Forbidden",
-            format!("Number of subscriptions for the application and the resource has exceeded the limit of {limit}."),
+            format!(
+                "Number of subscriptions for the application and the resource has exceeded the limit of {limit}."
+            ),
         ));
     }
     if all.values().filter(live).count() >= IN_ALL {
@@ -128,7 +136,9 @@ fn own(call: &Call<'_>, id: &str) -> Result<Subscription, Error> {
     let s = call.core.subscriptions.get(id).filter(|s| s.app == call.access.app && s.expires > call.req.now);
     let s = s.cloned().ok_or_else(|| error(404, "ResourceNotFound", "The object was not found."))?;
     match (&s.who, &call.access.who) {
-        (Who::User(a), Who::User(b)) if a != b => Err(error(404, "ResourceNotFound", "The object was not found.")),
+        (Who::User(a), Who::User(b)) if a != b => {
+            Err(error(404, "ResourceNotFound", "The object was not found."))
+        }
         _ => Ok(s),
     }
 }
@@ -143,7 +153,7 @@ pub(super) fn list(call: &mut Call<'_>) -> Result<Res, Error> {
         .filter(|s| s.app == call.access.app && s.expires > call.req.now)
         .filter(|s| match (&s.who, &call.access.who) {
             (Who::User(a), Who::User(b)) => a == b,
-            (Who::User(_), Who::App) | (Who::App, Who::App) => true,
+            (Who::User(_) | Who::App, Who::App) => true,
             (Who::App, Who::User(_)) => false,
         })
         .map(Subscription::json)
@@ -214,7 +224,8 @@ pub(super) async fn renew(inner: &Arc<Inner>, req: &Req, id: &str) -> Result<Res
     let mut s = own(&call, id)?;
     let view = call.view();
     if let Some(text) = body["expirationDateTime"].as_str() {
-        let at = parse_iso(text).ok_or_else(|| invalid("expirationDateTime is not a date and time in ISO 8601."))?;
+        let at = parse_iso(text)
+            .ok_or_else(|| invalid("expirationDateTime is not a date and time in ISO 8601."))?;
         lifetime(at, req.now, lives, s.lifecycle_url.is_some()).map_err(invalid)?;
         s.expires = at;
     }

@@ -61,10 +61,9 @@ async fn without_consent_only_mentions_are_heard() {
     config.apps = vec![AppSeed { rsc: vec![], ..AppSeed::new(APP, "Dragoman", "s").installed_in(TEAM) }];
     let rig = Rig::with(config).await;
     rig.sim.post(DANA, GENERAL, Draft::text("unheard")).unwrap();
-    let call = rig.sim.mentioning(
-        Draft::html("<p><at id=\"0\">Dragoman</at>&nbsp;Hey</p>"),
-        &Author::App(APP.into()),
-    );
+    let call = rig
+        .sim
+        .mentioning(Draft::html("<p><at id=\"0\">Dragoman</at>&nbsp;Hey</p>"), &Author::App(APP.into()));
     rig.sim.post(DANA, GENERAL, call).unwrap();
     let heard = rig.inbox.activities(1, "message").await;
     assert_eq!(heard.len(), 1);

@@ -15,7 +15,8 @@ async fn judge(rig: &Rig, got: &Got) -> Result<Value, String> {
     let keys = rig.get(document["jwks_uri"].as_str().unwrap(), "").await.json();
     let kid = decode_header(token).map_err(|e| e.to_string())?.kid.ok_or("no key id")?;
     let jwk = keys["keys"].as_array().unwrap().iter().find(|k| k["kid"] == kid).ok_or("unknown key")?.clone();
-    let key = DecodingKey::from_rsa_components(jwk["n"].as_str().unwrap(), jwk["e"].as_str().unwrap()).unwrap();
+    let key =
+        DecodingKey::from_rsa_components(jwk["n"].as_str().unwrap(), jwk["e"].as_str().unwrap()).unwrap();
     let mut rules = Validation::new(Algorithm::RS256);
     rules.set_audience(&[APP]);
     rules.set_issuer(&["https://api.botframework.com"]);

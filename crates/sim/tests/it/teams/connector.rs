@@ -31,12 +31,23 @@ async fn a_thread_is_named_in_the_conversation_and_nowhere_else() {
     stray["replyToId"] = json!(root);
     let new = send(&rig, GENERAL, &stray).await;
     assert!(rig.sim.message(GENERAL, &new).unwrap()["replyToId"].is_null());
-    let encoded = format!("{GENERAL};messageid={root}").replace(':', "%3A").replace('@', "%40").replace(';', "%3B").replace('=', "%3D");
+    let encoded = format!("{GENERAL};messageid={root}")
+        .replace(':', "%3A")
+        .replace('@', "%40")
+        .replace(';', "%3B")
+        .replace('=', "%3D");
     let third = send(&rig, &encoded, &hello("encoded")).await;
     assert_eq!(rig.sim.message(GENERAL, &third).unwrap()["replyToId"], root);
-    let legacy = rig.post(&format!("{}/{root}", activities(&rig, &format!("{GENERAL};messageid={root}"))), &rig.bot(), &hello("x")).await;
+    let legacy = rig
+        .post(
+            &format!("{}/{root}", activities(&rig, &format!("{GENERAL};messageid={root}"))),
+            &rig.bot(),
+            &hello("x"),
+        )
+        .await;
     assert_eq!(legacy.status, 201);
-    let nowhere = rig.post(&activities(&rig, &format!("{GENERAL};messageid=1")), &rig.bot(), &hello("x")).await;
+    let nowhere =
+        rig.post(&activities(&rig, &format!("{GENERAL};messageid=1")), &rig.bot(), &hello("x")).await;
     assert_eq!((nowhere.status, nowhere.error().0.as_str()), (404, "ConversationNotFound"));
     rig.stop().await;
 }
@@ -75,7 +86,8 @@ async fn mentions_must_match_their_entity_exactly() {
     let rig = Rig::new().await;
     let mri = rig.sim.bot_side_person(APP, EMRE);
     let mut body = hello("Hey <at>Emre</at>");
-    body["entities"] = json!([{"type": "mention", "text": "<at>Emre</at>", "mentioned": {"id": mri, "name": "Emre"}}]);
+    body["entities"] =
+        json!([{"type": "mention", "text": "<at>Emre</at>", "mentioned": {"id": mri, "name": "Emre"}}]);
     let id = send(&rig, GENERAL, &body).await;
     let m = rig.sim.message(GENERAL, &id).unwrap();
     assert_eq!(m["body"]["content"], "<p>Hey <at id=\"0\">Emre</at></p>");
@@ -109,7 +121,8 @@ async fn attribution_needs_a_real_user() {
     let rig = Rig::new().await;
     let mut body = hello("x");
     let mri = rig.sim.bot_side_person(APP, EMRE);
-    body["channelData"] = json!({"onBehalfOf": [{"itemid": 0, "mentionType": "person", "mri": mri, "displayName": "E"}]});
+    body["channelData"] =
+        json!({"onBehalfOf": [{"itemid": 0, "mentionType": "person", "mri": mri, "displayName": "E"}]});
     let id = send(&rig, GENERAL, &body).await;
     assert_eq!(rig.sim.message(GENERAL, &id).unwrap()["onBehalfOf"]["user"]["id"], EMRE);
     body["channelData"]["onBehalfOf"][0]["mri"] = json!("29:stranger");
@@ -135,7 +148,8 @@ async fn a_bot_changes_its_own_messages_only() {
     assert!(!rig.sim.message(GENERAL, &id).unwrap()["deletedDateTime"].is_null());
     let gone = rig.send(Method::PUT, &path, &rig.bot(), &hello("three")).await;
     assert_eq!((gone.status, gone.error().0.as_str()), (404, "ActivityNotFoundInConversation"));
-    let never = rig.send(Method::PUT, &format!("{}/77", activities(&rig, GENERAL)), &rig.bot(), &hello("x")).await;
+    let never =
+        rig.send(Method::PUT, &format!("{}/77", activities(&rig, GENERAL)), &rig.bot(), &hello("x")).await;
     assert_eq!(never.error().0, "ActivityNotFoundInConversation");
     rig.sim.with_config(|c| c.doubts.connector_delete_is_200 = false);
     let id = send(&rig, GENERAL, &hello("one")).await;
@@ -209,11 +223,15 @@ async fn rosters_are_paged_in_either_spelling() {
         assert_eq!(m["aadObjectId"], DANA);
         assert_eq!((&m["givenName"], &m["userRole"]), (&json!("Dana"), &json!("user")));
     }
-    let old = rig.get(&rig.connector(&format!("v3/conversations/{GENERAL}/members")), &rig.bot()).await.json();
+    let old =
+        rig.get(&rig.connector(&format!("v3/conversations/{GENERAL}/members")), &rig.bot()).await.json();
     assert_eq!(old.as_array().unwrap().len(), 3);
     assert!(old[0]["objectId"].is_string());
     for id in [EMRE.to_owned(), rig.sim.bot_side_person(APP, EMRE)] {
-        let one = rig.get(&rig.connector(&format!("v3/conversations/{GENERAL}/members/{id}")), &rig.bot()).await.json();
+        let one = rig
+            .get(&rig.connector(&format!("v3/conversations/{GENERAL}/members/{id}")), &rig.bot())
+            .await
+            .json();
         assert_eq!(one["aadObjectId"], EMRE);
     }
     rig.stop().await;
@@ -279,7 +297,9 @@ async fn a_quoted_reply_is_completed_by_the_service() {
     let sent = send(&rig, LUNCH_CHAT, &body).await;
     let m = rig.sim.message(LUNCH_CHAT, &sent).unwrap();
     assert_eq!(m["attachments"][0]["contentType"], "messageReference");
-    assert!(m["body"]["content"].as_str().unwrap().contains(&format!("<attachment id=\"{id}\"></attachment>yes")));
+    assert!(
+        m["body"]["content"].as_str().unwrap().contains(&format!("<attachment id=\"{id}\"></attachment>yes"))
+    );
     let _ = general();
     rig.stop().await;
 }

@@ -96,7 +96,9 @@ async fn photos_come_in_sizes_or_not_at_all() {
     let app = rig.app();
     let meta = rig.get(&format!("/v1.0/users/{DANA}/photo"), &app).await.json();
     assert_eq!(meta["width"], 240);
-    for (path, side) in [("photo/$value", 240_u32), ("photos/48x48/$value", 48), ("photos/648x648/$value", 648)] {
+    for (path, side) in
+        [("photo/$value", 240_u32), ("photos/48x48/$value", 48), ("photos/648x648/$value", 648)]
+    {
         let r = rig.get(&format!("/v1.0/users/{DANA}/{path}"), &app).await;
         assert_eq!((r.status, r.header("content-type")), (200, "image/png"));
         assert_eq!(&r.bytes[..8], b"\x89PNG\r\n\x1a\n");
@@ -132,7 +134,8 @@ async fn batches_answer_each_request() {
     let statuses: Vec<i64> =
         r["responses"].as_array().unwrap().iter().map(|x| x["status"].as_i64().unwrap()).collect();
     assert_eq!(statuses, [200, 403, 403]);
-    let many: Vec<Value> = (0..21).map(|n| json!({"id": n.to_string(), "method": "GET", "url": "/teams"})).collect();
+    let many: Vec<Value> =
+        (0..21).map(|n| json!({"id": n.to_string(), "method": "GET", "url": "/teams"})).collect();
     assert_eq!(rig.post("/v1.0/$batch", &rig.app(), &json!({"requests": many})).await.status, 400);
     let me = rig.get("/v1.0/me", &rig.sim.user_token(APP, EMRE, &["User.Read"])).await.json();
     assert_eq!(me["userPrincipalName"], "emre@fabrikant.example");

@@ -11,11 +11,19 @@ async fn failures_come_before_or_after_the_effect_in_graphs_words() {
     let rig = Rig::new().await;
     let body = json!({"body": {"content": "x"}});
     let faults = rig.sim.faults();
-    faults.add(FaultOrder::next(1, "POST /v1.0/teams/*/messages", FaultKind::ServerErrorBefore { status: 503 }));
+    faults.add(FaultOrder::next(
+        1,
+        "POST /v1.0/teams/*/messages",
+        FaultKind::ServerErrorBefore { status: 503 },
+    ));
     let r = rig.post(&general(), &rig.writer(), &body).await;
     assert_eq!((r.status, r.error().0.as_str()), (503, "ServiceUnavailable"));
     assert_eq!(rig.sim.messages(GENERAL).len(), 0);
-    faults.add(FaultOrder::next(1, "POST /v1.0/teams/*/messages", FaultKind::ServerErrorAfter { status: 504 }));
+    faults.add(FaultOrder::next(
+        1,
+        "POST /v1.0/teams/*/messages",
+        FaultKind::ServerErrorAfter { status: 504 },
+    ));
     assert_eq!(rig.post(&general(), &rig.writer(), &body).await.status, 504);
     assert_eq!(rig.sim.messages(GENERAL).len(), 1, "a retry would duplicate: there is no idempotency key");
     let limited = FaultKind::RateLimited { retry_after: "2.128".into() };

@@ -93,8 +93,11 @@ impl Inbox {
         let token = form_urlencoded::parse(query.as_bytes()).find(|(k, _)| k == "validationToken");
         if let Some((_, token)) = token {
             let kind = if manner.validation == Validation::WrongType { "text/html" } else { "text/plain" };
-            let text =
-                if manner.validation == Validation::WrongText { "nonsense".into() } else { token.into_owned() };
+            let text = if manner.validation == Validation::WrongText {
+                "nonsense".into()
+            } else {
+                token.into_owned()
+            };
             if manner.validation == Validation::Late {
                 tokio::time::sleep(Duration::from_secs(2)).await;
             }
@@ -325,7 +328,9 @@ impl Rig {
 
     /// The path of the connector as activities name it.
     pub(super) fn connector(&self, rest: &str) -> String {
-        format!("/emea/{TENANT}/{rest}")
+        let url = self.sim.service_url();
+        assert!(url.ends_with(&format!("/emea/{TENANT}/")));
+        format!("{url}{rest}")
     }
 }
 

@@ -74,7 +74,8 @@ async fn metadata_is_served_in_both_versions() {
         let keys = rig.get(document["jwks_uri"].as_str().unwrap(), "").await.json();
         assert_eq!(keys["keys"][0]["kty"], "RSA");
     }
-    let discovery = rig.get("/common/discovery/instance?api-version=1.1&authorization_endpoint=x", "").await.json();
+    let discovery =
+        rig.get("/common/discovery/instance?api-version=1.1&authorization_endpoint=x", "").await.json();
     assert!(discovery["tenant_discovery_endpoint"].is_string() && discovery["metadata"].is_array());
     assert_eq!(rig.get("/elsewhere.example/v2.0/.well-known/openid-configuration", "").await.status, 400);
     rig.stop().await;
@@ -85,7 +86,9 @@ async fn a_person_signs_in_with_pkce_and_refreshes() {
     let rig = Rig::new().await;
     let verifier = "a-verifier-of-sufficient-length-0123456789-abcdefg";
     let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
-    let extra = format!("&code_challenge={challenge}&code_challenge_method=S256&nonce=n1&login_hint=emre@fabrikant.example");
+    let extra = format!(
+        "&code_challenge={challenge}&code_challenge_method=S256&nonce=n1&login_hint=emre@fabrikant.example"
+    );
     let scope = "offline_access openid profile https://graph.microsoft.com/ChannelMessage.Send";
     let r = authorize(&rig, scope, &extra).await;
     assert_eq!(r.status, 302);
@@ -145,7 +148,7 @@ async fn a_person_signs_in_with_pkce_and_refreshes() {
     rig.sim.change_password(EMRE);
     let dead = refresh(old.clone()).await;
     assert_eq!((dead.json()["error"].as_str(), code_of(&dead)), (Some("invalid_grant"), 50_173));
-    rig.world.clock.advance(std::time::Duration::from_secs(91 * 24 * 3_600));
+    rig.world.clock.advance(std::time::Duration::from_hours(91 * 24));
     assert_eq!(code_of(&refresh(old).await), 700_082);
     rig.stop().await;
 }
@@ -192,7 +195,12 @@ async fn app_tokens_need_a_concrete_tenant_and_a_valid_secret() {
     let unknown = rig
         .form(
             &format!("/{TENANT}/oauth2/v2.0/token"),
-            &[("grant_type", "client_credentials"), ("client_id", "nobody"), ("client_secret", "x"), ("scope", graph)],
+            &[
+                ("grant_type", "client_credentials"),
+                ("client_id", "nobody"),
+                ("client_secret", "x"),
+                ("scope", graph),
+            ],
         )
         .await;
     assert_eq!(code_of(&unknown), 700_016);
@@ -208,7 +216,10 @@ async fn bot_tokens_come_from_the_home_tenant_unless_the_bot_is_multi_tenant() {
     let scope = "https://api.botframework.com/.default";
     let r = credentials(&rig, "botframework.com", APP_SECRET, scope).await;
     assert_eq!(code_of(&r), 700_016);
-    let token = credentials(&rig, TENANT, APP_SECRET, scope).await.json()["access_token"].as_str().unwrap().to_owned();
+    let token = credentials(&rig, TENANT, APP_SECRET, scope).await.json()["access_token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert_eq!(rig.get(&rig.connector("v3/teams/x"), &token).await.status, 404, "known at the connector");
     assert_eq!(rig.get("/v1.0/teams", &token).await.status, 401, "unknown at Graph");
     rig.sim.with_app(APP, |a| a.bot = Some(BotSeed { endpoint: None, multi_tenant: true }));
@@ -221,7 +232,11 @@ async fn a_certificate_signs_instead_of_a_secret() {
     let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
     let certificate = rcgen::CertificateParams::new(vec!["app".into()]).unwrap().self_signed(&pair).unwrap();
     let mut config = quick();
-    config.apps = vec![AppSeed { certificates: vec![certificate.pem()], secrets: vec![], ..AppSeed::new(APP, "D", "x") }];
+    config.apps = vec![AppSeed {
+        certificates: vec![certificate.pem()],
+        secrets: vec![],
+        ..AppSeed::new(APP, "D", "x")
+    }];
     let rig = Rig::with(config).await;
     let token = |signer: &rcgen::KeyPair, alg, subject: &str| {
         let exp = rig.now() / 1_000 + 600;
@@ -272,7 +287,9 @@ async fn reserved_scopes_need_an_administrator() {
     assert_eq!(parameter(&consent, "admin_consent").as_deref(), Some("True"));
     assert_eq!(parameter(&consent, "tenant").as_deref(), Some(TENANT));
     assert_eq!(parameter(&consent, "state").as_deref(), Some("a"));
-    assert!(parameter(&authorize(&rig, "ChannelMessage.ReadWrite Chat.ReadWrite", "").await, "code").is_some());
+    assert!(
+        parameter(&authorize(&rig, "ChannelMessage.ReadWrite Chat.ReadWrite", "").await, "code").is_some()
+    );
     rig.stop().await;
 }
 
@@ -316,7 +333,7 @@ async fn access_tokens_expire() {
     let rig = Rig::new().await;
     let token = rig.writer();
     assert_eq!(rig.get(&super::harness::general(), &token).await.status, 200);
-    rig.world.clock.advance(std::time::Duration::from_secs(3_600));
+    rig.world.clock.advance(std::time::Duration::from_hours(1));
     let r = rig.get(&super::harness::general(), &token).await;
     assert_eq!((r.status, r.error().0.as_str()), (401, "InvalidAuthenticationToken"));
     let none = rig.get(&super::harness::general(), "").await;
@@ -329,7 +346,12 @@ async fn rotation_publishes_a_new_key() {
     let rig = Rig::new().await;
     let keys = async || {
         let k = rig.get(&format!("/{TENANT}/discovery/v2.0/keys"), "").await.json();
-        k["keys"].as_array().unwrap().iter().map(|k| k["kid"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        k["keys"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|k| k["kid"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     let one = keys().await;
     rig.sim.rotate_login_keys(true).unwrap();

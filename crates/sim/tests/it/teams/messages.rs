@@ -64,7 +64,8 @@ async fn html_is_sanitised_silently() {
 #[tokio::test]
 async fn mentions_need_their_marker_and_are_completed() {
     let rig = Rig::new().await;
-    let mention = json!([{"id": 0, "mentionText": "Emre", "mentioned": {"user": {"id": EMRE, "displayName": "E"}}}]);
+    let mention =
+        json!([{"id": 0, "mentionText": "Emre", "mentioned": {"user": {"id": EMRE, "displayName": "E"}}}]);
     let good = json!({"body": {"contentType": "html", "content": "hi <at id=\"0\">Emre</at> <at id=\"7\">Nobody</at>"}, "mentions": mention});
     let m = rig.post(&general(), &rig.writer(), &good).await.json();
     assert_eq!(m["body"]["content"], "hi <at id=\"0\">Emre</at> Nobody");
@@ -88,10 +89,7 @@ async fn replies_go_to_roots_only() {
     assert_eq!(rig.get(&path, &rig.app()).await.json()["id"], reply);
     let nested = rig.post(&format!("{}/{reply}/replies", general()), &rig.writer(), &text("no")).await;
     assert_eq!(nested.status, 400);
-    assert_eq!(
-        rig.sim.reply(DANA, GENERAL, &reply, Draft::text("no")),
-        Err(Refusal::NotARoot)
-    );
+    assert_eq!(rig.sim.reply(DANA, GENERAL, &reply, Draft::text("no")), Err(Refusal::NotARoot));
     rig.stop().await;
 }
 
@@ -248,7 +246,9 @@ async fn a_policy_violation_is_set_by_the_app_and_shows() {
     let rig = Rig::with_roles(&["ChannelMessage.UpdatePolicyViolation.All"]).await;
     let id = rig.sim.post(DANA, LAUNCH, Draft::text("secret")).unwrap();
     let path = format!("/v1.0/teams/{TEAM}/channels/{LAUNCH}/messages/{id}");
-    let r = rig.send(Method::PATCH, &path, &rig.app(), &json!({"policyViolation": {"dlpAction": "blockAccess"}})).await;
+    let r = rig
+        .send(Method::PATCH, &path, &rig.app(), &json!({"policyViolation": {"dlpAction": "blockAccess"}}))
+        .await;
     assert_eq!(r.status, 200);
     assert_eq!(rig.get(&path, &rig.app()).await.json()["policyViolation"]["dlpAction"], "blockAccess");
     assert_eq!(rig.send(Method::PATCH, &path, &rig.app(), &text("x")).await.status, 403);

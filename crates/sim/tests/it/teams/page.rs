@@ -13,8 +13,18 @@ async fn the_page_has_its_hooks_and_needs_nobody_else() {
     let script = String::from_utf8(rig.get("/_sim/page.js", "").await.bytes.to_vec()).unwrap();
     let style = String::from_utf8(rig.get("/_sim/page.css", "").await.bytes.to_vec()).unwrap();
     for hook in [
-        "channel", "message", "message-text", "author", "composer", "send", "edit", "delete", "reply", "thread",
-        "thread-composer", "thread-send",
+        "channel",
+        "message",
+        "message-text",
+        "author",
+        "composer",
+        "send",
+        "edit",
+        "delete",
+        "reply",
+        "thread",
+        "thread-composer",
+        "thread-send",
     ] {
         let forms = [format!("data-test=\"{hook}\""), format!("dataset.test = \"{hook}\"")];
         let found = [&page, &script].iter().any(|t| forms.iter().any(|f| t.contains(f)));
@@ -34,13 +44,17 @@ async fn actions_of_the_page_are_those_of_people() {
     let rig = Rig::new().await;
     let state = rig.get(&format!("/_sim/state?as={EMRE}"), "").await.json();
     assert_eq!(state["me"], EMRE);
-    assert_eq!(state["teams"][0]["channels"][1], json!({"id": LAUNCH, "name": "launch", "membership": "standard"}));
+    assert_eq!(
+        state["teams"][0]["channels"][1],
+        json!({"id": LAUNCH, "name": "launch", "membership": "standard"})
+    );
     assert_eq!(state["chats"][0]["name"], "Lunch");
     let post = |action: &'static str, body: Value| {
         let rig = &rig;
         async move { rig.post(&format!("/_sim/{action}"), "", &body).await }
     };
-    let sent = post("post", json!({"as": EMRE, "conversation": GENERAL, "text": "hi @Dana Lindqvist <3"})).await;
+    let sent =
+        post("post", json!({"as": EMRE, "conversation": GENERAL, "text": "hi @Dana Lindqvist <3"})).await;
     let id = sent.json()["id"].as_str().unwrap().to_owned();
     let m = rig.get(&format!("{}/{id}", general()), &rig.app()).await.json();
     assert_eq!(m["body"]["content"], "<p>hi <at id=\"0\">Dana Lindqvist</at> &lt;3</p>");
@@ -71,10 +85,12 @@ async fn actions_of_the_page_are_those_of_people() {
 #[tokio::test]
 async fn tokens_and_installations_over_control() {
     let rig = Rig::new().await;
-    let t = rig.post("/_sim/token", "", &json!({"as": DANA, "app": APP, "scopes": ["User.Read"]})).await.json();
+    let t =
+        rig.post("/_sim/token", "", &json!({"as": DANA, "app": APP, "scopes": ["User.Read"]})).await.json();
     assert_eq!(rig.get("/v1.0/me", t["access_token"].as_str().unwrap()).await.json()["id"], DANA);
     let bot = rig.post("/_sim/token", "", &json!({"app": APP, "audience": "bot"})).await.json();
-    let team = rig.get(&rig.connector(&format!("v3/teams/{GENERAL}")), bot["access_token"].as_str().unwrap()).await;
+    let team =
+        rig.get(&rig.connector(&format!("v3/teams/{GENERAL}")), bot["access_token"].as_str().unwrap()).await;
     assert_eq!(team.status, 200);
     let r = rig.post("/_sim/install", "", &json!({"as": DANA, "app": APP, "person": EMRE})).await.json();
     assert_eq!(r["done"], true);

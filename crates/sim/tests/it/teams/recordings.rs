@@ -1,4 +1,5 @@
 //! Shapes against traffic recorded from the live service, where the recordings are at hand.
+#![expect(clippy::print_stdout, reason = "a skipped comparison says so")]
 
 use std::path::PathBuf;
 

@@ -92,7 +92,8 @@ async fn malformed_wishes_are_named() {
         let (status, message) = refused(&rig, &with(rig.wish(), key, value)).await;
         assert!(status == 400 && message.contains(part), "{key}: {message}");
     }
-    let garbage = json!({"encryptionCertificate": "AAAA", "encryptionCertificateId": "c", "includeResourceData": true});
+    let garbage =
+        json!({"encryptionCertificate": "AAAA", "encryptionCertificateId": "c", "includeResourceData": true});
     let mut wish = rig.wish();
     for (k, v) in garbage.as_object().unwrap() {
         wish[k] = v.clone();
@@ -171,7 +172,7 @@ async fn renewal_reauthorization_and_deletion() {
 async fn a_lapsed_subscription_is_gone() {
     let rig = Rig::new().await;
     let id = rig.subscribe(&rig.wish()).await;
-    rig.world.clock.advance(Duration::from_secs(25 * 3_600));
+    rig.world.clock.advance(Duration::from_hours(25));
     rig.sim.post(DANA, GENERAL, Draft::text("unseen")).unwrap();
     let r = rig
         .send(
@@ -199,8 +200,7 @@ async fn delegated_subscriptions_belong_to_their_person() {
     let r = rig.post("/v1.0/subscriptions", &token, &rig.wish()).await;
     assert_eq!(r.status, 201);
     assert_eq!(r.json()["creatorId"], DANA);
-    let emre =
-        rig.sim.user_token(APP, dragoman_sim::teams::seed::EMRE, &["ChannelMessage.Read.All"]);
+    let emre = rig.sim.user_token(APP, dragoman_sim::teams::seed::EMRE, &["ChannelMessage.Read.All"]);
     let list = rig.get("/v1.0/subscriptions", &emre).await.json();
     assert_eq!(list["value"], json!([]));
     rig.stop().await;
