@@ -3,6 +3,7 @@
 
 mod bench;
 mod e2e;
+mod emoji;
 mod process;
 mod sim;
 mod test;
@@ -34,6 +35,8 @@ enum Command {
     Sim(sim::SimArgs),
     /// Kills the real binary at fault points and at random moments
     Torture(sim::TortureArgs),
+    /// Makes the emoji table of `markup` from emoji.json of emoji-datasource
+    Emoji(emoji::Args),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&root, &args),
         Command::Sim(args) => sim::run(&root, &args),
         Command::Torture(args) => sim::torture(&root, &args),
+        Command::Emoji(args) => emoji::run(&root, &args),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
