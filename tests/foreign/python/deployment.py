@@ -1,0 +1,120 @@
+"""The gateway set up as an operator would: its own commands, its own listener with TLS, the services' real names."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+
+from judge import SLACK, TEAMS, WORLD, wait_for
+
+ADDRESS = "127.0.0.1:9443"
+OPS = "127.0.0.1:9464"
+PUBLIC = "https://localhost:9443"
+
+
+class Deployment:
+    """A gateway of its own folder."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="gateway-", dir=os.environ["HOME"]))
+        self.config = self.folder / "dragoman.toml"
+        self.log = self.folder / "log"
+        self.process = None
+
+    def run(self, *arguments):
+        """Runs a command; returns what it printed as a document."""
+        command = [WORLD["dragoman"], "--config", str(self.config), "--json", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"{' '.join(arguments)}: {done.stdout} {done.stderr}")
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def make(self):
+        """Writes the configuration as `init` does, with what differs here."""
+        folder = self.folder
+        command = [WORLD["dragoman"], "--config", str(self.config), "init", "--data-folder", str(folder / "data")]
+        command += ["--key-folder", str(folder / "keys"), "--key-file", str(folder / "root.key"), "--public-url", PUBLIC]
+        subprocess.run(command, check=True, capture_output=True)
+        text = self.config.read_text(encoding="utf-8")
+        slack = SLACK["base_url"]
+        for key, value in {"api_base": f"{slack}/api/", "authorize_url": f"{slack}/oauth/v2/authorize"}.items():
+            text = re.sub(rf"(?m)^{key} = .*", f'{key} = "{value}"', text)
+        listen = f'address = "{ADDRESS}"\ncertificate = "{WORLD["certificate"]}"\nprivate_key = "{WORLD["key"]}"'
+        text = re.sub(r'(?ms)(^\[listen\].*?)^address = "[^"]*"', rf"\g<1>{listen}", text, count=1)
+        text = re.sub(r"(?m)^allow_private = .*", f'allow_private = true\nextra_ca = "{WORLD["ca_file"]}"', text)
+        self.config.write_text(text, encoding="utf-8")
+
+    def start(self):
+        """Starts `serve` and waits until it is ready."""
+        log = self.log.open("a", encoding="utf-8")
+        command = [WORLD["dragoman"], "--config", str(self.config), "serve"]
+        self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        wait_for("the gateway", self.ready)
+
+    def ready(self):
+        """Whether the gateway says that it is ready."""
+        if self.process.poll() is not None:
+            raise AssertionError(f"serve ended: {self.log.read_text(encoding='utf-8')[-1500:]}")
+        try:
+            with urllib.request.urlopen(f"http://{OPS}/readyz", timeout=2) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def kill(self):
+        """Ends the gateway without warning."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        """Asks the gateway to end, and returns its exit code."""
+        self.process.terminate()
+        return self.process.wait(timeout=20)
+
+    def install(self, platform, values):
+        """Registers and installs an app as an admin would; returns the app."""
+        settings = [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
+        app = self.run("app", "add", platform, *settings)
+        link = self.run("install", "start", platform, "--no-wait")["link"]
+        try:
+            with urllib.request.urlopen(link, timeout=20) as answer:
+                answer.read()
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"the browser ended at {error.url}: {error.code} {error.read()[:500]}") from None
+        return app
+
+    def reference(self, scope, name):
+        """How `bridge add` names a conversation."""
+        found = self.run("install", "conversations", "--search", name, "--scope", scope)
+        return next(one["reference"] for one in found if one["name"].lstrip("#") == name)
+
+
+def order(**what):
+    """Gives an order to the simulators."""
+    with open(WORLD["orders"], "w", encoding="utf-8") as pipe:
+        pipe.write(json.dumps(what) + "\n")
+
+
+def bridged():
+    """A running gateway with `general` on Slack and `launch` on Teams linked."""
+    gateway = Deployment()
+    gateway.make()
+    gateway.start()
+    gateway.run("org", "add", "Harbor")
+    app = gateway.install(
+        "slack", {**SLACK["gateway"], "signing_secret": SLACK["signing_secret"]}
+    )
+    order(slack_events=app["hooks_url"])
+    registration = {
+        "app_id": TEAMS["gateway"]["app_id"],
+        "client_secret": TEAMS["gateway"]["app_secret"],
+        "tenant_id": TEAMS["tenant"],
+    }
+    app = gateway.install("teams", registration)
+    order(teams_bot=app["hooks_url"])
+    gateway.run("bridge", "add", gateway.reference("slack", "general"), gateway.reference("teams", "launch"))
+    return gateway
