@@ -95,6 +95,10 @@ border-radius:8px;border:1px solid #bbb}button{background:#146c5a;color:#fff;bor
 button.no{background:#eee;color:#333}form{display:flex;gap:.6rem;flex-wrap:wrap;margin-top:1rem}\
 code{background:#eee;border-radius:4px;padding:0 .3em}</style>";
 
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().concat()
+}
+
 /// `GET /oauth/v2/authorize`.
 pub async fn page(Extract(engine): Extract<Arc<Engine>>, Query(parameters): Query<Parameters>) -> Response {
     let wish = match wish(&engine, &parameters) {
@@ -106,18 +110,18 @@ pub async fn page(Extract(engine): Extract<Arc<Engine>>, Query(parameters): Quer
     }
     let state = lock(&engine.state);
     let team = parameters.get("team").cloned();
-    let mut options = String::new();
-    for user in state.users.values().filter(|user| user.bot_id.is_none() && !user.deleted) {
-        if team.as_ref().is_none_or(|team| *team == user.team) {
-            let place = state.teams.get(&user.team).map_or("", |team| team.name.as_str());
-            options.push_str(&format!(
-                "<option value=\"{}\">{} ({})</option>",
-                escape_html(&user.id),
-                escape_html(&user.real_name),
-                escape_html(place)
-            ));
-        }
-    }
+    let options = joined(
+        state
+            .users
+            .values()
+            .filter(|user| user.bot_id.is_none() && !user.deleted)
+            .filter(|user| team.as_ref().is_none_or(|team| *team == user.team))
+            .map(|user| {
+                let place = state.teams.get(&user.team).map_or("", |team| team.name.as_str());
+                let (id, name) = (escape_html(&user.id), escape_html(&user.real_name));
+                format!("<option value=\"{id}\">{name} ({})</option>", escape_html(place))
+            }),
+    );
     let org = match &state.enterprise {
         Some((id, name)) => format!(
             "<label><input type=checkbox name=sim_place value=\"{}\"> for the whole organisation {}</label>",
@@ -126,20 +130,11 @@ pub async fn page(Extract(engine): Extract<Arc<Engine>>, Query(parameters): Quer
         ),
         None => String::new(),
     };
-    let mut hidden = String::new();
-    for (key, value) in &parameters {
-        hidden.push_str(&format!(
-            "<input type=hidden name=\"{}\" value=\"{}\">",
-            escape_html(key),
-            escape_html(value)
-        ));
-    }
-    let scopes: String = wish
-        .scopes
-        .iter()
-        .chain(&wish.user_scopes)
-        .map(|scope| format!("<li><code>{}</code></li>", escape_html(scope)))
-        .collect();
+    let hidden = joined(parameters.iter().map(|(key, value)| {
+        format!("<input type=hidden name=\"{}\" value=\"{}\">", escape_html(key), escape_html(value))
+    }));
+    let wanted = wish.scopes.iter().chain(&wish.user_scopes);
+    let scopes = joined(wanted.map(|scope| format!("<li><code>{}</code></li>", escape_html(scope))));
     let page = format!(
         "<!doctype html><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>Authorise</title>\
          {STYLE}<main><h1>{} asks for permission to access your workspace</h1><ul>{scopes}</ul>\

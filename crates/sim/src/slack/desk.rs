@@ -84,6 +84,18 @@ pub struct Draft {
     pub no_unfurl: bool,
 }
 
+/// What becomes of a message's metadata.
+#[derive(Debug, Clone, Default)]
+pub enum MetadataChange {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It goes.
+    Remove,
+    /// It is this now.
+    Set(Value),
+}
+
 /// A change of a message; what is `None` stays.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
@@ -93,8 +105,8 @@ pub struct Change {
     pub blocks: Option<Vec<Value>>,
     /// New attachments.
     pub attachments: Option<Vec<Value>>,
-    /// New metadata; `Some(None)` removes it.
-    pub metadata: Option<Option<Value>>,
+    /// Metadata.
+    pub metadata: MetadataChange,
     /// Also show the reply in the channel.
     pub broadcast: bool,
     /// New files.
@@ -428,8 +440,10 @@ impl Desk<'_> {
             edited = edited || message.attachments != attachments;
             message.attachments = attachments;
         }
-        if let Some(metadata) = change.metadata {
-            message.metadata = metadata;
+        match change.metadata {
+            MetadataChange::Keep => {}
+            MetadataChange::Remove => message.metadata = None,
+            MetadataChange::Set(metadata) => message.metadata = Some(metadata),
         }
         if let Some(files) = change.files {
             message.files = files;

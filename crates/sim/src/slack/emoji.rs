@@ -105,7 +105,7 @@ pub fn to_short_names(text: &str) -> String {
                 out.push_str(name);
                 out.push(':');
                 if let Some((tone, len)) = tone {
-                    out.push_str(&format!(":skin-tone-{tone}:"));
+                    out.extend([":skin-tone-", &tone.to_string(), ":"]);
                     rest = &rest[len..];
                 }
                 continue 'outer;

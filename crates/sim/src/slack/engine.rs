@@ -245,7 +245,8 @@ impl Engine {
                 out.push(character);
             } else {
                 for unit in character.encode_utf16(&mut units) {
-                    out.push_str(&format!("\\u{unit:04x}"));
+                    out.push_str("\\u");
+                    out.push_str(&hex::encode(unit.to_be_bytes()));
                 }
             }
         }

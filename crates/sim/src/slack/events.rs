@@ -70,7 +70,7 @@ pub struct Envelope {
 
 /// The installations of an app that may see an event, with the authorisation to name.
 pub fn recipients(state: &State, app: &SeedApp, event: &Event) -> Vec<(Install, Value)> {
-    if !app.bot_events.iter().any(|wanted| *wanted == event.subscription) {
+    if !app.bot_events.contains(&event.subscription) {
         return Vec::new();
     }
     let allowed =
@@ -132,7 +132,7 @@ pub fn envelope(
     });
     let channel = event.channel().map(str::to_owned);
     if let Audience::Install { app_id, place } = &event.audience {
-        if *app_id != app.app_id || !app.bot_events.iter().any(|wanted| *wanted == event.subscription) {
+        if *app_id != app.app_id || !app.bot_events.contains(&event.subscription) {
             return None;
         }
         if place.starts_with('E') {

@@ -311,7 +311,7 @@ async fn talk(engine: Arc<Engine>, mut socket: Socket, app_id: String, debug_rec
         return;
     };
     let timing = &engine.config.timing;
-    let life = if debug_reconnects { Duration::from_secs(360) } else { timing.socket_refresh };
+    let life = if debug_reconnects { Duration::from_mins(6) } else { timing.socket_refresh };
     let hello = json!({"type": "hello", "num_connections": count, "connection_info": {"app_id": app_id},
         "debug_info": {"host": "applink-simulated-1", "build_number": 54,
             "approximate_connection_time": life.as_secs()}});

@@ -115,9 +115,7 @@ pub(super) fn auth_revoke(desk: &mut Desk<'_>, caller: &Caller<'_>) -> ApiResult
         uninstall_place(desk, &token.app_id, &place);
         return Ok(members([("revoked", json!(true))]));
     }
-    if let Some(known) = desk.state.tokens.get_mut(&token.text) {
-        known.revoked = true;
-    }
+    desk.state.tokens.get_mut(&token.text).ok_or_else(|| refuse("invalid_auth"))?.revoked = true;
     if token.kind == TokenKind::User {
         for install in &mut desk.state.installs {
             if install.app_id == token.app_id && !rotating {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::tools::{author, customise, joined, members, visible};
 use crate::slack::args::Args;
-use crate::slack::desk::{Change, Desk, Draft};
+use crate::slack::desk::{Change, Desk, Draft, MetadataChange};
 use crate::slack::dispatch::{ApiResult, Caller, warn};
 use crate::slack::error::{ApiError, missing, refuse};
 use crate::slack::rich;
@@ -164,13 +164,13 @@ fn markdown_to_mrkdwn(markdown: &str) -> String {
     rich::linked(&rich::escape(markdown).replace("**", "*"))
 }
 
-fn metadata(desk: &Desk<'_>, args: &Args) -> Result<Option<Option<Value>>, ApiError> {
+fn metadata(desk: &Desk<'_>, args: &Args) -> Result<MetadataChange, ApiError> {
     let Some(value) = args.json("metadata").map_err(|_| refuse("invalid_metadata_format"))? else {
-        return Ok(None);
+        return Ok(MetadataChange::Keep);
     };
     let Some(object) = value.as_object() else { return Err(refuse("invalid_metadata_format")) };
     if object.is_empty() {
-        return Ok(Some(None));
+        return Ok(MetadataChange::Remove);
     }
     if !object.get("event_type").is_some_and(Value::is_string)
         || !object.get("event_payload").is_some_and(Value::is_object)
@@ -180,7 +180,8 @@ fn metadata(desk: &Desk<'_>, args: &Args) -> Result<Option<Option<Value>>, ApiEr
     if value.to_string().len() > desk.config.doubts.metadata_limit {
         return Err(refuse("metadata_too_large"));
     }
-    Ok(Some(Some(json!({"event_type": object["event_type"], "event_payload": object["event_payload"]}))))
+    let value = json!({"event_type": object["event_type"], "event_payload": object["event_payload"]});
+    Ok(MetadataChange::Set(value))
 }
 
 fn view(desk: &Desk<'_>, channel: &str, ts: &str) -> Result<Value, ApiError> {
@@ -229,7 +230,10 @@ pub(super) fn post_message(desk: &mut Desk<'_>, caller: &Caller<'_>) -> ApiResul
         attachments: content.attachments,
         thread_ts,
         broadcast: args.flag("reply_broadcast").unwrap_or(false),
-        metadata: metadata(desk, args)?.flatten(),
+        metadata: match metadata(desk, args)? {
+            MetadataChange::Set(value) => Some(value),
+            MetadataChange::Keep | MetadataChange::Remove => None,
+        },
         subtype,
         client_msg_id: own_client.then(|| desk.world.uuid()),
         no_unfurl: args.flag("unfurl_links") == Some(false),
@@ -330,7 +334,7 @@ pub(super) fn update(desk: &mut Desk<'_>, caller: &Caller<'_>) -> ApiResult {
     let metadata = metadata(desk, args)?;
     let broadcast = args.flag("reply_broadcast").unwrap_or(false);
     let nothing = text.is_none() && blocks.is_none() && attachments.is_none() && files.is_none();
-    if nothing && metadata.is_none() && !broadcast {
+    if nothing && matches!(metadata, MetadataChange::Keep) && !broadcast {
         return Err(refuse("no_text"));
     }
     if own_client {

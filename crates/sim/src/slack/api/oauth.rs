@@ -81,24 +81,22 @@ pub fn grant_tokens(
             |team: &&crate::slack::state::Team| team.enterprise.as_deref() == Some(code.place.as_str());
         desk.state.teams.values().find(owned).map(|team| team.id.clone()).unwrap_or_default()
     });
-    let index =
-        match desk.state.installs.iter().position(|known| {
+    let known =
+        desk.state.installs.iter().position(|known| {
             known.app_id == app.app_id && known.team == team && known.enterprise == enterprise
-        }) {
-            Some(index) => index,
-            None => {
-                desk.state.installs.push(Install {
-                    app_id: app.app_id.clone(),
-                    team: team.clone(),
-                    enterprise: enterprise.clone(),
-                    bot_user: None,
-                    bot_id: None,
-                    scopes: BTreeSet::new(),
-                    users: IndexMap::new(),
-                });
-                desk.state.installs.len() - 1
-            }
-        };
+        });
+    let index = known.unwrap_or_else(|| {
+        desk.state.installs.push(Install {
+            app_id: app.app_id.clone(),
+            team: team.clone(),
+            enterprise: enterprise.clone(),
+            bot_user: None,
+            bot_id: None,
+            scopes: BTreeSet::new(),
+            users: IndexMap::new(),
+        });
+        desk.state.installs.len() - 1
+    });
     let mut answer = Map::new();
     if !code.scopes.is_empty() {
         let (bot_user, bot_id) = bot_identity(desk, app, index, &home);

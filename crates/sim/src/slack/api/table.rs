@@ -8,12 +8,12 @@ use super::{apps, chat, conversations as rooms, files, people};
 
 type Run = fn(&mut Desk<'_>, &Caller<'_>) -> ApiResult;
 
-fn read(tier: Tier, scopes: &'static [&'static str], run: Run) -> Option<Spec> {
-    Some(Spec { tier, json: false, auth: Auth::Token, scopes, run })
+fn read(tier: Tier, scopes: &'static [&'static str], run: Run) -> Spec {
+    Spec { tier, json: false, auth: Auth::Token, scopes, run }
 }
 
-fn write(tier: Tier, scopes: &'static [&'static str], run: Run) -> Option<Spec> {
-    Some(Spec { tier, json: true, auth: Auth::Token, scopes, run })
+fn write(tier: Tier, scopes: &'static [&'static str], run: Run) -> Spec {
+    Spec { tier, json: true, auth: Auth::Token, scopes, run }
 }
 
 const READ: &[&str] = &["channels:read", "groups:read", "mpim:read", "im:read"];
@@ -33,7 +33,7 @@ const INVITE: &[&str] =
 /// A method; `None` when there is none of this name.
 pub fn spec(method: &str) -> Option<Spec> {
     use Tier::{Four, Special, Three, Two};
-    match method {
+    Some(match method {
         "api.test" => write(Special, &[], apps::api_test),
         "auth.test" => write(Special, &[], apps::auth_test),
         "auth.revoke" => read(Three, &[], apps::auth_revoke),
@@ -78,24 +78,24 @@ pub fn spec(method: &str) -> Option<Spec> {
         "files.completeUploadExternal" => write(Four, &["files:write"], files::complete_upload),
         "files.info" => read(Four, &["files:read"], files::info),
         "files.delete" => write(Three, &["files:write"], files::delete),
-        "apps.connections.open" => Some(Spec {
+        "apps.connections.open" => Spec {
             tier: Three,
             json: true,
             auth: Auth::App,
             scopes: &["connections:write"],
             run: apps::api_test,
-        }),
-        "apps.event.authorizations.list" => Some(Spec {
+        },
+        "apps.event.authorizations.list" => Spec {
             tier: Special,
             json: true,
             auth: Auth::App,
             scopes: &["authorizations:read"],
             run: apps::api_test,
-        }),
+        },
         "apps.uninstall" => read(Two, &[], apps::uninstall),
         "oauth.v2.access" | "oauth.v2.exchange" => {
-            Some(Spec { tier: Special, json: false, auth: Auth::Client, scopes: &[], run: apps::api_test })
+            Spec { tier: Special, json: false, auth: Auth::Client, scopes: &[], run: apps::api_test }
         }
-        _ => None,
-    }
+        _ => return None,
+    })
 }

@@ -5,6 +5,23 @@ const $ = (id) => document.getElementById(id);
 const wanted = new URLSearchParams(location.search);
 const view = { me: wanted.get("user") || "", channel: wanted.get("channel") || "", root: null, state: null, messages: [], fresh: new Set(), unread: new Set(), known: new Set() };
 
+// Line drawings, so that the page looks the same whatever fonts there are.
+const DRAWINGS = {
+  lock: "M7 11V8a5 5 0 0 1 10 0v3M6 11h12v9H6z", people: "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7M2.5 20c0-4 3-6 6.500-6s6.500 2 6.500 6M16 4.500a3.500 3.500 0 0 1 0 6.500M18 14.500c2.200.8 3.500 2.700 3.500 5.500",
+  reply: "M4 5h16v11h-9l-5 4v-4H4z", smile: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M8.500 14.500c1.800 2.300 5.200 2.300 7 0M9 9.500v.5M15 9.500v.5", pen: "M4 20l1-5L16 4l4 4L9 19z",
+  bin: "M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13M10.500 11v5M13.500 11v5", clip: "M12 5v14M5 12h14", send: "M4 4l17 8-17 8 3-8z", close: "M6 6l12 12M18 6L6 18", group: "M4 7h16M4 12h16M4 17h10",
+};
+const icon = (name) => {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("class", "drawing");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", DRAWINGS[name]);
+  svg.append(path);
+  return svg;
+};
+
 const api = async (path, options) => {
   const answer = await fetch(path, options);
   return answer.json();
@@ -108,7 +125,7 @@ function drawMessage(message, previous, inThread) {
   if (message.subtype === "thread_broadcast" && !inThread) body.append(el("div", { class: "note" }, "replied to a thread"));
   const text = el("div", { class: system || stone ? "text system" : message.subtype === "me_message" ? "text me" : "text", "data-test": "message-text" }, ...Rich.content(message));
   body.append(text);
-  if (message.edited) text.append(el("span", { class: "edited" }, "(edited)"));
+  if (message.edited) (text.lastChild && text.lastChild.tagName === "DIV" ? text.lastChild : text).append(el("span", { class: "edited" }, "(edited)"));
   for (const one of message.attachments || []) {
     body.append(el("div", { class: "unfurl" }, one.title ? el("b", {}, one.title) : null, ...(one.text ? Rich.mrkdwn(one.text) : [one.fallback || ""])));
   }
@@ -134,12 +151,12 @@ function drawTools(message, row, text, inThread, system) {
   const button = (label, title, test, onclick, kind) => el("button", { type: "button", title, "aria-label": title, "data-test": test, class: kind, onclick }, label);
   const tools = el("div", { class: "tools" });
   for (const name of QUICK) tools.append(button(Rich.emoji(name), `React with :${name}:`, `react-${name}`, () => toggle(message, name)));
-  tools.append(button("☺", "Find a reaction", "react", (event) => { event.stopPropagation(); row.append(palette((name) => toggle(message, name))); }));
-  if (!inThread) tools.append(button("💬", "Reply in thread", "reply", () => openThread(message.thread_ts || message.ts)));
+  tools.append(button(icon("smile"), "Find a reaction", "react", (event) => { event.stopPropagation(); row.append(palette((name) => toggle(message, name))); }));
+  if (!inThread) tools.append(button(icon("reply"), "Reply in thread", "reply", () => openThread(message.thread_ts || message.ts)));
   const own = message.user === view.me && !message.bot_id && !system;
   if (own) {
-    tools.append(button("✎", "Edit message", "edit", () => editMessage(message, row, text)));
-    tools.append(button("🗑", "Delete message", "delete", () => act({ action: "delete", user: view.me, channel: view.channel, ts: message.ts }), "danger"));
+    tools.append(button(icon("pen"), "Edit message", "edit", () => editMessage(message, row, text)));
+    tools.append(button(icon("bin"), "Delete message", "delete", () => act({ action: "delete", user: view.me, channel: view.channel, ts: message.ts }), "danger"));
   }
   return tools;
 }
@@ -167,13 +184,14 @@ function editMessage(message, row, text) {
   text.replaceWith(box);
   grow(area);
   area.focus();
+  box.scrollIntoView({ block: "nearest" });
 }
 
 const grow = (area) => { area.style.height = "auto"; area.style.height = `${area.scrollHeight}px`; };
 
 function buildComposer(form, thread) {
   const area = el("textarea", { rows: 1, "data-test": thread ? "thread-composer" : "composer", "aria-label": thread ? "Reply" : "Message" });
-  const send = el("button", { type: "submit", class: "send", "data-test": thread ? "thread-send" : "send", title: "Send", disabled: true }, "➤");
+  const send = el("button", { type: "submit", class: "send", "data-test": thread ? "thread-send" : "send", title: "Send", "aria-label": "Send", disabled: true }, icon("send"));
   const also = thread ? el("input", { type: "checkbox", "data-test": "broadcast" }) : null;
   const picker = el("input", { type: "file", hidden: true, "data-test": thread ? "thread-file" : "attach-file" });
   const wrap = (before, after = before) => () => {
@@ -253,7 +271,7 @@ function buildComposer(form, thread) {
     el("div", { class: "bar top" }, tool(el("b", {}, "B"), "Bold", wrap("*")), tool(el("i", {}, "I"), "Italic", wrap("_")), tool(el("s", {}, "S"), "Strikethrough", wrap("~")),
       tool("</>", "Code", wrap("`")), tool("{ }", "Code block", wrap("```\n", "\n```")), tool("❝", "Quote", lines("> ")), tool("•", "List", lines("- ")), tool("1.", "Numbered list", lines((index) => `${index + 1}. `))),
     area,
-    el("div", { class: "bar" }, tool("＋", "Attach a file", () => picker.click()), tool("☺", "Emoji", (event) => { event.stopPropagation(); form.append(palette((_, character) => wrap(character, "")())); }),
+    el("div", { class: "bar" }, tool(icon("clip"), "Attach a file", () => picker.click()), tool(icon("smile"), "Emoji", (event) => { event.stopPropagation(); form.append(palette((_, character) => wrap(character, "")())); }),
       tool("@", "Mention", () => wrap("@", "")()), also ? el("label", {}, also, "Also send to channel") : null, el("span", { class: "fill" }), picker, send));
   return area;
 }
@@ -298,7 +316,7 @@ function drawSide() {
   select.value = view.me;
   const item = (room) => {
     const direct = room.kind === "im" || room.kind === "mpim";
-    const sign = direct && room.other ? el("img", { src: `/avatars/${room.other}.svg`, alt: "" }) : el("span", { class: "sign" }, room.kind === "group" ? "🔒" : direct ? "☰" : "#");
+    const sign = direct && room.other ? el("img", { src: `/avatars/${room.other}.svg`, alt: "" }) : el("span", { class: "sign" }, room.kind === "group" ? icon("lock") : direct ? icon("group") : "#");
     return el("li", {}, el("button", { type: "button", "data-test": "channel", "data-id": room.id, "data-name": room.name,
       class: [room.id === view.channel ? "on" : "", view.unread.has(room.id) ? "new" : ""].join(" ").trim() || null,
       "aria-current": room.id === view.channel ? "true" : null, onclick: () => openChannel(room.id) }, sign, el("span", { class: "label" }, room.name)));
@@ -317,7 +335,7 @@ function drawSide() {
   const direct = room && (room.kind === "im" || room.kind === "mpim");
   $("room-name").textContent = room ? (direct ? room.name : `# ${room.name}`) : "";
   $("room-topic").textContent = room ? [room.shared ? "Shared with another organisation" : "", room.topic].filter(Boolean).join(" · ") : "";
-  $("room-members").textContent = room ? `👤 ${room.members}` : "";
+  $("room-members").replaceChildren(...(room ? [icon("people"), String(room.members)] : []));
   const label = room ? (direct ? `Message ${room.name}` : `Message #${room.name}`) : "Message";
   composer.placeholder = room && room.archived ? "This channel is archived" : label;
   composer.disabled = !!(room && room.archived);
@@ -380,6 +398,7 @@ function closeThread() {
 const composer = buildComposer($("composer-form"), false);
 const threadComposer = buildComposer($("thread-form"), true);
 threadComposer.placeholder = "Reply…";
+$("thread-close").append(icon("close"));
 $("thread-close").addEventListener("click", closeThread);
 $("person").addEventListener("change", async (event) => {
   view.me = event.target.value;

@@ -6,7 +6,7 @@ use dragoman_sim::core::{CallError, FaultKind, FaultOrder};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::bench::{ANA, BOT, Bench, GENERAL, LAUNCH, PATIENCE};
+use super::bench::{ANA, Bench, GENERAL, LAUNCH, PATIENCE};
 
 fn body() -> Value {
     json!({"channel": GENERAL, "text": "t"})
@@ -115,7 +115,6 @@ async fn faults_clock_and_log_are_controlled_over_http() {
     let before = bench.world.clock.seconds();
     bench.send(Method::POST, "/_sim/clock", &headers, br#"{"advance_ms":3600000}"#).await;
     assert!(bench.world.clock.seconds() >= before + 3_600);
-    let _token = BOT;
     bench.done().await;
 }
 

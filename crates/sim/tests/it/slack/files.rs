@@ -97,7 +97,7 @@ async fn downloads_need_a_token_and_otherwise_answer_200_with_a_page() {
 #[tokio::test]
 async fn a_download_too_early_is_a_page() {
     let mut config = config();
-    config.timing.share_delay = std::time::Duration::from_secs(60);
+    config.timing.share_delay = std::time::Duration::from_mins(1);
     let bench = Bench::with(config).await;
     let (url, id) = reserve(&bench, "a.txt", 1).await;
     bench.send(Method::POST, &url, &[], b"x").await;

@@ -1,4 +1,5 @@
 //! Tests of the Slack simulator.
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail by panicking, as tests do")]
 
 mod api;
 mod bench;
@@ -7,6 +8,7 @@ mod deliveries;
 mod events;
 mod faults;
 mod files;
+mod gotchas;
 mod oauth;
 mod page;
 mod rooms;

@@ -114,9 +114,9 @@ async fn unacknowledged_envelopes_come_again_and_count_on_their_own_connection()
         frame = other.frame() => (2, frame),
     };
     if carrier == 1 {
-        other.acknowledge(&frame).await
+        other.acknowledge(&frame).await;
     } else {
-        client.acknowledge(&frame).await
+        client.acknowledge(&frame).await;
     }
     let again = tokio::select! {
         frame = client.frame() => frame,
