@@ -28,7 +28,14 @@ const LOG_PAGES: i64 = 16_384;
 pub(super) struct Folder {
     /// The database file.
     pub(super) file: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Closing is not enough while a child process that was just forked holds a copy.
+        let _ = self.lock.unlock();
+    }
 }
 
 impl Folder {
@@ -60,7 +67,7 @@ pub(super) fn lock(folder: &Path) -> Result<Folder, StoreError> {
     // SQLite gives its other files the permissions of this one.
     drop(private(&file).map_err(failed)?);
     File::open(folder).and_then(|dir| dir.sync_all()).map_err(failed)?;
-    Ok(Folder { file, _lock: lock })
+    Ok(Folder { file, lock })
 }
 
 /// The connection that writes.

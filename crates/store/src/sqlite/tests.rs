@@ -15,7 +15,7 @@ use crate::api::{Mutation, Store as _};
 use crate::error::StoreError;
 use crate::faults::Faults;
 use crate::queries::{self, Query};
-use crate::rows::OrgRow;
+use crate::rows::{Lease, OrgRow};
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -178,21 +178,27 @@ async fn one_refused_write_leaves_its_neighbours_alone() {
 #[tokio::test]
 async fn a_failed_sync_fails_the_batch_and_nothing_of_it_comes_back() {
     let folder = folder();
-    let faults = Faults::fail_at("append.unsynced", 1);
     let clock = ManualClock::default();
-    let store = SqliteStore::open_with_faults(folder.path(), &clock, faults).unwrap();
-    store.commit(org("o", "Org")).await.unwrap();
-    let append = Mutation::Append {
-        events: Vec::new(),
-        lease: crate::rows::Lease { owner: "w".to_owned(), now_ms: clock.now_ms(), until_ms: 0 },
-    };
-    assert!(matches!(store.commit(append.clone()).await, Err(StoreError::Disk { .. })));
-    let log = std::fs::metadata(folder.path().join("dragoman.sqlite-wal")).unwrap();
-    assert!(log.len() > 0);
-    store.commit(append).await.unwrap();
-    store.commit(org("p", "Other")).await.unwrap();
+    let faults = Faults::fail_at("append.unsynced", 1);
+    let store = SqliteStore::open_with_faults(folder.path(), &clock, faults.clone()).unwrap();
     drop(store);
-    assert_eq!(fresh(folder.path()).orgs().await.unwrap().len(), 2);
+
+    let locked = Arc::new(open::lock(folder.path()).unwrap());
+    let reader = open::reader(&locked.file).unwrap();
+    let conn = open::writer(&locked.file).unwrap();
+    let mut committer = Committer::new(Arc::clone(&locked), conn, faults);
+    let empty = Lease { owner: "w".to_owned(), now_ms: clock.now_ms(), until_ms: 0 };
+    let append = Mutation::Append { events: Vec::new(), lease: empty };
+    let both = || vec![Request::Commit(org("o", "Org")), Request::Commit(append.clone())];
+    for answer in committer.batch(both()) {
+        assert!(matches!(answer, Err(StoreError::Disk { .. })), "{answer:?}");
+    }
+    let log = std::fs::metadata(folder.path().join("dragoman.sqlite-wal")).unwrap();
+    assert_eq!(log.len(), 0, "nothing is left that nobody knows to be durable");
+    let orgs = || reader.query_row("SELECT COUNT(*) FROM org", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(orgs(), 0);
+    assert!(committer.batch(both()).iter().all(Result::is_ok));
+    assert_eq!(orgs(), 1);
 }
 
 #[tokio::test]

@@ -269,8 +269,14 @@ async fn compare(steps: Vec<Step>) {
     assert_eq!(dump(model.store()).await, held, "the model, reopened");
 }
 
+/// `PROPTEST_CASES` asks for more.
+fn config() -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig { cases: asked.unwrap_or(200), failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn sqlite_and_the_model_agree(steps in proptest::collection::vec(any::<Step>(), 1..80)) {
