@@ -2,78 +2,13 @@
 //! fails panics and says which rule was broken. Only with the feature `testing`.
 
 mod door;
+mod kit;
 mod script;
 mod shape;
 mod target;
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use dragoman_model::floor::Target;
-use dragoman_model::{Document, Feature, Operation, Outcome};
-use http::HeaderName;
-
 pub use door::door;
+pub use kit::{Kit, all};
 pub use script::{Script, ScriptedServer};
 pub use shape::shape;
 pub use target::target;
-
-use crate::app::{App, Conversation, Installation};
-use crate::connector::Connector;
-use crate::inbound::Inbound;
-
-/// What the checks need to know of a connector.
-#[async_trait]
-pub trait Kit: Sync {
-    /// The connector.
-    fn connector(&self) -> &dyn Connector;
-
-    /// An app registration that requests are meant for.
-    fn app(&self) -> &App;
-
-    /// What the connector's clock shows, milliseconds since 1970.
-    fn now_ms(&self) -> i64;
-
-    /// The body of an event: a person posted `text`. Another number is another message at another time.
-    fn body(&self, number: u64, text: &str) -> Bytes;
-
-    /// A request with this body that the platform sent at this moment, proof included.
-    fn signed(&self, body: Bytes, at_ms: i64) -> Inbound;
-
-    /// The header with the proof.
-    fn proof(&self) -> HeaderName;
-
-    /// Whether the proof covers the body.
-    fn covers_body(&self) -> bool;
-
-    /// How far the time of a request may lie in the past, in milliseconds.
-    fn tolerance_ms(&self) -> i64;
-
-    /// An installation with every scope.
-    fn installation(&self) -> Installation;
-
-    /// A conversation of it.
-    fn conversation(&self) -> Conversation;
-
-    /// What is sent for a text, in the form whose length the platform limits.
-    fn rendered(&self, document: &Document) -> String;
-
-    /// The row of the floor table.
-    fn floor(&self) -> Target;
-
-    /// Features that are below their floor because they are not built yet. One that is not is an error, so
-    /// that the list shrinks.
-    fn not_yet(&self) -> &'static [Feature];
-
-    /// Performs an operation of [`Kit::operations`] with a connector whose platform answers like this.
-    async fn perform(&self, script: Script, operation: &Operation) -> Outcome;
-
-    /// A post, an edit and a deletion in the conversation.
-    fn operations(&self) -> Vec<Operation>;
-}
-
-/// All checks.
-pub async fn all(kit: &dyn Kit) {
-    door(kit).await;
-    shape(kit);
-    target(kit).await;
-}
