@@ -46,12 +46,25 @@ pub(crate) const FIELDS: &[Field] = &[
         required: false,
     },
     Field {
+        key: "pkce",
+        help: "`true` only if PKCE was switched on in OAuth & Permissions; the gateway does not need it",
+        secret: false,
+        required: false,
+    },
+    Field {
         key: "app_id",
         help: "App ID (A…); learnt at installation where it is not given",
         secret: false,
         required: false,
     },
 ];
+
+/// Whether the app is switched to PKCE in its settings. Others refuse its arguments, and the switch cannot be
+/// undone: it makes the app a public client whose refresh tokens end after thirty days (Slack's "Using PKCE").
+/// A gateway keeps a client secret and does not need it.
+fn uses_pkce(app: &App) -> bool {
+    app.fact("pkce") == "true"
+}
 
 /// The consent page.
 pub(crate) fn authorize_url(
@@ -68,7 +81,7 @@ pub(crate) fn authorize_url(
         .append_pair("scope", &scopes.join(","))
         .append_pair("redirect_uri", redirect_uri)
         .append_pair("state", state);
-    if !code_challenge.is_empty() {
+    if uses_pkce(app) {
         url.query_pairs_mut()
             .append_pair("code_challenge", code_challenge)
             .append_pair("code_challenge_method", "S256");
@@ -87,7 +100,7 @@ pub(crate) async fn install(client: &Client, app: &App, grant: &Grant) -> Result
     let code = asked("code").ok_or_else(|| rejected("the callback brought no code"))?;
     let secret = app.secret("client_secret").ok_or_else(|| rejected("the app has no client secret"))?;
     let mut form = Form::from([("code", code.to_owned()), ("redirect_uri", grant.redirect_uri.clone())]);
-    if !grant.code_verifier.is_empty() {
+    if uses_pkce(app) {
         form.insert("code_verifier", grant.code_verifier.clone());
     }
     let proof = Proof::Client { id: app.fact("client_id"), secret };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dragoman_platform::{Connector as _, Facts, Grant, InstallError, PackageRequest};
+use dragoman_platform::{App, Connector as _, Facts, Grant, InstallError, PackageRequest};
 use dragoman_seal::Token;
 use dragoman_testkit::payloads;
 use serde_json::{Value, json};
@@ -17,6 +17,12 @@ fn grant(query: &[(&str, &str)]) -> Grant {
         redirect_uri: "https://gateway.example/oauth/slack".to_owned(),
         code_verifier: "verifier".to_owned(),
     }
+}
+
+fn with_pkce() -> App {
+    let mut app = app();
+    app.facts.insert("pkce".to_owned(), "true".to_owned());
+    app
 }
 
 fn request(features: &[&str], transport: &str) -> PackageRequest {
@@ -44,8 +50,8 @@ async fn an_installation_is_exchanged_and_examined() {
         _ => error("unknown_method"),
     })
     .await;
-    let installed =
-        connector(&slack.url()).install(&app(), &grant(&[("code", "c-1"), ("state", "s")])).await.unwrap();
+    let query = [("code", "c-1"), ("state", "s")];
+    let installed = connector(&slack.url()).install(&with_pkce(), &grant(&query)).await.unwrap();
     assert_eq!((installed.workspace.as_str(), installed.name.as_str()), ("TNEW", "Example"));
     let fact = |key: &str| installed.facts.get(key).map(String::as_str);
     assert_eq!(fact("team_id"), Some("TNEW"));
