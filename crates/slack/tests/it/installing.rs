@@ -143,10 +143,13 @@ async fn failures_name_what_to_check() {
 #[test]
 fn the_consent_page_is_asked_for_the_scopes_of_the_manifest() {
     let connector = offline();
-    let url =
-        connector.authorize_url(&app(), "https://gateway.example/oauth/slack", "state-1", "challenge-1");
-    let url = Url::parse(&url).unwrap();
-    let query: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
+    let query = |app: &App| -> BTreeMap<String, String> {
+        let back = "https://gateway.example/oauth/slack";
+        let url = connector.authorize_url(app, back, "state-1", "challenge-1");
+        Url::parse(&url).unwrap().query_pairs().into_owned().collect()
+    };
+    assert!(!query(&app()).contains_key("code_challenge"), "apps without PKCE refuse it");
+    let query = query(&with_pkce());
     assert_eq!(query["client_id"], "111.222");
     assert_eq!(query["state"], "state-1");
     assert_eq!(query["redirect_uri"], "https://gateway.example/oauth/slack");
