@@ -211,6 +211,8 @@ pub struct TeamsTiming {
     pub subscription_max: u64,
     /// Longest life of such a subscription without a lifecycle URL.
     pub subscription_max_without_lifecycle: u64,
+    /// How long before its end a subscription gets `reauthorizationRequired` by itself; 0 for never.
+    pub reauthorize_before: u64,
     /// How long after `reauthorizationRequired` delivery goes on when nobody answers.
     pub reauthorize_grace: u64,
 }
@@ -246,6 +248,7 @@ impl Default for TeamsTiming {
             code: 10 * MINUTE,
             subscription_max: 4_320 * MINUTE,
             subscription_max_without_lifecycle: 60 * MINUTE,
+            reauthorize_before: 0,
             reauthorize_grace: 15 * MINUTE,
         }
     }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::handle::TeamsSim;
 use super::html::{escape, paragraph, sanitise};
 use super::http::{Req, Res};
+use super::ids;
 use super::model::{Author, Conversation, Draft, Message, Place, Refusal};
 use super::sim::{Core, Inner};
 use crate::core::page::avatar_svg;
@@ -124,6 +125,7 @@ fn read(inner: &Arc<Inner>, req: &Req, s: &[&str]) -> Res {
         ["_sim", "page.js"] => {
             Res::bytes(200, "text/javascript; charset=utf-8", include_str!("page/page.js"))
         }
+        ["favicon.ico"] => Res::empty(204),
         ["_sim", "state"] => {
             let first = core.tenant.people.keys().next().cloned().unwrap_or_default();
             let me = req.query("as").filter(|p| core.tenant.people.contains_key(*p)).unwrap_or(&first);
@@ -139,7 +141,7 @@ fn read(inner: &Arc<Inner>, req: &Req, s: &[&str]) -> Res {
             let user = Author::User((*id).to_owned());
             let app = Author::App((*id).to_owned());
             let name = [user, app].iter().map(|a| core.tenant.name(a)).find(|n| !n.is_empty());
-            Res::bytes(200, "image/svg+xml", avatar_svg(&name.unwrap_or_default(), id))
+            Res::bytes(200, "image/svg+xml", avatar_svg(name.as_deref().unwrap_or(""), &colour_seed(id)))
                 .with("cache-control", "max-age=3600")
         }
         ["_sim", "hosted", conversation, message, id, "$value"] => {
@@ -160,6 +162,11 @@ fn read(inner: &Arc<Inner>, req: &Req, s: &[&str]) -> Res {
         }
         _ => Res::json(404, &json!({"error": "Unknown control address."})),
     }
+}
+
+/// Spreads ids over the avatar's colours.
+fn colour_seed(id: &str) -> String {
+    char::from(b'a' + ids::digest(&["avatar", id])[0] % 26).to_string()
 }
 
 fn act(inner: &Arc<Inner>, s: &[&str], body: &Value) -> Result<Value, Refusal> {

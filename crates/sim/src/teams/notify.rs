@@ -238,6 +238,24 @@ pub(super) fn lifecycle(inner: &Arc<Inner>, subscription: &str, event: &str) -> 
     true
 }
 
+/// Asks for reauthorization before a subscription ends, when the configuration says so.
+pub(super) fn watch_end(inner: &Arc<Inner>, core: &Core, s: &Subscription) {
+    let before = core.tenant.config.timing.reauthorize_before;
+    if before == 0 {
+        return;
+    }
+    let wait = s.expires.saturating_sub(inner.now()).saturating_sub(before);
+    let (weak, id, expires) = (Arc::downgrade(inner), s.id.clone(), s.expires);
+    inner.tasks.spawn(async move {
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        let Some(inner) = weak.upgrade() else { return };
+        let same = inner.core().subscriptions.get(&id).is_some_and(|s| s.expires == expires);
+        if same {
+            lifecycle(&inner, &id, "reauthorizationRequired");
+        }
+    });
+}
+
 fn submit(inner: &Arc<Inner>, method: &str, conversation: Option<&str>, item: Item) {
     let weak = Arc::downgrade(inner);
     let job: DeliveryJob = Arc::new(move |first| {

@@ -50,6 +50,9 @@ rules! {
     CHAT_MEMBERS: ["ChatMember.Read.All", "ChatMember.ReadWrite.All", "Chat.ReadBasic.All", "Chat.Read.All",
         "Chat.ReadWrite.All"], ["ChatMember.Read.Chat", "Chat.Manage.Chat"],
         ["ChatMember.Read", "Chat.ReadBasic", "Chat.Read", "Chat.ReadWrite"];
+    RENAME_CHAT: ["Chat.ReadWrite.All"], ["ChatSettings.ReadWrite.Chat"], ["Chat.ReadWrite"];
+    EXPORT_CHANNELS: ["ChannelMessage.Read.All"], [], [];
+    EXPORT_CHATS: ["Chat.Read.All", "Chat.ReadWrite.All"], [], [];
     CREATE_CHAT: ["Chat.Create"], [], ["Chat.Create", "Chat.ReadWrite"];
     TEAM_GRANTS: ["TeamsAppInstallation.Read.All", "ResourceSpecificPermissionGrant.ReadForTeam.All"],
         ["TeamsAppInstallation.Read.Group", "TeamsApp.Read.Group"],

@@ -215,7 +215,7 @@ enum Area {
 /// Which service a request is for: by real host name, else by path.
 fn area(req: &Req) -> Area {
     let first = req.segments.first().map_or("", String::as_str);
-    if first == "_sim" || req.segments.is_empty() {
+    if first == "_sim" || first == "favicon.ico" || req.segments.is_empty() {
         return Area::Page;
     }
     match req.host.as_str() {

@@ -214,6 +214,31 @@ pub(super) fn create_chat(call: &mut Call<'_>) -> Result<Res, Error> {
     Ok(Res::json(201, &wire::with_context(&call.view(), "chats/$entity", object)))
 }
 
+/// `PATCH /chats/{id}`: the topic.
+pub(super) fn rename_chat(call: &mut Call<'_>, id: &str) -> Result<Res, Error> {
+    let c = call.conversation(id, None)?;
+    call.need_in(&rights::RENAME_CHAT, &c)?;
+    let body = call.req.json().ok_or_else(|| bad("Unable to read JSON request payload."))?;
+    if c.kind != "group" {
+        return Err(bad("Only group chats have a topic."));
+    }
+    let topic = body["topic"].as_str().map(str::to_owned);
+    if let Some(c) = call.core.tenant.conversations.get_mut(id) {
+        c.name = topic;
+    }
+    let state = &call.core.tenant;
+    let object = state.conversations.get(id).map(|c| wire::chat(state, c)).unwrap_or_default();
+    Ok(Res::json(200, &wire::with_context(&call.view(), "chats/$entity", object)))
+}
+
+/// `POST /chats/{id}/markChatReadForUser`
+pub(super) fn mark_read(call: &mut Call<'_>, id: &str) -> Result<Res, Error> {
+    call.person()?;
+    let c = call.conversation(id, None)?;
+    call.need_in(&rights::CHANGE_CHAT, &c)?;
+    Ok(Res::empty(204))
+}
+
 /// `GET /teams/{id}/permissionGrants`, `GET /chats/{id}/permissionGrants`
 pub(super) fn grants(call: &mut Call<'_>, place: &Place) -> Result<Res, Error> {
     let rule = if matches!(place, Place::Team(_)) { rights::TEAM_GRANTS } else { rights::CHAT_GRANTS };

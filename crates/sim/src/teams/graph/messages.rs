@@ -202,6 +202,39 @@ fn delta(call: &mut Call<'_>, c: &Conversation) -> Result<Done, Error> {
     Ok(Res::json(200, &out).into())
 }
 
+/// `GET /teams/{id}/channels/getAllMessages`: roots and replies of all channels, for export.
+pub(super) fn all_of_team(call: &mut Call<'_>, team: &str) -> Result<Done, Error> {
+    call.limit("Export", None, 200, None)?;
+    call.need(&rights::EXPORT_CHANNELS, None)?;
+    export(call, |c| c.team.as_deref() == Some(team), &format!("teams('{team}')/channels/getAllMessages"))
+}
+
+/// `GET /users/{id}/chats/getAllMessages`: all chats of a person, for export.
+pub(super) fn all_of_person(call: &mut Call<'_>, oid: &str) -> Result<Done, Error> {
+    call.limit("Export", None, 200, None)?;
+    call.need(&rights::EXPORT_CHATS, None)?;
+    let fits = |c: &Conversation| !c.is_channel() && c.members.iter().any(|m| m == oid);
+    export(call, fits, &format!("users('{oid}')/chats/getAllMessages"))
+}
+
+fn export(call: &Call<'_>, fits: impl Fn(&Conversation) -> bool, context: &str) -> Result<Done, Error> {
+    let size = top(call.req, 20, 50)?;
+    let query = ChatQuery::read(call.req)?;
+    let view = call.view();
+    let state = &call.core.tenant;
+    let items = state
+        .conversations
+        .values()
+        .filter(|c| fits(c))
+        .zip(0_u64..)
+        .flat_map(|(c, n)| c.messages.values().map(move |m| (n, c, m)))
+        .filter_map(|(n, c, m)| query.key(m).map(|(at, _)| ((at, n), (c, m))))
+        .collect();
+    let (items, next) = page(call.req, items, size)?;
+    let items = items.into_iter().map(|(c, m)| wire::message(state, &view, c, m)).collect();
+    Ok(Res::json(200, &wire::collection(&view, context, items, next)).into())
+}
+
 fn send(call: &mut Call<'_>, c: &Conversation, root: Option<u64>) -> Result<Done, Error> {
     let rate = if c.is_channel() { 50 } else { 20 };
     call.limit("Write", Some((&c.id, 1)), rate, Some(1))?;

@@ -94,6 +94,7 @@ fn operation(call: &mut Call<'_>, s: &[String], low: &[&str]) -> Result<Done, Er
         ["teams", _] if get => directory::team(call, &s[1])?.into(),
         ["teams", _, "channels" | "allchannels"] if get => directory::channels(call, &s[1])?.into(),
         ["teams", _, "primarychannel"] if get => directory::channel(call, &s[1], None)?.into(),
+        ["teams", _, "channels", "getallmessages"] if get => messages::all_of_team(call, &s[1])?,
         ["teams", _, "channels", _] if get => directory::channel(call, &s[1], Some(&s[3]))?.into(),
         ["teams", _, "members"] if get => directory::team_members(call, &s[1])?.into(),
         ["teams", _, "permissiongrants"] if get => {
@@ -108,6 +109,10 @@ fn operation(call: &mut Call<'_>, s: &[String], low: &[&str]) -> Result<Done, Er
         ["chats"] if get => directory::chats(call, None)?.into(),
         ["chats"] if post => directory::create_chat(call)?.into(),
         ["chats", _] if get => directory::chat(call, &s[1])?.into(),
+        ["chats", _] if call.req.method == Method::PATCH => directory::rename_chat(call, &s[1])?.into(),
+        ["chats", _, "markchatreadforuser" | "markchatunreadforuser"] if post => {
+            directory::mark_read(call, &s[1])?.into()
+        }
         ["chats", _, "members"] if get => directory::chat_members(call, &s[1])?.into(),
         ["chats", _, "permissiongrants"] if get => {
             directory::grants(call, &Place::Chat(s[1].clone()))?.into()
@@ -125,6 +130,7 @@ fn operation(call: &mut Call<'_>, s: &[String], low: &[&str]) -> Result<Done, Er
             same_person(call, &s[1])?;
             directory::chats(call, Some(&s[1]))?.into()
         }
+        ["users", _, "chats", "getallmessages"] if get => messages::all_of_person(call, &s[1])?,
         ["users", _, "chats", _] if get => directory::chat(call, &s[3])?.into(),
         ["users", _, "chats", _, "members"] if get => directory::chat_members(call, &s[3])?.into(),
         ["communications", "getpresencesbyuserid"] if post => directory::presences(call)?.into(),

@@ -127,6 +127,7 @@ pub(super) async fn create(inner: &Arc<Inner>, req: &Req) -> Result<Res, Error> 
         pause_at: None,
     };
     let object = subscription.json();
+    notify::watch_end(inner, &core, &subscription);
     core.subscriptions.insert(id, subscription);
     Ok(Res::json(201, &wire::with_context(&view, "subscriptions/$entity", object)))
 }
@@ -240,6 +241,7 @@ pub(super) async fn renew(inner: &Arc<Inner>, req: &Req, id: &str) -> Result<Res
     }
     s.pause_at = None;
     let object = s.json();
+    notify::watch_end(inner, &core, &s);
     core.subscriptions.insert(id.to_owned(), s);
     Ok(Res::json(200, &wire::with_context(&view, "subscriptions/$entity", object)))
 }

@@ -5,6 +5,7 @@ const params = new URLSearchParams(location.search);
 const page = { state: null, me: params.get("as") || "", open: params.get("conversation") || "", thread: null, messages: new Map(), unread: new Map(), editing: null };
 const esc = (t) => String(t ?? "").replace(/[&<>"']/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" })[c]);
 const faces = { like: "👍", heart: "❤️", laugh: "😆", surprised: "😮", sad: "😢", angry: "😡" };
+const bubble = `<svg width="12" height="12" viewBox="0 0 16 16" fill="currentColor"><path d="M3 2h10a2 2 0 0 1 2 2v6a2 2 0 0 1-2 2H7l-4 3v-3a2 2 0 0 1-2-2V4a2 2 0 0 1 2-2z"/></svg>`;
 const quick = ["👍", "❤️", "😆", "🎉"];
 
 async function get(path) {
@@ -48,7 +49,7 @@ async function loadState() {
   showPlaces();
 }
 function showPlaces() {
-  const item = (p) => `<button data-test="channel" data-id="${esc(p.id)}" data-act="open" aria-current="${p.id === page.open}"><span class="glyph" aria-hidden="true">${p.channel ? (p.hidden ? "🔒" : "#") : "💬"}</span><span class="name">${esc(p.name)}</span>${page.unread.get(p.id) ? `<span class="new">${page.unread.get(p.id)}</span>` : ""}</button>`;
+  const item = (p) => `<button data-test="channel" data-id="${esc(p.id)}" data-act="open" aria-current="${p.id === page.open}"><span class="glyph" aria-hidden="true">${p.channel ? (p.hidden ? "◈" : "#") : bubble}</span><span class="name">${esc(p.name)}</span>${page.unread.get(p.id) ? `<span class="new">${page.unread.get(p.id)}</span>` : ""}</button>`;
   const all = places();
   $("#places").innerHTML =
     page.state.teams.map((t) => `<h2>${esc(t.name)}</h2>${t.channels.map((c) => item(all.find((p) => p.id === c.id))).join("")}`).join("") +

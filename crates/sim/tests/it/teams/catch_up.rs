@@ -1,7 +1,7 @@
 //! Reading after a gap: order, pages, expanded replies, filters.
 
 use dragoman_sim::teams::Draft;
-use dragoman_sim::teams::seed::{DANA, GENERAL, LUNCH_CHAT};
+use dragoman_sim::teams::seed::{DANA, GENERAL, LUNCH_CHAT, TEAM};
 use serde_json::Value;
 
 use super::harness::{Rig, general};
@@ -99,5 +99,24 @@ async fn channel_delta_is_a_doubt() {
     assert_eq!(ids(&page).len(), 1);
     let again = rig.get(page["@odata.deltaLink"].as_str().unwrap(), &rig.app()).await.json();
     assert_eq!(ids(&again).len(), 0);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn exports_span_conversations() {
+    let rig = Rig::with_roles(&["Chat.Read.All", "ChannelMessage.Read.All"]).await;
+    let a = rig.sim.post(DANA, LUNCH_CHAT, Draft::text("a")).unwrap();
+    let root = rig.sim.post(DANA, GENERAL, Draft::text("b")).unwrap();
+    let reply = rig.sim.reply(DANA, GENERAL, &root, Draft::text("c")).unwrap();
+    let chats = rig.get(&format!("/v1.0/users/{DANA}/chats/getAllMessages"), &rig.app()).await.json();
+    assert_eq!(ids(&chats), [a]);
+    let channels =
+        rig.get(&format!("/v1.0/teams/{TEAM}/channels/getAllMessages?$top=1"), &rig.app()).await.json();
+    assert_eq!(ids(&channels), [reply]);
+    let rest = rig.get(channels["@odata.nextLink"].as_str().unwrap(), &rig.app()).await.json();
+    assert_eq!(ids(&rest), [root]);
+    let dana = rig.dana(&["Chat.Read"]);
+    let own = rig.get("/v1.0/me/chats/getAllMessages", &dana).await;
+    assert_eq!(own.status, 403, "exports are for applications");
     rig.stop().await;
 }

@@ -142,3 +142,16 @@ async fn batches_answer_each_request() {
     assert_eq!(rig.get("/v1.0/me", &rig.app()).await.status, 400);
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn group_chats_are_renamed_and_marked_read_by_people() {
+    let rig = Rig::new().await;
+    let dana = rig.dana(&["Chat.ReadWrite"]);
+    let path = format!("/v1.0/chats/{LUNCH_CHAT}");
+    let r = rig.send(Method::PATCH, &path, &dana, &json!({"topic": "Dinner"})).await;
+    assert_eq!((r.status, &r.json()["topic"]), (200, &json!("Dinner")));
+    let read = json!({"user": {"id": DANA, "tenantId": TENANT}});
+    assert_eq!(rig.post(&format!("{path}/markChatReadForUser"), &dana, &read).await.status, 204);
+    assert_eq!(rig.post(&format!("{path}/markChatReadForUser"), &rig.app(), &read).await.status, 403);
+    rig.stop().await;
+}

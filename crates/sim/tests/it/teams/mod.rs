@@ -14,5 +14,6 @@ mod messages;
 mod notifications;
 mod page;
 mod permissions;
+mod real_names;
 mod recordings;
 mod subscriptions;

@@ -428,3 +428,24 @@ async fn channel_lists_and_members_are_watched() {
     assert!(items[1]["resource"].as_str().unwrap().contains("/members('"));
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn reauthorization_is_asked_before_the_end_unless_renewed() {
+    let mut config = quick();
+    config.timing.reauthorize_before = 24 * 60 * 60_000 - 300;
+    let rig = Rig::with(config).await;
+    let id = rig.subscribe(&rig.wish()).await;
+    let later = json!({"expirationDateTime": rig.in_minutes(2 * 24 * 60)});
+    let r = rig.send(http::Method::PATCH, &format!("/v1.0/subscriptions/{id}"), &rig.app(), &later).await;
+    assert_eq!(r.status, 200);
+    let mut other = rig.wish();
+    other["resource"] = json!(format!("/teams/{TEAM}/channels/{LAUNCH}/messages"));
+    let second = rig.subscribe(&other).await;
+    let got = rig.inbox.wait(1, |g| g.path == "/lifecycle").await;
+    let item = got[0].json()["value"][0].clone();
+    assert_eq!(
+        (&item["lifecycleEvent"], &item["subscriptionId"]),
+        (&json!("reauthorizationRequired"), &json!(second))
+    );
+    rig.stop().await;
+}
