@@ -26,7 +26,9 @@ pub enum Mutation {
         /// For whom.
         lease: Lease,
     },
-    /// Records what became of a leg; deletes the leg, and with its last leg the event.
+    /// Records what became of a leg; deletes the leg, and with its last leg the event. Where the leg is gone, nothing
+    /// is written. [`StoreError::Fenced`] from an owner that lost the lane. Everything named must be of the leg's
+    /// organisation, else [`StoreError::Rows`].
     Settle(Box<Settlement>),
     /// Records a part that was delivered, before the rest of the leg is.
     Progress {
@@ -54,8 +56,8 @@ pub enum Mutation {
         /// Why.
         code: String,
     },
-    /// Claims lanes that have legs and whose lease is free or over, at most `limit`. A claim that the same
-    /// owner holds is prolonged and keeps its fence.
+    /// Claims lanes that have legs and whose lease is free or over, at most `limit`, those that waited longest
+    /// first. A claim that the same owner holds is prolonged and keeps its fence, where it is named even without legs.
     ClaimLanes {
         /// For whom.
         lease: Lease,
@@ -87,7 +89,8 @@ pub enum Mutation {
         /// At most so many of each.
         limit: u32,
     },
-    /// Takes a dead letter back into its lane as an event without payload, under new ids.
+    /// Takes a dead letter back into its lane as an event without payload, under new ids, behind what waits there. Its
+    /// lane is not claimed on the way. Answered by [`Reply::Appended`] with the one leg.
     Replay {
         /// The dead letter.
         dead_letter: LegId,
@@ -98,7 +101,7 @@ pub enum Mutation {
         /// Milliseconds since 1970.
         now_ms: i64,
     },
-    /// Removes a dead letter.
+    /// Removes a dead letter. [`StoreError::Rows`] where there is none.
     DropDeadLetter(LegId),
     /// Inserts or replaces.
     PutOrg(OrgRow),
@@ -115,7 +118,8 @@ pub enum Mutation {
         /// Only this slot.
         slot: Option<String>,
     },
-    /// Inserts or replaces. [`StoreError::Exists`] where another row has the same installation and remote id.
+    /// Inserts or replaces; `seen_until_ms` only moves on. [`StoreError::Exists`] where another row has the same
+    /// installation and remote id.
     PutConversation(ConversationRow),
     /// Moves on the mark up to which everything is known to have been accepted; never back.
     SeenUntil {
@@ -142,7 +146,8 @@ pub enum Mutation {
     },
     /// Inserts or replaces, keeping a person link that the new row does not have.
     PutAccount(AccountRow),
-    /// Forgets a cached account, keeping nothing but its link to a person.
+    /// Forgets a cached account. Where it is linked to a person, the row stays for the link, with an empty profile,
+    /// read at time 0.
     DropAccount {
         /// Installation.
         installation: InstallationId,
@@ -151,7 +156,8 @@ pub enum Mutation {
     },
     /// Records an act.
     Audit(AuditRow),
-    /// Removes everything of an organisation; its key must be destroyed before.
+    /// Removes everything of an organisation; its key must be destroyed before. Answered by [`Reply::Shredded`] with
+    /// the slots to erase; done again it finds nothing and is answered alike.
     DropOrg(OrgId),
 }
 
@@ -160,13 +166,13 @@ pub enum Mutation {
 pub enum Reply {
     /// Done.
     Done,
-    /// Of `Append`, per event.
+    /// Of `Append`, per event, and of `Replay`.
     Appended(Vec<Appended>),
     /// Of `Settle`.
     Settled(Settled),
     /// Of `ClaimLanes`.
     Claimed(Vec<ClaimedLane>),
-    /// Of `Shred`: events that lost their payload, and the slots to erase.
+    /// Of `Shred` and `DropOrg`: events that lost their payload, and the slots to erase.
     Shredded(Vec<(EventId, SlotId)>),
 }
 
@@ -205,7 +211,8 @@ pub trait Store: Send + Sync {
 
     // Events on their way.
 
-    /// Lanes with legs in them, ordered by id, at most `limit` after the given one.
+    /// Lanes with legs in them, ordered by id, at most `limit` after the given one. Their `not_before_ms` is the
+    /// earliest of their legs'.
     async fn lanes(&self, after: Option<&LaneId>, limit: u32) -> Result<Vec<LaneRow>, StoreError>;
     /// Legs of a lane by `order` and `seq`, at most `limit` after the given place.
     async fn legs(
@@ -245,7 +252,8 @@ pub trait Store: Send + Sync {
         conversation: &ConversationId,
         message: &RemoteMessage,
     ) -> Result<bool, StoreError>;
-    /// Originals of a conversation sent, or active as thread roots, since a time; for catch-up. At most `limit`.
+    /// Originals of a conversation sent, or active as thread roots, since a time, the latest first; for
+    /// catch-up. At most `limit`.
     async fn originals_since(
         &self,
         conversation: &ConversationId,

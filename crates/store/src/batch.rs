@@ -35,14 +35,29 @@ impl<Req: Send + 'static, Rep: Send + 'static> Batcher<Req, Rep> {
     /// The system has no thread left.
     pub fn spawn(
         name: &str,
+        handler: impl FnMut(Vec<Req>) -> Vec<Rep> + Send + 'static,
+    ) -> std::io::Result<Self> {
+        Self::spawn_with_chores(name, |_| false, handler)
+    }
+
+    /// As [`Batcher::spawn`], with requests that are chores: nobody's answer waits for them, so that they make a batch
+    /// of their own once the others that gathered are answered.
+    ///
+    /// # Errors
+    /// As [`Batcher::spawn`].
+    pub fn spawn_with_chores(
+        name: &str,
+        chore: impl Fn(&Req) -> bool + Send + 'static,
         mut handler: impl FnMut(Vec<Req>) -> Vec<Rep> + Send + 'static,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel::<Job<Req, Rep>>();
         let thread = Builder::new().name(name.to_owned()).spawn(move || {
             while let Ok(first) = receiver.recv() {
                 let rest = std::iter::from_fn(|| receiver.try_recv().ok()).take(MOST - 1);
-                let (requests, replies): (Vec<_>, Vec<_>) = std::iter::once(first).chain(rest).unzip();
-                answer(&mut handler, requests, replies);
+                let (chores, others): (Vec<_>, Vec<_>) =
+                    std::iter::once(first).chain(rest).partition(|(request, _)| chore(request));
+                answer(&mut handler, others);
+                answer(&mut handler, chores);
             }
         })?;
         Ok(Self(Mode::Thread { sender: Some(sender), thread: Some(thread) }))
@@ -72,14 +87,13 @@ impl<Req: Send + 'static, Rep: Send + 'static> Batcher<Req, Rep> {
     }
 }
 
-fn answer<Req, Rep>(
-    handler: &mut impl FnMut(Vec<Req>) -> Vec<Rep>,
-    requests: Vec<Req>,
-    replies: Vec<oneshot::Sender<Rep>>,
-) {
-    let asked = requests.len();
+fn answer<Req, Rep>(handler: &mut impl FnMut(Vec<Req>) -> Vec<Rep>, jobs: Vec<Job<Req, Rep>>) {
+    if jobs.is_empty() {
+        return;
+    }
+    let (requests, replies): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
     let answers = handler(requests);
-    debug_assert_eq!(answers.len(), asked, "one answer per request");
+    debug_assert_eq!(answers.len(), replies.len(), "one answer per request");
     for (reply, answer) in replies.into_iter().zip(answers) {
         // Whoever asked may have stopped waiting.
         let _ = reply.send(answer);
@@ -95,5 +109,79 @@ impl<Req, Rep> Drop for Batcher<Req, Rep> {
                 let _ = thread.join();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, mpsc};
+    use std::time::Duration;
+
+    use super::*;
+
+    type Gated = (Arc<Batcher<&'static str, usize>>, mpsc::Receiver<Vec<&'static str>>, mpsc::Sender<()>);
+
+    /// Answers with the size of the batch, once the test lets it.
+    fn gated() -> Gated {
+        let (seen, batches) = mpsc::channel();
+        let (open, gate) = mpsc::channel::<()>();
+        let handler = move |requests: Vec<&'static str>| {
+            let size = requests.len();
+            seen.send(requests).unwrap();
+            gate.recv().unwrap();
+            vec![size; size]
+        };
+        let batcher = Batcher::spawn_with_chores("test", |request| *request == "chore", handler).unwrap();
+        (Arc::new(batcher), batches, open)
+    }
+
+    #[tokio::test]
+    async fn what_gathers_is_one_batch_and_chores_come_last() {
+        let (batcher, batches, open) = gated();
+        let mut calls = tokio::task::JoinSet::new();
+        let mut call = |request| {
+            let batcher = Arc::clone(&batcher);
+            calls.spawn(async move { batcher.call(request).await });
+        };
+        call("alone");
+        tokio::task::yield_now().await;
+        assert_eq!(batches.recv().unwrap(), ["alone"]);
+        for request in ["a", "chore", "b"] {
+            call(request);
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..3 {
+            open.send(()).unwrap();
+        }
+        assert_eq!(calls.join_all().await.len(), 4);
+        assert_eq!(batches.try_iter().collect::<Vec<_>>(), [vec!["a", "b"], vec!["chore"]]);
+    }
+
+    #[tokio::test]
+    async fn dropping_it_waits_for_what_was_accepted() {
+        let (batcher, batches, open) = gated();
+        let waiting = Arc::clone(&batcher);
+        let mut calls = tokio::task::JoinSet::new();
+        calls.spawn(async move {
+            // A caller that goes away takes nothing back.
+            let _ = tokio::time::timeout(Duration::ZERO, waiting.call("kept")).await;
+        });
+        calls.join_all().await;
+        open.send(()).unwrap();
+        drop(Arc::into_inner(batcher).unwrap());
+        assert_eq!(batches.try_iter().collect::<Vec<_>>(), [vec!["kept"]]);
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_it_and_everybody_is_told() {
+        let batcher = Batcher::<u8, u8>::spawn("test", |_| panic!("on purpose")).unwrap();
+        assert_eq!(batcher.call(1).await, Err(Ended));
+        assert_eq!(batcher.call(2).await, Err(Ended));
+    }
+
+    #[tokio::test]
+    async fn inline_answers_at_once() {
+        let batcher = Batcher::inline(|requests: Vec<u8>| requests.into_iter().map(|n| n + 1).collect());
+        assert_eq!(batcher.call(1).await, Ok(2));
     }
 }

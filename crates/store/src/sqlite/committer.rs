@@ -57,20 +57,39 @@ impl Committer {
         answers.into_iter().map(|answer| answer.or_else(|| done.next()).unwrap_or_else(closed)).collect()
     }
 
+    /// On a disk that is full, nothing new is taken up while what is on its way still goes on: settling frees rows.
     fn commit(&mut self, mutations: &[Mutation]) -> Vec<Answer> {
         if mutations.is_empty() {
             return Vec::new();
         }
-        let all = |error: &StoreError| mutations.iter().map(|_| Err(error.clone())).collect();
-        if let Err(error) = self.heal() {
-            return all(&error);
-        }
-        let Some(conn) = &self.conn else { return all(&StoreError::Closed) };
+        let together: Vec<_> = mutations.iter().collect();
+        let error = match self.attempt(&together) {
+            Ok(answers) => return answers,
+            Err(error) => error,
+        };
+        let others: Vec<_> = together.iter().copied().filter(|mutation| !is_append(mutation)).collect();
+        let retried = if others.is_empty() || others.len() == together.len() {
+            Vec::new()
+        } else {
+            self.attempt(&others).unwrap_or_default()
+        };
+        let mut retried = retried.into_iter();
+        let answers = together.into_iter().map(|mutation| {
+            let answer = if is_append(mutation) { None } else { retried.next() };
+            answer.unwrap_or_else(|| Err(error.clone()))
+        });
+        answers.collect()
+    }
+
+    /// One transaction; the outer error is that of the disk, and nothing is durable.
+    fn attempt(&mut self, mutations: &[&Mutation]) -> std::result::Result<Vec<Answer>, StoreError> {
+        self.heal()?;
+        let conn = self.conn.as_ref().ok_or(StoreError::Closed)?;
         match transaction(conn, mutations, &self.faults) {
             Ok(answers) => {
                 hit(&self.faults, mutations, "append.synced", "settle.synced");
                 let path = self.folder.shown();
-                answers.into_iter().map(|answer| answer.map_err(|fail| fail.into_error(&path))).collect()
+                Ok(answers.into_iter().map(|answer| answer.map_err(|fail| fail.into_error(&path))).collect())
             }
             Err(error) => {
                 let error = conn::classify(&error, &self.folder.shown());
@@ -80,7 +99,7 @@ impl Committer {
                 self.conn = None;
                 // At once, so that it does not come back when the process ends first; else with the next batch.
                 let _ = self.heal();
-                all(&error)
+                Err(error)
             }
         }
     }
@@ -118,7 +137,7 @@ impl Committer {
 /// The outer error is the disk's, and nothing of the batch is durable.
 fn transaction(
     conn: &Connection,
-    mutations: &[Mutation],
+    mutations: &[&Mutation],
     faults: &Faults,
 ) -> rusqlite::Result<Vec<Result<Reply>>> {
     hit(faults, mutations, "append.before", "settle.before");
@@ -155,15 +174,19 @@ fn step(conn: &Connection, mutation: &Mutation) -> rusqlite::Result<Result<Reply
     Ok(answer)
 }
 
-fn appends(mutations: &[Mutation]) -> bool {
-    mutations.iter().any(|mutation| matches!(mutation, Mutation::Append { .. }))
+fn is_append(mutation: &Mutation) -> bool {
+    matches!(mutation, Mutation::Append { .. })
 }
 
-fn settles(mutations: &[Mutation]) -> bool {
+fn appends(mutations: &[&Mutation]) -> bool {
+    mutations.iter().any(|mutation| is_append(mutation))
+}
+
+fn settles(mutations: &[&Mutation]) -> bool {
     mutations.iter().any(|mutation| matches!(mutation, Mutation::Settle(_)))
 }
 
-fn hit(faults: &Faults, mutations: &[Mutation], append: &str, settle: &str) {
+fn hit(faults: &Faults, mutations: &[&Mutation], append: &str, settle: &str) {
     if appends(mutations) {
         faults.hit(append);
     }
@@ -172,7 +195,7 @@ fn hit(faults: &Faults, mutations: &[Mutation], append: &str, settle: &str) {
     }
 }
 
-fn fails(faults: &Faults, mutations: &[Mutation]) -> bool {
+fn fails(faults: &Faults, mutations: &[&Mutation]) -> bool {
     (appends(mutations) && faults.fails("append.unsynced"))
         || (settles(mutations) && faults.fails("settle.unsynced"))
 }

@@ -58,7 +58,11 @@ impl SqliteStore {
         open::settle_log(&writer, &folder.shown())?;
         let readers = (0..READERS).map(|_| open::reader(&folder.file)).collect::<Result<_>>()?;
         let mut committer = Committer::new(Arc::clone(&folder), writer, faults);
-        let committer = Batcher::spawn("store", move |requests| committer.batch(requests));
+        let committer = Batcher::spawn_with_chores(
+            "store",
+            |request| matches!(request, Request::Checkpoint),
+            move |requests| committer.batch(requests),
+        );
         let committer =
             committer.map_err(|error| StoreError::Disk { path: folder.shown(), cause: error.to_string() })?;
         Ok(Self { readers: Readers::new(readers), committer, folder })

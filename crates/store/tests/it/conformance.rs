@@ -78,7 +78,7 @@ async fn what_is_put_is_read(bench: &mut Bench) {
 async fn what_is_put_again_is_replaced(bench: &mut Bench) {
     set_up(bench).await;
     let mut changed = org("o1");
-    changed.name = "Renamed".to_owned();
+    "Renamed".clone_into(&mut changed.name);
     changed.wrapped_keys.insert(11, vec![8]);
     bench.done(Mutation::PutOrg(changed.clone())).await;
     let mut moved = app("a1", "o1");
@@ -102,7 +102,7 @@ async fn what_is_put_again_is_replaced(bench: &mut Bench) {
 async fn names_and_remote_ids_are_unique(bench: &mut Bench) {
     set_up(bench).await;
     let mut twin = org("o3");
-    twin.name = "Org o1".to_owned();
+    "Org o1".clone_into(&mut twin.name);
     assert_eq!(bench.refused(Mutation::PutOrg(twin)).await, "exists org Org o1");
     let mut twin = installation("i9", "o1", "a1");
     twin.workspace = "W-i1".into();

@@ -49,7 +49,7 @@ fn mutation((kind, [a, b, c, d, e]): Step, at: i64) -> Mutation {
                 let (org, installation) =
                     if conversation_id(b).starts_with('d') { ("o2", "i2") } else { ("o1", "i1") };
                 let targets = [conversation_id(c), conversation_id(c.wrapping_add(1))];
-                let targets = &targets[..1 + usize::from(e % 2)];
+                let targets = &targets[..=usize::from(e % 2)];
                 let mut new =
                     event(&event_id(a.wrapping_add(n)), org, installation, conversation_id(b), targets);
                 new.event.received_ms = at;
