@@ -289,14 +289,15 @@ impl Desk<'_> {
             ..Message::default()
         };
         let link = first_link(&message.text);
-        channel.messages.insert(ts.clone(), message);
+        channel.insert(message);
         for file in &draft.files {
             if let Some(file) = self.state.files.get_mut(file) {
                 file.shares.push((channel_id.to_owned(), ts.clone()));
             }
         }
         let body = self.event_view(channel_id, &ts)?;
-        self.message_event(channel_id, &team, body);
+        self.message_event(channel_id, &team, body.clone());
+        self.mention_events(channel_id, &team, body);
         if let Some(root) = &draft.thread_ts {
             self.reply_notice(channel_id, &team, root);
         }
@@ -318,6 +319,33 @@ impl Desk<'_> {
             self.later.push((self.config.timing.unfurl_delay, later));
         }
         Ok(ts)
+    }
+
+    /// An app that is mentioned hears of it in addition to the message.
+    fn mention_events(&mut self, channel: &str, team: &str, mut body: Map<String, Value>) {
+        let text = body.get("text").and_then(Value::as_str).unwrap_or_default();
+        let bots: Vec<String> = self
+            .state
+            .installs
+            .iter()
+            .filter_map(|install| install.bot_user.clone())
+            .filter(|bot| text.contains(&format!("<@{bot}>")))
+            .filter(|bot| self.state.channels.get(channel).is_some_and(|room| room.members.contains(bot)))
+            .collect();
+        body.insert("type".to_owned(), json!("app_mention"));
+        body.insert("channel".to_owned(), json!(channel));
+        if let Some(ts) = body.get("ts").cloned() {
+            body.insert("event_ts".to_owned(), ts);
+        }
+        for bot in bots {
+            self.push(Event {
+                subscription: "app_mention".to_owned(),
+                scope: "app_mentions:read".to_owned(),
+                audience: Audience::User(bot),
+                team: team.to_owned(),
+                body: body.clone(),
+            });
+        }
     }
 
     pub(super) fn event_view(&self, channel: &str, ts: &str) -> Result<Map<String, Value>, ApiError> {
@@ -507,7 +535,7 @@ impl Desk<'_> {
             return self.changed(channel_id, ts, before);
         }
         let root = message.thread_ts.clone();
-        channel.messages.remove(ts);
+        channel.remove(ts);
         self.deleted(channel_id, ts, &team, before);
         if let Some(root) = root {
             let channel = self.state.channel(channel_id)?;
@@ -516,7 +544,7 @@ impl Desk<'_> {
                 channel.messages.get(&root).is_some_and(|root| root.subtype.as_deref() == Some("tombstone"));
             if empty && stone {
                 let before = self.event_view(channel_id, &root)?;
-                self.state.channel_mut(channel_id)?.messages.remove(&root);
+                self.state.channel_mut(channel_id)?.remove(&root);
                 self.deleted(channel_id, &root, &team, before);
             }
         }

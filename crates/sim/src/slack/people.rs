@@ -261,6 +261,21 @@ impl SlackSim {
         })
     }
 
+    /// A custom emoji is added, or removed when there is no image.
+    pub fn set_emoji(&self, team: &str, name: &str, image: Option<&str>) -> Result<(), ApiError> {
+        self.engine.operate(|desk| desk.set_emoji(team, name, image))
+    }
+
+    /// A user group is made or changed.
+    pub fn set_group(&self, team: &str, id: &str, handle: &str, users: &[String]) -> Result<(), ApiError> {
+        self.engine.operate(|desk| desk.set_group(team, id, handle, users))
+    }
+
+    /// A workspace gets another name.
+    pub fn rename_team(&self, team: &str, name: &str) -> Result<(), ApiError> {
+        self.engine.operate(|desk| desk.rename_team(team, name))
+    }
+
     /// An administrator removes an app from a place (`T…` or `E…`).
     pub fn uninstall(&self, app_id: &str, place: &str) {
         self.engine.operate(|desk| uninstall_place(desk, app_id, place));

@@ -183,7 +183,6 @@ impl Desk<'_> {
         self.emit(channel_id, &kind, &scope, into_map(body));
         // The audience is found when the event is delivered: keep the members until then.
         self.state.channel_mut(channel_id)?.archived = true;
-        self.state.channel_mut(channel_id)?.messages.clear();
         Ok(())
     }
 
@@ -267,6 +266,58 @@ impl Desk<'_> {
         channel.members = set.into_iter().collect::<IndexSet<String>>();
         self.state.channels.insert(id.clone(), channel);
         (id, false)
+    }
+
+    /// Tells all apps of a workspace.
+    fn tell_team(&mut self, team: &str, scope: &str, mut body: Map<String, Value>) {
+        self.now += 1;
+        body.insert("event_ts".to_owned(), json!(ts_of(self.now)));
+        self.push(Event {
+            subscription: body.get("type").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned(),
+            scope: scope.to_owned(),
+            audience: Audience::Team(team.to_owned()),
+            team: team.to_owned(),
+            body,
+        });
+    }
+
+    /// Adds a custom emoji, or removes it when there is no image.
+    pub fn set_emoji(&mut self, team_id: &str, name: &str, image: Option<&str>) -> Result<(), ApiError> {
+        let team = self.state.teams.get_mut(team_id).ok_or_else(|| refuse("team_not_found"))?;
+        let body = if let Some(image) = image {
+            team.emoji.insert(name.to_owned(), image.to_owned());
+            json!({"type": "emoji_changed", "subtype": "add", "name": name, "value": image})
+        } else {
+            team.emoji.shift_remove(name);
+            json!({"type": "emoji_changed", "subtype": "remove", "names": [name]})
+        };
+        self.tell_team(team_id, "emoji:read", into_map(body));
+        Ok(())
+    }
+
+    /// Makes or changes a user group.
+    pub fn set_group(
+        &mut self,
+        team_id: &str,
+        id: &str,
+        handle: &str,
+        users: &[String],
+    ) -> Result<(), ApiError> {
+        let team = self.state.teams.get_mut(team_id).ok_or_else(|| refuse("team_not_found"))?;
+        let before = team.groups.insert(id.to_owned(), (handle.to_owned(), users.to_vec()));
+        let kind = if before.is_some() { "subteam_updated" } else { "subteam_created" };
+        let body = json!({"type": kind, "subteam": {"id": id, "team_id": team_id, "is_usergroup": true,
+            "name": handle, "handle": handle, "users": users, "user_count": users.len()}});
+        self.tell_team(team_id, "usergroups:read", into_map(body));
+        Ok(())
+    }
+
+    /// Renames a workspace.
+    pub fn rename_team(&mut self, team_id: &str, name: &str) -> Result<(), ApiError> {
+        let team = self.state.teams.get_mut(team_id).ok_or_else(|| refuse("team_not_found"))?;
+        name.clone_into(&mut team.name);
+        self.tell_team(team_id, "team:read", into_map(json!({"type": "team_rename", "name": name})));
+        Ok(())
     }
 
     /// Announces a changed user.

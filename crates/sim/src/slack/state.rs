@@ -145,8 +145,9 @@ pub struct Channel {
     pub shared_with: Vec<String>,
     /// Milliseconds since 1970.
     pub updated: i64,
-    /// Messages by `ts`.
+    /// Messages by `ts`; changed in place, but added and removed by the methods.
     pub messages: BTreeMap<String, Message>,
+    threads: BTreeMap<String, BTreeSet<String>>,
     last_micros: i64,
 }
 
@@ -168,6 +169,7 @@ impl Channel {
             shared_with: Vec::new(),
             updated: now / 1_000,
             messages: BTreeMap::new(),
+            threads: BTreeMap::new(),
             last_micros: 0,
         }
     }
@@ -188,11 +190,27 @@ impl Channel {
         self.team == team || self.shared_with.iter().any(|other| other == team)
     }
 
+    /// Adds a message.
+    pub fn insert(&mut self, message: Message) {
+        if let Some(root) = &message.thread_ts {
+            self.threads.entry(root.clone()).or_default().insert(message.ts.clone());
+        }
+        self.messages.insert(message.ts.clone(), message);
+    }
+
+    /// Removes a message.
+    pub fn remove(&mut self, ts: &str) {
+        let Some(message) = self.messages.remove(ts) else { return };
+        if let Some(root) = message.thread_ts
+            && let Some(replies) = self.threads.get_mut(&root)
+        {
+            replies.remove(ts);
+        }
+    }
+
     /// Replies of a thread, oldest first.
-    pub fn replies<'a>(&'a self, root: &'a str) -> impl Iterator<Item = &'a Message> {
-        self.messages
-            .values()
-            .filter(move |message| message.thread_ts.as_deref() == Some(root) && message.ts != root)
+    pub fn replies<'a>(&'a self, root: &str) -> impl Iterator<Item = &'a Message> {
+        self.threads.get(root).into_iter().flatten().filter_map(|ts| self.messages.get(ts))
     }
 }
 

@@ -5,6 +5,10 @@ use serde_json::{Map, Value, json};
 use super::config::SlackDoubts;
 use super::state::{Author, Channel, File, Kind, Message, State, Token, User};
 
+/// What stays as it is in the last part of a file's URL.
+const NAME: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
+
 /// What is shown of an app's metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meta {
@@ -219,7 +223,7 @@ impl Views<'_> {
         let mut profile = json!({
             "title": "", "phone": "", "skype": "", "real_name": user.real_name,
             "real_name_normalized": user.real_name, "display_name": user.display_name,
-            "display_name_normalized": user.display_name, "fields": {}, "status_text": "", "status_emoji": "",
+            "display_name_normalized": user.display_name, "fields": {}, "status_text": "", "status_text_canonical": "", "status_emoji": "",
             "status_expiration": 0, "avatar_hash": format!("g{}", user.id.to_lowercase()), "team": user.team,
             "image_24": image, "image_32": image, "image_48": image, "image_72": image, "image_192": image,
             "image_512": image,
@@ -247,8 +251,7 @@ impl Views<'_> {
             return json!({"id": file.id, "mode": "tombstone"});
         }
         let private = format!("{}/files-pri/{}-{}", self.base, file.team, file.id);
-        let name =
-            percent_encoding::utf8_percent_encode(&file.name, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let name = percent_encoding::utf8_percent_encode(&file.name, NAME).to_string();
         let mut public = Map::new();
         let mut hidden = Map::new();
         let (mut channels, mut groups, mut ims) = (Vec::new(), Vec::new(), Vec::new());

@@ -315,3 +315,38 @@ async fn an_uninstalled_app_is_told_and_its_tokens_die() {
     assert_eq!(super::bench::error(&bench.form(BOT, "auth.test", &[]).await), "account_inactive");
     bench.done().await;
 }
+
+#[tokio::test]
+async fn workspace_changes_are_told_to_every_app() {
+    let bench = Bench::new().await;
+    bench.sim.set_emoji(TEAM, "tug", Some("https://emoji.example/tug.png")).unwrap();
+    let event = bench.app.event(|event| event["type"] == "emoji_changed").await;
+    assert_eq!((&event["subtype"], &event["name"]), (&json!("add"), &json!("tug")));
+    bench.sim.set_emoji(TEAM, "tug", None).unwrap();
+    let event = bench.app.event(|event| event["subtype"] == "remove").await;
+    assert_eq!(event["names"], json!(["tug"]));
+    bench.sim.set_group(TEAM, "S07NIGHT", "night-shift", &[BEN.to_owned()]).unwrap();
+    let event = bench.app.event(|event| event["type"] == "subteam_created").await;
+    assert_eq!(event["subteam"]["handle"], "night-shift");
+    bench.sim.set_group(TEAM, "S07NIGHT", "night-shift", &[]).unwrap();
+    bench.app.event(|event| event["type"] == "subteam_updated").await;
+    bench.sim.rename_team(TEAM, "Harbour Works").unwrap();
+    let event = bench.app.event(|event| event["type"] == "team_rename").await;
+    assert_eq!(event["name"], "Harbour Works");
+    bench.done().await;
+}
+
+#[tokio::test]
+async fn a_mentioned_app_hears_twice() {
+    let mut config = config();
+    config.apps[0].bot_events.push("app_mention".to_owned());
+    config.apps[0].installed[0].scopes.push("app_mentions:read".to_owned());
+    let bench = Bench::with(config).await;
+    let ts = bench.sim.post(ANA, GENERAL, "@Dragoman are you there?").unwrap();
+    let both = bench.app.wait(2, |request| request.event()["ts"] == ts.as_str()).await;
+    let mut types: Vec<&str> = both.iter().map(|request| request.event()["type"].as_str().unwrap()).collect();
+    types.sort_unstable();
+    assert_eq!(types, ["app_mention", "message"]);
+    assert_ne!(both[0].json["event_id"], both[1].json["event_id"]);
+    bench.done().await;
+}

@@ -11,5 +11,6 @@ mod files;
 mod gotchas;
 mod oauth;
 mod page;
+mod recordings;
 mod rooms;
 mod sockets;
