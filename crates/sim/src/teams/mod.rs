@@ -16,6 +16,7 @@ mod ids;
 mod keys;
 mod limits;
 mod login;
+mod message;
 mod model;
 mod notify;
 mod rights;
@@ -29,6 +30,7 @@ pub use config::{
     TeamsLimits, TeamsSimConfig, TeamsTiming, TenantSeed,
 };
 pub use handle::TeamsSim;
-pub use model::{Author, Draft, Place, Refusal};
+pub use message::{Author, Draft, Hosted};
+pub use model::{Place, Refusal};
 pub use notify::CHANGE_TRACKING;
 pub use sim::Twist;
