@@ -1,3 +1,80 @@
-//! The dragoman binary.
+//! Dragoman: people on Slack and Microsoft Teams talk to each other, each in their own client, and nothing of
+//! it is kept.
 
-fn main() {}
+mod args;
+mod clock;
+mod commands;
+mod config;
+mod demo;
+mod log;
+mod print;
+mod runtime;
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+
+use crate::args::{Cli, Command};
+use crate::commands::Context;
+
+#[global_allocator]
+static ALLOCATOR: dragoman_seal::ZeroingAlloc = dragoman_seal::ZeroingAlloc::new();
+
+fn main() -> ExitCode {
+    dragoman_seal::hygiene::quiet_panics();
+    dragoman_seal::hygiene::harden();
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            print::hint(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    // A second call in one process would fail; there is only this one.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the asynchronous runtime could not be started")?;
+    runtime.block_on(act(cli))
+}
+
+async fn act(cli: Cli) -> Result<()> {
+    let path = cli.config;
+    match cli.command {
+        Command::Config(command) => return commands::config::run(&path, command),
+        Command::Init(init) => return commands::init::run(&path, init),
+        Command::Demo(demo) => {
+            log::start_for_demo();
+            return demo::run(demo, cli.json).await;
+        }
+        Command::Sim(sim) => return commands::sim::run(sim).await,
+        Command::Doctor => return commands::doctor::run(&path, cli.json).await,
+        _ => {}
+    }
+    let config = config::load(&path)?;
+    if matches!(cli.command, Command::Serve) {
+        log::start(&config.log)?;
+        return commands::serve::run(config).await;
+    }
+    let context = Context { config, json: cli.json };
+    match cli.command {
+        Command::Org(command) => commands::org::run(&context, command).await,
+        Command::App(command) => commands::app::run(&context, command).await,
+        Command::Install(command) => commands::install::run(&context, command).await,
+        Command::Bridge(command) => commands::bridge::run(&context, command).await,
+        Command::Delivery(command) => commands::deliveries::deliveries(&context, command).await,
+        Command::DeadLetter(command) => commands::deliveries::dead_letters(&context, command).await,
+        Command::Config(_)
+        | Command::Init(_)
+        | Command::Demo(_)
+        | Command::Sim(_)
+        | Command::Doctor
+        | Command::Serve => Ok(()),
+    }
+}

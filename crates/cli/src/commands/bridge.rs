@@ -1,0 +1,56 @@
+//! `bridge`
+
+use anyhow::Result;
+use dragoman_gateway::admin::api::{self, State};
+
+use super::Context;
+use crate::args::Bridge;
+use crate::print;
+
+pub(crate) async fn run(context: &Context, command: Bridge) -> Result<()> {
+    let set = |bridge: String, state: State| api::BridgeState { bridge, state };
+    let bridges = match command {
+        Bridge::Add { members, allow_external, test } => {
+            let bridge = context.ask(&api::BridgeAdd { members, allow_external }).await?;
+            if test {
+                context.ask(&api::BridgeTest { bridge: bridge.id.clone() }).await?;
+            }
+            vec![bridge]
+        }
+        Bridge::List { ended } => context.ask(&api::BridgeList { ended }).await?,
+        Bridge::Pause { bridge } => vec![context.ask(&set(bridge, State::Paused)).await?],
+        Bridge::Resume { bridge } => vec![context.ask(&set(bridge, State::Active)).await?],
+        Bridge::Remove { bridge } => vec![context.ask(&set(bridge, State::Ended)).await?],
+        Bridge::Members { bridge, add, remove, allow_external } => {
+            vec![context.ask(&api::BridgeMembers { bridge, add, remove, allow_external }).await?]
+        }
+    };
+    if context.json {
+        return print::json(&bridges);
+    }
+    let rows: Vec<Vec<String>> = bridges
+        .iter()
+        .flat_map(|bridge| {
+            let state = match bridge.state {
+                State::Active => "active",
+                State::Paused => "paused",
+                State::Ended => "ended",
+            };
+            bridge.members.iter().map(move |member| {
+                let name = if member.name.is_empty() { member.remote.clone() } else { member.name.clone() };
+                vec![
+                    bridge.id.clone(),
+                    state.to_owned(),
+                    member.platform.clone(),
+                    member.workspace.clone(),
+                    name,
+                ]
+            })
+        })
+        .collect();
+    print::table(&["BRIDGE", "STATE", "PLATFORM", "WORKSPACE", "CONVERSATION"], &rows);
+    for warning in bridges.iter().flat_map(|bridge| &bridge.warnings) {
+        print::hint(&format!("! {warning}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! `doctor`: what is missing in a deployment, each with its cure.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use dragoman_gateway::admin::api::{self, Status};
+use dragoman_platform::http::HttpRequest;
+use dragoman_seal::Protection;
+use http::Method;
+use rustix::fs::statvfs;
+use serde::Serialize;
+use url::Url;
+
+use super::Context;
+use super::init::same_device;
+use crate::config::{self, Config};
+use crate::print;
+use crate::runtime::{self, Shared};
+
+/// Bytes below which a disk is nearly full.
+const LITTLE_SPACE: u64 = 512 << 20;
+/// Milliseconds that two clocks may differ.
+const SKEW_MS: i64 = 30_000;
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Well,
+    Warning,
+    Broken,
+}
+
+#[derive(Serialize)]
+struct Finding {
+    check: &'static str,
+    verdict: Verdict,
+    text: String,
+}
+
+pub(crate) async fn run(path: &Path, json: bool) -> Result<()> {
+    let config = config::load(path)?;
+    let shared = Shared::new(&config)?;
+    let mut findings =
+        vec![finding("configuration", Verdict::Well, format!("{} is in order", path.display()))];
+    findings.push(match runtime::open_keys(&config, &shared) {
+        Ok(_) => finding("key file", Verdict::Well, "opens"),
+        Err(error) => finding("key file", Verdict::Broken, format!("{error:#}")),
+    });
+    findings.push(folders(&config));
+    findings.extend([&config.data_folder, &config.key_folder].into_iter().map(|folder| space(folder)));
+    findings.push(memory());
+    let context = Context { config: config.clone(), json };
+    match context.ask(&api::StatusGet {}).await {
+        Ok(status) => findings.extend(running(&status, &shared)),
+        Err(error) => findings.push(finding("gateway", Verdict::Broken, format!("{error:#}"))),
+    }
+    findings.push(reach_ourselves(&config, &shared).await);
+    for (name, url) in [
+        ("Slack", &config.slack.api_base),
+        ("Entra", &config.teams.login_base),
+        ("Graph", &config.teams.graph_base),
+        ("Bot Framework", &config.teams.bot_openid_url),
+    ] {
+        findings.push(reach(name, url, &shared).await);
+    }
+    let broken = findings.iter().filter(|finding| finding.verdict == Verdict::Broken).count();
+    if json {
+        print::json(&findings)?;
+    } else {
+        for finding in &findings {
+            let sign = match finding.verdict {
+                Verdict::Well => "✓",
+                Verdict::Warning => "!",
+                Verdict::Broken => "✗",
+            };
+            print::line(&format!("{sign} {:<14} {}", finding.check, finding.text));
+        }
+    }
+    if broken > 0 {
+        bail!("{broken} of {} checks failed", findings.len());
+    }
+    Ok(())
+}
+
+fn finding(check: &'static str, verdict: Verdict, text: impl Into<String>) -> Finding {
+    Finding { check, verdict, text: text.into() }
+}
+
+fn folders(config: &Config) -> Finding {
+    if same_device(&config.data_folder, &config.key_folder) {
+        let text = "data_folder and key_folder share a device: a copy of it holds both; put key_folder on another one";
+        return finding("folders", Verdict::Warning, text);
+    }
+    finding("folders", Verdict::Well, "data and keys are on different devices")
+}
+
+fn space(folder: &Path) -> Finding {
+    match statvfs(folder) {
+        Ok(found) => {
+            let free = found.f_bavail * found.f_frsize;
+            let text = format!("{}: {} MiB free", folder.display(), free >> 20);
+            finding("disk", if free < LITTLE_SPACE { Verdict::Warning } else { Verdict::Well }, text)
+        }
+        Err(error) => finding(
+            "disk",
+            Verdict::Broken,
+            format!("{}: {error}; `dragoman init` makes it", folder.display()),
+        ),
+    }
+}
+
+fn memory() -> Finding {
+    let (verdict, text) = match dragoman_seal::protection() {
+        Protection::Secret => (Verdict::Well, "keys are held where not even the kernel reads them"),
+        Protection::Locked => (Verdict::Well, "keys are held in locked memory"),
+        Protection::Plain => {
+            (Verdict::Warning, "keys are held in ordinary memory; raise the memory lock limit (ulimit -l)")
+        }
+    };
+    finding("key memory", verdict, text)
+}
+
+fn running(status: &Status, shared: &Shared) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let text = format!(
+        "version {}, up {} s, {} bridges, {} legs waiting",
+        status.version,
+        status.up_ms / 1000,
+        status.bridges,
+        status.legs
+    );
+    findings.push(finding("gateway", if status.ready { Verdict::Well } else { Verdict::Broken }, text));
+    let skew_ms = (status.now_ms - shared.clock.now_ms()).abs();
+    if skew_ms > SKEW_MS {
+        findings.push(finding(
+            "clock",
+            Verdict::Broken,
+            format!("the gateway's clock is {} s off; set it", skew_ms / 1000),
+        ));
+    }
+    if status.dead_letters > 0 {
+        let text = format!("{}; `dragoman dead-letter list` shows them", status.dead_letters);
+        findings.push(finding("dead letters", Verdict::Warning, text));
+    }
+    findings.extend(
+        status.troubles.iter().map(|trouble| finding("trouble", Verdict::Broken, trouble.to_string())),
+    );
+    findings
+}
+
+async fn reach_ourselves(config: &Config, shared: &Shared) -> Finding {
+    let url = format!("{}/hooks/none/none/none", config.public_url);
+    match Url::parse(&url).map(|url| HttpRequest::new(Method::GET, url)) {
+        Ok(request) => match shared.http.send(request).await {
+            Ok(answer) if answer.status.as_u16() < 500 => {
+                finding("public_url", Verdict::Well, format!("{} answers", config.public_url))
+            }
+            Ok(answer) => {
+                let text =
+                    format!("{} answers {}; check the proxy in front", config.public_url, answer.status);
+                finding("public_url", Verdict::Broken, text)
+            }
+            Err(error) => {
+                let text = format!(
+                    "{}: {error}; platforms reach the gateway there, check name and port",
+                    config.public_url
+                );
+                finding("public_url", Verdict::Broken, text)
+            }
+        },
+        Err(_) => finding("public_url", Verdict::Broken, "is not a URL"),
+    }
+}
+
+async fn reach(name: &'static str, url: &str, shared: &Shared) -> Finding {
+    let Ok(url) = Url::parse(url) else { return finding(name, Verdict::Broken, "its address is not a URL") };
+    let host = url.host_str().unwrap_or_default().to_owned();
+    match shared.http.send(HttpRequest::new(Method::GET, url)).await {
+        Ok(answer) => {
+            let skew = answer
+                .headers
+                .get(http::header::DATE)
+                .and_then(|date| date.to_str().ok())
+                .and_then(|date| jiff::fmt::rfc2822::parse(date).ok())
+                .map_or(0, |date| (date.timestamp().as_millisecond() - shared.clock.now_ms()).abs());
+            if skew > SKEW_MS {
+                let text =
+                    format!("{host} answers, but its clock and ours differ by {} s; set ours", skew / 1000);
+                return finding(name, Verdict::Broken, text);
+            }
+            finding(name, Verdict::Well, format!("{host} answers"))
+        }
+        Err(error) => {
+            finding(name, Verdict::Broken, format!("{host}: {error}; check the network and outbound.proxy"))
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! One file per noun; each asks a running gateway through its socket.
+
+pub(crate) mod app;
+pub(crate) mod bridge;
+pub(crate) mod config;
+pub(crate) mod deliveries;
+pub(crate) mod doctor;
+pub(crate) mod init;
+pub(crate) mod install;
+pub(crate) mod org;
+pub(crate) mod serve;
+pub(crate) mod sim;
+
+mod context;
+
+pub(crate) use context::{Context, socket_path};

@@ -1,0 +1,130 @@
+//! `sim`: the simulators alone, for anybody's tests. Prints one JSON document with addresses and credentials,
+//! then runs until standard input ends or Ctrl-C.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use dragoman_sim::core::World;
+use dragoman_sim::slack::{SlackSim, SlackSimConfig};
+use dragoman_sim::teams::{TeamsSim, TeamsSimConfig, seed};
+use serde::Serialize;
+use tokio::io::AsyncReadExt as _;
+
+use crate::args::Sim;
+use crate::print;
+
+/// The bot token of the installed Slack app.
+const BOT_TOKEN: &str = "xoxb-simulated-dragoman";
+/// What people's Graph tokens may do.
+const SCOPES: [&str; 5] = [
+    "ChannelMessage.Send",
+    "ChannelMessage.ReadWrite",
+    "ChannelMessage.Read.All",
+    "Team.ReadBasic.All",
+    "Channel.ReadBasic.All",
+];
+
+#[derive(Serialize)]
+struct Addresses {
+    slack: Slack,
+    teams: Teams,
+}
+
+#[derive(Serialize)]
+struct Slack {
+    base_url: String,
+    bot_token: String,
+    user_tokens: BTreeMap<String, String>,
+    app_id: String,
+    client_id: String,
+    client_secret: String,
+    signing_secret: String,
+    app_token: String,
+    channels: BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+struct Teams {
+    base_url: String,
+    service_url: String,
+    tenant: String,
+    app_id: String,
+    app_secret: String,
+    user_tokens: BTreeMap<String, String>,
+    team: String,
+    channel: String,
+}
+
+pub(crate) async fn run(options: Sim) -> Result<()> {
+    let world = World::real(options.seed);
+    let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    let mut slack_config = SlackSimConfig::installed(BOT_TOKEN, &["C07GENERAL", "C07LAUNCH"]);
+    slack_config.listen = loopback(options.slack_port);
+    let mut teams_config = TeamsSimConfig { addr: loopback(options.teams_port), ..TeamsSimConfig::default() };
+    if let Some(gateway) = &options.gateway {
+        let gateway = gateway.trim_end_matches('/');
+        slack_config.apps[0].events_url = Some(format!("{gateway}/hooks/slack/app/events"));
+        let endpoint = format!("{gateway}/hooks/teams/app/messages");
+        teams_config.apps[0] = teams_config.apps[0].clone().with_endpoint(&endpoint);
+    }
+    let app = slack_config.apps[0].clone();
+    let people = slack_config.workspaces[0].people.clone();
+    let channels = slack_config.workspaces[0].channels.clone();
+    let teams_people = teams_config.people.clone();
+    let slack = SlackSim::start(&world, slack_config).await?;
+    let teams = TeamsSim::start(&world, teams_config).await?;
+    let first_name = |name: &str| name.split(' ').next().unwrap_or(name).to_lowercase();
+    let addresses = Addresses {
+        slack: Slack {
+            base_url: slack.base_url().to_owned(),
+            bot_token: BOT_TOKEN.to_owned(),
+            user_tokens: people
+                .iter()
+                .filter_map(|person| Some((first_name(&person.real_name), person.client_token.clone()?)))
+                .collect(),
+            app_id: app.app_id,
+            client_id: app.client_id,
+            client_secret: app.client_secret,
+            signing_secret: app.signing_secret,
+            app_token: app.app_token,
+            channels: channels.into_iter().map(|channel| (channel.name, channel.id)).collect(),
+        },
+        teams: Teams {
+            base_url: teams.base_url().to_owned(),
+            service_url: teams.service_url(),
+            tenant: seed::TENANT.to_owned(),
+            app_id: seed::APP.to_owned(),
+            app_secret: seed::APP_SECRET.to_owned(),
+            user_tokens: teams_people
+                .iter()
+                .map(|person| (first_name(&person.name), teams.user_token(seed::APP, &person.id, &SCOPES)))
+                .collect(),
+            team: seed::TEAM.to_owned(),
+            channel: seed::LAUNCH.to_owned(),
+        },
+    };
+    print::json(&addresses)?;
+    print::hint(
+        "Each address shows a chat page in a browser. Ctrl-C, or the end of standard input, ends it.",
+    );
+    tokio::select! {
+        ended = crate::demo::wait_for_the_end() => ended?,
+        () = end_of_input() => {}
+    }
+    slack.shutdown().await;
+    teams.shutdown().await;
+    world.tasks.shutdown().await;
+    Ok(())
+}
+
+/// Returns when whoever holds the other end of a pipe is gone; never on a terminal.
+async fn end_of_input() {
+    use std::io::IsTerminal as _;
+    if std::io::stdin().is_terminal() {
+        return std::future::pending().await;
+    }
+    let mut input = tokio::io::stdin();
+    let mut buffer = [0_u8; 256];
+    while matches!(input.read(&mut buffer).await, Ok(read) if read > 0) {}
+}

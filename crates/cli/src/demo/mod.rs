@@ -1,0 +1,10 @@
+//! `demo`: the product on throw-away data, to try by hand or to watch telling its story.
+
+mod page;
+mod run;
+mod script;
+mod sides;
+mod story;
+mod world;
+
+pub(crate) use run::{run, wait_for_the_end};
