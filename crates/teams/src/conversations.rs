@@ -14,13 +14,6 @@ use crate::wire::Collection;
 use crate::wire::connector::{Channels, Members, Team};
 use crate::wire::directory::{Chat, Group};
 
-/// A team that the app is in.
-struct Known {
-    /// `19:…`.
-    id: String,
-    guid: String,
-}
-
 impl TeamsConnector {
     pub(crate) async fn read_conversation(
         &self,
@@ -64,25 +57,28 @@ impl TeamsConnector {
         Ok(found)
     }
 
-    /// Finds the team of a channel among those that the app is in.
+    /// Finds the team of a channel among those that the app is in; else among all, where an admin granted the
+    /// right to list them.
     async fn find_channel(&self, session: &Session, found: &mut Conversation) -> Result<(), Failure> {
         let id = found.remote.as_str().to_owned();
         let known = self.place(session, &id, None);
-        for team in known_teams(session) {
-            if known.team_id.as_ref().is_some_and(|of| *of != team.id) {
+        let mut teams = self.known_teams(session);
+        // A team has the id of its general channel.
+        teams.entry(id.clone()).or_default();
+        for (team, guid) in teams {
+            if known.team_id.as_ref().is_some_and(|of| *of != team) {
                 continue;
             }
-            let Some(channels) = self.channels(session, &team.id).await? else { continue };
-            if let Some(channel) = channels.into_iter().find(|(channel, _)| *channel == id) {
-                found.name = channel.1;
-                let place = Place {
-                    team_id: Some(team.id),
-                    team_guid: Some(team.guid).filter(|guid| !guid.is_empty()),
-                    ..Place::default()
-                };
+            let Some(channels) = self.channels(session, &team).await? else { continue };
+            if let Some((_, name)) = channels.into_iter().find(|(channel, _)| *channel == id) {
+                found.name = name;
+                let place = Place { team_id: Some(team), team_guid: guid, ..Place::default() };
                 self.memory.learn_place(session.app.fact("tenant_id"), &id, place);
-                break;
+                return Ok(());
             }
+        }
+        if known.team_id.is_none() && known.team_guid.is_none() {
+            self.graph_channels(session, &mut BTreeMap::new()).await?;
         }
         Ok(())
     }
@@ -123,6 +119,17 @@ impl TeamsConnector {
         }
     }
 
+    /// Teams that the app is in, `19:…` with the GUID where known: what was remembered and what traffic named.
+    fn known_teams(&self, session: &Session) -> BTreeMap<String, Option<String>> {
+        let mut teams = self.memory.teams(session.app.fact("tenant_id"));
+        for (key, guid) in &session.installation.facts {
+            if let Some(id) = key.strip_prefix("team:") {
+                teams.insert(id.to_owned(), Some(guid.clone()).filter(|guid| !guid.is_empty()));
+            }
+        }
+        teams
+    }
+
     /// Channels of a team by the bot's word; `None` where the bot is not in it any more.
     async fn channels(
         &self,
@@ -155,25 +162,20 @@ impl TeamsConnector {
         let wanted = search.to_lowercase();
         let mut found: BTreeMap<String, Conversation> = BTreeMap::new();
         if cursor.is_none() {
-            for team in known_teams(session) {
-                let Some(channels) = self.channels(session, &team.id).await? else { continue };
-                let place = self.place(session, &team.id, None);
-                let details: Option<Team> = self
+            for (team, guid) in self.known_teams(session) {
+                let Some(channels) = self.channels(session, &team).await? else { continue };
+                let place = self.place(session, &team, None);
+                let path = format!("v3/teams/{}", segment(&team));
+                let details: Team = self
                     .client
-                    .bot_json(
-                        &session.app,
-                        &self.service_url(&place),
-                        &format!("v3/teams/{}", segment(&team.id)),
-                    )
+                    .bot_json(&session.app, &self.service_url(&place), &path)
                     .await
-                    .ok();
-                let team_name = details.and_then(|team| team.name).unwrap_or_default();
+                    .unwrap_or_default();
+                let guid = guid.or(details.aad_group_id);
+                let team_name = details.name.unwrap_or_default();
                 for (id, name) in channels {
-                    let learnt = Place {
-                        team_id: Some(team.id.clone()),
-                        team_guid: Some(team.guid.clone()).filter(|guid| !guid.is_empty()),
-                        ..Place::default()
-                    };
+                    let learnt =
+                        Place { team_id: Some(team.clone()), team_guid: guid.clone(), ..Place::default() };
                     self.memory.learn_place(session.app.fact("tenant_id"), &id, learnt);
                     let name = if team_name.is_empty() { name } else { format!("{team_name} / {name}") };
                     self.add(session, &mut found, &id, name, true);
@@ -275,18 +277,6 @@ impl TeamsConnector {
         };
         found.insert(id.to_owned(), conversation);
     }
-}
-
-fn known_teams(session: &Session) -> Vec<Known> {
-    session
-        .installation
-        .facts
-        .iter()
-        .filter_map(|(key, guid)| {
-            let id = key.strip_prefix("team:")?;
-            Some(Known { id: id.to_owned(), guid: guid.clone() })
-        })
-        .collect()
 }
 
 fn kind_of(id: &str) -> ConversationKind {

@@ -8,8 +8,10 @@
 
 use std::collections::BTreeMap;
 
+use dragoman_markup::Budget;
 use dragoman_markup::emoji::from_teams_reaction;
-use dragoman_model::codes::{EMPTY, KIND, NOT_REREADABLE};
+use dragoman_markup::teams::images;
+use dragoman_model::codes::{ECHO, EMPTY, KIND, NOT_REREADABLE};
 use dragoman_model::{
     Author, AuthorKind, Block, Control, Emoji, Event, FileRef, Happening, Inline, Message, Notice,
     NoticeKind, Origin, RemoteConversation, RemoteMessage, RemoteUser, Version,
@@ -91,7 +93,10 @@ pub(crate) fn modified_ms(message: &ChatMessage) -> i64 {
 /// Whether people may no longer see a message: deleted, or blocked by a data loss prevention policy.
 pub(crate) fn is_gone(message: &ChatMessage) -> bool {
     message.deleted_date_time.is_some()
-        || message.policy_violation.as_ref().is_some_and(|policy| policy.dlp_action.contains("BlockAccess"))
+        || message.policy_violation.as_ref().is_some_and(|policy| {
+            // Flags; the reference writes them in both cases.
+            policy.dlp_action.to_ascii_lowercase().contains("blockaccess")
+        })
 }
 
 /// Whether a person or an app wrote it, rather than the service.
@@ -108,7 +113,7 @@ pub(crate) fn graph_event(message: &ChatMessage, created: bool, conversation: &s
         system_event(message)
     } else if created {
         Happening::Posted(Box::new(graph_message(message, app_id)))
-    } else if let Some(reaction) = newest_reaction(message) {
+    } else if let Some(reaction) = newest_reaction(message, app_id) {
         reaction
     } else {
         Happening::Changed { after: Box::new(graph_message(message, app_id)), before: None }
@@ -121,7 +126,7 @@ pub(crate) fn graph_event(message: &ChatMessage, created: bool, conversation: &s
 }
 
 /// The reaction that was the last thing to happen to a message, where its history says so.
-fn newest_reaction(message: &ChatMessage) -> Option<Happening> {
+fn newest_reaction(message: &ChatMessage, app_id: &str) -> Option<Happening> {
     let at = |entry: &History| entry.modified_date_time.as_deref().and_then(parse_time);
     let entry = message.message_history.iter().max_by_key(|entry| at(entry))?;
     let moved = message.last_modified_date_time.as_deref().and_then(parse_time)?;
@@ -132,6 +137,10 @@ fn newest_reaction(message: &ChatMessage) -> Option<Happening> {
         return None;
     }
     let reaction = entry.reaction.as_ref()?;
+    let application = reaction.user.application.as_ref().and_then(|application| application.id.as_deref());
+    if application.is_some_and(|id| !app_id.is_empty() && id.eq_ignore_ascii_case(app_id)) {
+        return Some(Happening::Ignored(ECHO));
+    }
     let by = RemoteUser::from(person(&reaction.user)?);
     let emoji = emoji(&reaction.reaction_type, reaction.display_name.as_deref());
     let id = RemoteMessage::from(message.id.as_str());
@@ -175,12 +184,14 @@ fn system_event(message: &ChatMessage) -> Happening {
 
 fn graph_files(message: &ChatMessage) -> Vec<FileRef> {
     let listed = message.attachments.iter().filter(|it| it.content_type == "reference").map(reference);
-    let pasted = hosted_images(&message.body.content).into_iter().map(|id| FileRef {
-        id: format!("hosted:{id}"),
-        name: "image".to_owned(),
-        media_type: Some("image/png".to_owned()),
-        size: None,
-        permalink: message.web_url.clone(),
+    let pasted = images(&message.body.content, Budget::default()).into_iter().filter_map(|image| {
+        Some(FileRef {
+            id: format!("hosted:{}", hosted_id(&image.src)?),
+            name: Some(image.alt).filter(|alt| !alt.is_empty()).unwrap_or_else(|| "image".to_owned()),
+            media_type: None,
+            size: None,
+            permalink: message.web_url.clone(),
+        })
     });
     listed.chain(pasted).collect()
 }
@@ -195,16 +206,11 @@ fn reference(attachment: &Attachment) -> FileRef {
     }
 }
 
-/// Ids of images that were pasted into a body: `<img src="…/hostedContents/{id}/$value">`.
-fn hosted_images(html: &str) -> Vec<String> {
-    html.split("src=\"")
-        .skip(1)
-        .filter_map(|rest| rest.split('"').next())
-        .filter_map(|url| url.split_once("/hostedContents/"))
-        .filter_map(|(_, rest)| rest.split_once("/$value"))
-        .map(|(id, _)| id.to_owned())
-        .filter(|id| !id.is_empty())
-        .collect()
+/// The id in `…/hostedContents/{id}/$value`.
+fn hosted_id(src: &str) -> Option<&str> {
+    let (_, rest) = src.split_once("hostedContents/")?;
+    let (id, _) = rest.split_once("/$value")?;
+    Some(id).filter(|id| !id.is_empty())
 }
 
 /// Whether an activity leaves out what only Graph tells: files, quotes and cards of channels and chats.
@@ -312,7 +318,7 @@ pub(crate) fn bot_event(
         }
         "messageUpdate" => Happening::Changed { after: Box::new(message()), before: None },
         "messageDelete" => gone(),
-        "messageReaction" => reaction(activity, objects),
+        "messageReaction" => reaction(activity, app_id, objects),
         "conversationUpdate" | "installationUpdate" => match envelope::change(activity, app_id) {
             Some(change) => changed(change, activity, objects, siblings),
             None => Happening::Ignored(KIND),
@@ -324,11 +330,14 @@ pub(crate) fn bot_event(
 }
 
 /// The first reaction of an activity; the service sends one each.
-fn reaction(activity: &Activity, objects: &BTreeMap<String, String>) -> Happening {
+fn reaction(activity: &Activity, app_id: &str, objects: &BTreeMap<String, String>) -> Happening {
     let Some(message) = activity.reply_to_id.as_deref().map(RemoteMessage::from) else {
         return Happening::Ignored(KIND);
     };
     let account = activity.from.id.as_str();
+    if is_bot(account, app_id) {
+        return Happening::Ignored(ECHO);
+    }
     let user = activity
         .from
         .aad_object_id

@@ -67,6 +67,23 @@ impl Memory {
         place
     }
 
+    /// Teams of a tenant that traffic named, with their GUIDs where known.
+    pub(crate) fn teams(&self, tenant: &str) -> BTreeMap<String, Option<String>> {
+        let inner = self.lock();
+        let named = inner
+            .places
+            .iter()
+            .filter(|((of, _), _)| of == tenant)
+            .filter_map(|(_, place)| place.team_id.clone().map(|id| (id, place.team_guid.clone())));
+        let mut teams: BTreeMap<String, Option<String>> = BTreeMap::new();
+        for (id, guid) in named {
+            let guid = guid.or_else(|| inner.teams.get(&(tenant.to_owned(), id.clone())).cloned());
+            let known = teams.entry(id).or_default();
+            *known = known.take().or(guid);
+        }
+        teams
+    }
+
     /// Channels that are known to belong to a team.
     pub(crate) fn channels_of(&self, tenant: &str, team_id: &str) -> Vec<String> {
         self.lock()
@@ -125,6 +142,7 @@ mod tests {
         memory.learn_place("t", "d", place("https://one/", Some("19:team"), Some("guid")));
         assert_eq!(memory.place("t", "c"), place("https://two/", Some("19:team"), Some("guid")));
         assert_eq!(memory.channels_of("t", "19:team"), ["c", "d"]);
+        assert_eq!(memory.teams("t"), BTreeMap::from([("19:team".to_owned(), Some("guid".to_owned()))]));
         assert_eq!(memory.place("other", "c"), Place::default());
     }
 

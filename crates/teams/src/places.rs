@@ -18,8 +18,12 @@ impl TeamsConnector {
         };
         let of_tenant =
             |key: &str| session.installation.facts.get(key).filter(|value| !value.is_empty()).cloned();
-        place.service_url =
-            place.service_url.or_else(|| fact("service_url")).or_else(|| of_tenant("service_url"));
+        let team = place.team_id.clone().or_else(|| fact("team_id"));
+        place.service_url = place
+            .service_url
+            .or_else(|| fact("service_url"))
+            .or_else(|| self.memory.place(tenant, &team?).service_url)
+            .or_else(|| of_tenant("service_url"));
         place.team_id = place.team_id.or_else(|| fact("team_id"));
         place.team_guid = place.team_guid.or_else(|| fact("team_guid"));
         if place.team_guid.is_none()

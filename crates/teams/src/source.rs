@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dragoman_model::codes::{KEY_GONE, MALFORMED, TAMPERED};
+use dragoman_model::codes::{KEY_GONE, MALFORMED, RATE_LIMITED, TAMPERED};
 use dragoman_model::{Event, Happening, Message, RemoteConversation, RemoteMessage, RemoteUser};
 use dragoman_platform::{App, Conversation, Failure, Profile, Session};
 use dragoman_seal::{Content, Token};
@@ -68,8 +68,11 @@ impl TeamsConnector {
             let root = envelope::thread_root(activity).filter(|_| is_channel(id));
             match self.read(session, id, None, root, &activity.id).await {
                 Ok(message) => completed = message,
-                // An edit says what it says without Graph; files and quotes wait until Graph is back.
-                Err(failure @ Failure::Retry { .. }) if !edited => return Err(failure),
+                // An edit says what it says without Graph, unless Graph only asks for a moment; files and quotes
+                // wait until Graph is back.
+                Err(failure @ Failure::Retry { code, .. }) if !edited || code == RATE_LIMITED => {
+                    return Err(failure);
+                }
                 Err(_) => {}
             }
         }

@@ -1,6 +1,7 @@
 //! Decoding: activities, notifications, what Graph has to complete, people.
 
 use dragoman_markup::plain;
+use dragoman_model::codes::ECHO;
 use dragoman_model::{AuthorKind, Control, Emoji, Event, Happening, Inline, Mention, NoticeKind, Version};
 use dragoman_platform::{Connector as _, Failure};
 use serde_json::{Value, json};
@@ -302,6 +303,7 @@ async fn content_decides_what_a_notification_means() {
     for gone in [
         json!({ "deletedDateTime": "2026-01-10T10:00:00Z", "body": { "contentType": "html", "content": "" } }),
         json!({ "policyViolation": { "dlpAction": "NotifySender,BlockAccess" } }),
+        json!({ "policyViolation": { "dlpAction": "blockAccessExternal" } }),
     ] {
         for change in ["created", "updated", "deleted"] {
             let event = notified(&world, change, &with(gone.clone())).await;
@@ -334,6 +336,9 @@ async fn content_decides_what_a_notification_means() {
     }));
     let event = notified(&world, "updated", &reaction).await;
     assert!(matches!(event.happening, Happening::ReactionAdded { by, .. } if by.as_str() == "oid-bo"));
+    let mut own = reaction.clone();
+    own["messageHistory"][0]["reaction"]["user"] = json!({ "application": { "id": APP } });
+    assert!(matches!(notified(&world, "updated", &own).await.happening, Happening::Ignored(ECHO)));
     // Our own post comes back.
     let own = notified(
         &world,
@@ -465,4 +470,32 @@ async fn people_are_known_by_the_roster_then_by_the_directory() {
             CHAT.replace(':', "%3A").replace('@', "%40")
         )]
     );
+}
+
+#[tokio::test]
+async fn payloads_of_any_bytes_get_an_answer() {
+    let world = World::start(|_| Some(Reply(200, None, "[{]".to_owned()))).await;
+    let genuine = activity(
+        &world,
+        "message",
+        &json!({ "text": "x", "attachments": html("<p>x</p><attachment id=\"1\">") }),
+    )
+    .to_string();
+    let mut payloads: Vec<Vec<u8>> =
+        (0..genuine.len()).map(|end| genuine.as_bytes()[..end].to_vec()).collect();
+    payloads.extend(
+        ["null", "[]", "{}", "7", "{\"type\":\"message\"}", "{\"resource\":\"chats('x')/messages('y')\"}"]
+            .map(|it| it.as_bytes().to_vec()),
+    );
+    payloads.push(b"[".repeat(100_000));
+    payloads.push(vec![0xff, 0xfe, 0]);
+    let session = world.session();
+    for feed in ["bot", "graph", "lifecycle", "other"] {
+        for payload in &payloads {
+            let payload = dragoman_seal::Content::copied_from(payload);
+            // Whatever it says: it returns, and nothing panics.
+            let opened = world.connector.open(&session, feed, &payload).await;
+            assert!(feed != "other" || opened.is_err());
+        }
+    }
 }
