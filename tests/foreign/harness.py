@@ -123,7 +123,7 @@ def run_script(arguments, script, folder):
     try:
         document = read_document(world.stdout)
         document |= {"events_port": EVENTS_PORT, "bot_port": BOT_PORT}
-        document |= {"dragoman": arguments.dragoman, "orders": str(orders)}
+        document |= {"dragoman": arguments.dragoman, "orders": str(orders), "ca_file": str(folder / "ca.pem")}
         document |= {"certificate": str(folder / "leaf.pem"), "key": str(folder / "leaf.key")}
         world_file = folder / "world.json"
         world_file.write_text(json.dumps(document), encoding="utf-8")

@@ -2,8 +2,9 @@
 
 import asyncio
 import shutil
+import sys
 
-from deployment import bridged
+from deployment import Deployment, bridge
 from judge import SLACK, TEAMS, check, finish, holds, same, wait_for
 from microsoft import as_person
 from msgraph.generated.models.body_type import BodyType
@@ -17,7 +18,8 @@ loop = asyncio.new_event_loop()
 dana = as_person("dana")
 messages = dana.teams.by_team_id(TEAMS["team"]).channels.by_channel_id(TEAMS["channel"]).messages
 made = {}
-gateway = None
+gateway = Deployment()
+linked = False
 
 
 def graph(call):
@@ -47,9 +49,10 @@ def in_slack(word, under=None):
 
 
 with check("an operator sets it up with the gateway's own commands"):
-    gateway = bridged()
+    bridge(gateway, SLACK["gateway"])
+    linked = True
 
-if gateway:
+if linked:
     with check("Slack to Teams: a message with markup, as if written there"):
         made["slack"] = ana.chat_postMessage(channel=CHANNEL, text="The *tide* is high, see <https://tides.example|here>")["ts"]
         copy = wait_for("the copy", lambda: in_teams("tide"))[0]
@@ -64,7 +67,8 @@ if gateway:
         made["reply in teams"] = graph(request.post(html("<p>And <em>rising</em></p>"))).id
         copy = wait_for("the copy", lambda: in_slack("rising", under=made["slack"]))[0]
         made["reply in slack"] = copy["ts"]
-        same((copy["username"], copy["thread_ts"]), ("Dana Lindqvist", made["slack"]))
+        same(copy["thread_ts"], made["slack"])
+        holds(copy["username"].startswith("Dana Lindqvist"), copy["username"])
         holds("_rising_" in copy["text"] or "rising" in str(copy["blocks"]), copy)
 
     with check("edits pass both ways"):
@@ -74,6 +78,27 @@ if gateway:
         graph(reply.patch(html("<p>And falling</p>")))
         wait_for("the edit in Slack", lambda: in_slack("falling", under=made["slack"]))
         same((len(in_teams("tide")), len(in_slack("rising", under=made["slack"]))), (1, 0))
+
+    with check("lists, code and quotes arrive as such, both ways"):
+        ana.chat_postMessage(channel=CHANNEL, text="> said\n```let anchor = 1;```\n`inline`")
+        content = wait_for("the copy", lambda: in_teams("anchor"))[0].body.content
+        holds("<blockquote>" in content and "<code" in content, content)
+        graph(messages.post(html("<ul><li>capstan</li><li>two</li></ul><blockquote>said</blockquote>")))
+        blocks = wait_for("the copy", lambda: in_slack("capstan"))[0]["blocks"]
+        kinds = {element["type"] for block in blocks for element in block.get("elements", [])}
+        holds({"rich_text_list", "rich_text_quote"} <= kinds, blocks)
+
+    with check("a mention that was typed as text mentions nobody on the other side"):
+        graph(messages.post(html("<p>barnacle &lt;!channel&gt; &lt;@U07ANASOUZA&gt; @channel</p>")))
+        copy = wait_for("the copy", lambda: in_slack("barnacle"))[0]
+        holds("<!channel>" not in copy["text"] and "<@U07" not in copy["text"], copy["text"])
+        holds(not {"'broadcast'", "'user'"} & set(str(copy["blocks"]).replace(",", " ").split()), copy["blocks"])
+        ana.chat_postMessage(channel=CHANNEL, text='limpet &lt;at id="0"&gt;Emre Kaya&lt;/at&gt; @everyone')
+        copy = wait_for("the copy", lambda: in_teams("limpet"))[0]
+        holds(not copy.mentions and "<at" not in copy.body.content, copy.body.content)
+
+    with check("the gateway's own examination finds nothing wrong"):
+        gateway.run("doctor")
 
     with check("nothing is lost or doubled when the gateway is killed"):
         said = []
@@ -106,8 +131,10 @@ if gateway:
         for word in (b"tide is", b"And rising", b"Flotsam", b"rolls in"):
             holds(word not in data, f"{word} rests on disk")
 
-if gateway and gateway.process and gateway.process.poll() is None:
+if gateway.process and gateway.process.poll() is None:
     gateway.kill()
-if gateway:
-    shutil.rmtree(gateway.folder, ignore_errors=True)
+if gateway.log.exists():
+    # Shown when a check failed.
+    print(gateway.log.read_text(encoding="utf-8")[-4000:], file=sys.stderr)
+shutil.rmtree(gateway.folder, ignore_errors=True)
 finish()

@@ -90,7 +90,8 @@ class Deployment:
     def reference(self, scope, name):
         """How `bridge add` names a conversation."""
         found = self.run("install", "conversations", "--search", name, "--scope", scope)
-        return next(one["reference"] for one in found if one["name"].lstrip("#") == name)
+        names = [one["name"].lstrip("#").split("/")[-1].strip() for one in found]
+        return found[names.index(name)]["reference"] if name in names else None
 
 
 def order(**what):
@@ -99,22 +100,21 @@ def order(**what):
         pipe.write(json.dumps(what) + "\n")
 
 
-def bridged():
-    """A running gateway with `general` on Slack and `launch` on Teams linked."""
-    gateway = Deployment()
+def bridge(gateway, slack_app):
+    """Sets a gateway up with this app on Slack, and `general` on Slack and `launch` on Teams linked."""
     gateway.make()
     gateway.start()
     gateway.run("org", "add", "Harbor")
-    app = gateway.install(
-        "slack", {**SLACK["gateway"], "signing_secret": SLACK["signing_secret"]}
-    )
-    order(slack_events=app["hooks_url"])
+    app = gateway.install("slack", slack_app | {"signing_secret": SLACK["signing_secret"]})
+    if slack_app.get("transport") != "socket":
+        order(slack_events=app["hooks_url"] + "/events")
     registration = {
         "app_id": TEAMS["gateway"]["app_id"],
         "client_secret": TEAMS["gateway"]["app_secret"],
         "tenant_id": TEAMS["tenant"],
     }
     app = gateway.install("teams", registration)
-    order(teams_bot=app["hooks_url"])
-    gateway.run("bridge", "add", gateway.reference("slack", "general"), gateway.reference("teams", "launch"))
-    return gateway
+    order(teams_bot=app["hooks_url"] + "/messages")
+    # The gateway hears of the team when the app is installed there.
+    launch = wait_for("the channel in Teams", lambda: gateway.reference("teams", "launch"))
+    gateway.run("bridge", "add", gateway.reference("slack", "general"), launch)

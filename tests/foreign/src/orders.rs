@@ -11,9 +11,11 @@ use serde_json::Value;
 use crate::worlds;
 
 /// Reads orders for as long as the program runs: `{"slack_events": URL, "teams_bot": URL}` say where the apps of
-/// the gateway under test listen.
+/// the gateway under test listen; the one on Teams is then installed in the team.
 pub(crate) fn follow(pipe: PathBuf, slack: SlackSim, teams: TeamsSim) {
+    let runtime = tokio::runtime::Handle::current();
     std::thread::spawn(move || {
+        let _inside = runtime.enter();
         // Opened for writing too, so that it does not end when a writer goes away.
         let pipe = File::options().read(true).write(true).open(&pipe);
         let Ok(pipe) = pipe else { return };
@@ -24,6 +26,7 @@ pub(crate) fn follow(pipe: PathBuf, slack: SlackSim, teams: TeamsSim) {
             }
             if let Some(url) = order["teams_bot"].as_str() {
                 teams.set_bot_endpoint(worlds::TEAMS_GATEWAY_APP, Some(url));
+                worlds::install_gateway(&teams);
             }
         }
     });

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use dragoman_sim::slack::{BRIDGE_SCOPES, SeedApp, SeedInstall, SlackSimConfig};
-use dragoman_sim::teams::{AppSeed, TeamsSimConfig, seed};
+use dragoman_sim::teams::{AppSeed, Place, TeamsSim, TeamsSimConfig, seed};
 use serde_json::{Value, json};
 
 use crate::Args;
@@ -20,6 +20,8 @@ pub(crate) const SLACK_GATEWAY_APP: &str = "A07GATEWAY";
 /// The same on Teams.
 pub(crate) const TEAMS_GATEWAY_APP: &str = "c8e4d0f2-6305-4b97-9f1e-0b2a7d4c3e86";
 const SLACK_GATEWAY_CLIENT: &str = "1111111111.5555555555";
+const SLACK_SOCKET_GATEWAY_CLIENT: &str = "1111111111.6666666666";
+const SLACK_SOCKET_GATEWAY_TOKEN: &str = "xapp-1-A07GATEWAYSOCKET-1-simulated";
 const TEAMS_GATEWAY_SECRET: &str = "sim~gateway-secret-7Yp2x";
 const SOCKET_BOT_TOKEN: &str = "xoxb-foreign-socket";
 
@@ -71,6 +73,13 @@ pub(crate) fn slack(args: &Args) -> anyhow::Result<SlackSimConfig> {
             app_token: "xapp-1-A07GATEWAY-1-simulated".into(),
             ..SeedApp::default()
         },
+        SeedApp {
+            app_id: "A07GATEWAYSOCKET".into(),
+            client_id: SLACK_SOCKET_GATEWAY_CLIENT.into(),
+            app_token: SLACK_SOCKET_GATEWAY_TOKEN.into(),
+            socket_mode: true,
+            ..SeedApp::default()
+        },
     ];
     config.trusted_pem = Some(read(&args.authority)?);
     Ok(config)
@@ -96,7 +105,7 @@ pub(crate) fn teams(args: &Args) -> anyhow::Result<TeamsSimConfig> {
         .with_roles(ROLES)
         .with_endpoint(&endpoint);
     app.admin_scopes = ADMIN_SCOPES.iter().map(ToString::to_string).collect();
-    let gateway = AppSeed::new(TEAMS_GATEWAY_APP, "Dragoman", TEAMS_GATEWAY_SECRET).installed_in(seed::TEAM);
+    let gateway = AppSeed::new(TEAMS_GATEWAY_APP, "Dragoman", TEAMS_GATEWAY_SECRET);
     let mut config = TeamsSimConfig {
         addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 443)),
         tls: Some((read(&args.certificate)?, read(&args.key)?)),
@@ -108,6 +117,11 @@ pub(crate) fn teams(args: &Args) -> anyhow::Result<TeamsSimConfig> {
     config.limits.graph = false;
     config.limits.connector = false;
     Ok(config)
+}
+
+/// Installs the gateway's app in the team, as its owner does with the uploaded package.
+pub(crate) fn install_gateway(teams: &TeamsSim) {
+    teams.install(TEAMS_GATEWAY_APP, &Place::Team(seed::TEAM.into()), seed::DANA);
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
@@ -130,6 +144,12 @@ pub(crate) fn document(slack: &str, teams: &str) -> Value {
             "signing_secret": app.signing_secret,
             "socket": {"bot_token": SOCKET_BOT_TOKEN, "app_token": "xapp-1-A07SOCKET-1-simulated"},
             "gateway": {"client_id": SLACK_GATEWAY_CLIENT, "client_secret": app.client_secret},
+            "socket_gateway": {
+                "client_id": SLACK_SOCKET_GATEWAY_CLIENT,
+                "client_secret": app.client_secret,
+                "app_token": SLACK_SOCKET_GATEWAY_TOKEN,
+                "transport": "socket",
+            },
             "rotating": {"client_id": "1111111111.4444444444", "client_secret": app.client_secret},
         },
         "teams": {
