@@ -1,0 +1,7 @@
+//! The whole product against the simulators; one binary, so that it is linked once.
+
+mod browser;
+mod canary;
+mod kills;
+mod payloads;
+mod simulation;
