@@ -37,6 +37,8 @@ impl Changes {
         let receiver = self.subscribe();
         let events = stream::unfold((receiver, until), |(mut receiver, until)| async move {
             let change = tokio::select! {
+                // In a fixed order, so that equal runs are equal.
+                biased;
                 () = until.cancelled() => return None,
                 change = receiver.recv() => change,
             };

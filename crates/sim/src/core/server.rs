@@ -114,6 +114,8 @@ async fn serve(stream: BoxIo, router: Router, group: Tasks) {
     builder.http2().timer(TokioTimer::new());
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::select! {
+        // In a fixed order, so that equal runs are equal.
+        biased;
         () = cut.cancelled() => {}
         result = connection => {
             if let Err(error) = result {

@@ -77,6 +77,8 @@ impl Tasks {
         let token = self.token.clone();
         self.tracker.spawn(async move {
             tokio::select! {
+                // In a fixed order, so that equal runs are equal.
+                biased;
                 () = token.cancelled() => {}
                 () = future => {}
             }

@@ -273,7 +273,7 @@ impl Desk<'_> {
         self.now += 1;
         body.insert("event_ts".to_owned(), json!(ts_of(self.now)));
         self.push(Event {
-            subscription: body.get("type").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned(),
+            subscription: body.get("type").and_then(Value::as_str).unwrap_or_default().to_owned(),
             scope: scope.to_owned(),
             audience: Audience::Team(team.to_owned()),
             team: team.to_owned(),

@@ -324,6 +324,19 @@ async fn talk(engine: Arc<Engine>, mut socket: Socket, app_id: String, debug_rec
     engine.sockets.set_live(id, alive);
     while alive {
         tokio::select! {
+            // In a fixed order, so that equal runs are equal.
+            biased;
+            incoming = socket.next() => match incoming {
+                Some(Ok(Message::Text(text))) => {
+                    if let Ok(frame) = serde_json::from_str::<Value>(&text)
+                        && let Some(envelope) = frame["envelope_id"].as_str()
+                    {
+                        engine.sockets.acknowledge(id, envelope);
+                    }
+                }
+                Some(Ok(Message::Close(_)) | Err(_)) | None => alive = false,
+                Some(Ok(_)) => {}
+            },
             out = outgoing.recv() => match out {
                 Some(Out::Text(text)) => alive = socket.send(Message::text(text)).await.is_ok(),
                 Some(Out::Refresh) => {
@@ -336,17 +349,6 @@ async fn talk(engine: Arc<Engine>, mut socket: Socket, app_id: String, debug_rec
                     alive = false;
                 }
                 Some(Out::Cut) | None => alive = false,
-            },
-            incoming = socket.next() => match incoming {
-                Some(Ok(Message::Text(text))) => {
-                    if let Ok(frame) = serde_json::from_str::<Value>(&text)
-                        && let Some(envelope) = frame["envelope_id"].as_str()
-                    {
-                        engine.sockets.acknowledge(id, envelope);
-                    }
-                }
-                Some(Ok(Message::Close(_)) | Err(_)) | None => alive = false,
-                Some(Ok(_)) => {}
             },
             _ = ping.tick() => {
                 alive = socket.send(Message::Ping(bytes::Bytes::from_static(b"ping"))).await.is_ok();
