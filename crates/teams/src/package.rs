@@ -36,8 +36,8 @@ const PERMISSIONS: &[(&str, &str, &str)] = &[
     ("File.Read.Group", "files", "Find the folder of a channel's files, to relay files."),
 ];
 
-/// Features that are on where none is named.
-const DEFAULT_FEATURES: &[&str] = &["messages", "chats"];
+/// The feature that cannot be switched off. Where none is named, chats are on as well.
+const ALWAYS: &str = "messages";
 
 /// The package, its steps and the permissions it asks for.
 pub(crate) fn package(request: &PackageRequest) -> Package {
@@ -49,37 +49,46 @@ pub(crate) fn package(request: &PackageRequest) -> Package {
         .collect();
     let app_id = request.facts.get("app_id").map_or("", String::as_str);
     let manifest = manifest(request, app_id, &features, chosen.iter().map(|(name, ..)| *name));
-    let endpoint =
-        format!("{}/hooks/teams/{}/messages", request.public_url.trim_end_matches('/'), request.app);
+    let site = request.public_url.trim_end_matches('/');
+    let endpoint = format!("{site}/hooks/teams/{}/messages", request.app);
     let mut steps = vec![
-        "In the Entra admin centre register an app (single tenant) and create a client secret.".to_owned(),
         format!(
-            "In the Azure portal create an Azure Bot (type: single tenant) with that app id, add the channel Microsoft Teams and set the messaging endpoint to {endpoint}"
+            "In the Entra admin centre register an app (single tenant, web) with the redirect URI \
+             {site}/oauth/teams/callback and create a client secret."
         ),
+        format!(
+            "In the Azure portal create an Azure Bot (single tenant) with that app id, add the channel Microsoft \
+             Teams and set the messaging endpoint to {endpoint}"
+        ),
+        "Give app_id, tenant_id and client_secret to `dragoman app set`, and write the package again."
+            .to_owned(),
     ];
     // Without the app id there is no package that Teams would take.
-    let files = if app_id.is_empty() {
-        steps.push("Run `dragoman app add teams` again with --app-id to get the package.".to_owned());
-        Vec::new()
-    } else {
-        steps.push(
-            "In the Teams admin centre upload the package under Teams apps > Manage apps and allow it."
-                .to_owned(),
+    let files: Vec<PackageFile> = (!app_id.is_empty())
+        .then(|| archive(&manifest))
+        .flatten()
+        .map(|bytes| PackageFile { name: "dragoman-teams.zip".to_owned(), bytes })
+        .into_iter()
+        .collect();
+    if !files.is_empty() {
+        steps.extend(
+            [
+                "Run `dragoman install start` for the app and let an admin open the link that it prints.",
+                "In the Teams admin centre upload dragoman-teams.zip under Teams apps, Manage apps, and allow it.",
+                "Then add the app to each team and group chat that is to be linked; to private and shared channels \
+                 in addition, channel by channel. What was added before the installation has to be added again.",
+            ]
+            .map(str::to_owned),
         );
-        steps.push("Add the app to each team and group chat that is to be linked; to private and shared channels in addition, channel by channel.".to_owned());
-        steps.push("A chat in which the app was before has to have it removed and added again, or its messages cannot be read.".to_owned());
-        archive(&manifest)
-            .map(|bytes| PackageFile { name: "dragoman-teams.zip".to_owned(), bytes })
-            .into_iter()
-            .collect()
-    };
+    }
     Package { files, steps, scopes }
 }
 
 fn features(request: &PackageRequest) -> BTreeSet<&str> {
     let named: BTreeSet<&str> = request.features.iter().map(String::as_str).collect();
     let known = |feature: &&str| PERMISSIONS.iter().any(|(_, of, _)| of == feature);
-    if named.iter().any(known) { named } else { DEFAULT_FEATURES.iter().copied().chain(named).collect() }
+    let usual: &[&str] = if named.iter().any(known) { &[ALWAYS] } else { &[ALWAYS, "chats"] };
+    usual.iter().copied().chain(named).collect()
 }
 
 fn manifest<'a>(
@@ -88,10 +97,7 @@ fn manifest<'a>(
     features: &BTreeSet<&str>,
     permissions: impl Iterator<Item = &'a str>,
 ) -> Value {
-    let mut scopes = vec!["personal"];
-    if features.contains("messages") {
-        scopes.push("team");
-    }
+    let mut scopes = vec!["personal", "team"];
     if features.contains("chats") {
         scopes.push("groupChat");
     }
@@ -100,7 +106,7 @@ fn manifest<'a>(
     } else {
         "https://example.com"
     };
-    let mut manifest = json!({
+    json!({
         "$schema": "https://developer.microsoft.com/json-schemas/teams/v1.25/MicrosoftTeams.schema.json",
         "manifestVersion": "1.25",
         "version": "1.0.0",
@@ -130,12 +136,9 @@ fn manifest<'a>(
             permissions.map(|name| json!({ "name": name, "type": "Application" })).collect::<Vec<_>>()
         }},
         "validDomains": [],
-    });
-    if features.contains("messages") {
         // Demanded from 1.25 on of every app that goes into teams.
-        manifest["supportsChannelFeatures"] = json!("tier1");
-    }
-    manifest
+        "supportsChannelFeatures": "tier1",
+    })
 }
 
 fn cut(text: &str, characters: usize) -> String {
@@ -262,11 +265,19 @@ mod tests {
 
     #[test]
     fn permissions_follow_features_and_equal_requests_give_equal_bytes() {
-        let chats = package(&request(&["chats"]));
-        let names: Vec<&str> = chats.scopes.iter().map(|scope| scope.name.as_str()).collect();
-        assert_eq!(names, ["ChatMessage.Read.Chat", "ChatMember.Read.Chat"]);
-        assert!(unpack(&chats).0.get("supportsChannelFeatures").is_none());
-        assert!(chats.files[0].bytes == package(&request(&["chats"])).files[0].bytes);
+        let names = |features: &[&str]| -> Vec<String> {
+            package(&request(features)).scopes.into_iter().map(|scope| scope.name).collect()
+        };
+        assert_eq!(names(&[]), names(&["chats"]));
+        let lean = names(&["messages"]);
+        assert!(lean.iter().any(|name| name == "ChannelMessage.Read.Group"));
+        assert!(!lean.iter().any(|name| name.ends_with(".Chat")), "chats that are off ask for nothing");
+        assert_eq!(
+            unpack(&package(&request(&["messages"]))).0["bots"][0]["scopes"],
+            json!(["personal", "team"])
+        );
+        assert!(names(&["files"]).iter().any(|name| name == "File.Read.Group"));
+        assert!(package(&request(&[])).files[0].bytes == package(&request(&["chats"])).files[0].bytes);
         let unknown = PackageRequest { facts: Facts::new(), ..request(&[]) };
         assert!(package(&unknown).files.is_empty());
     }
