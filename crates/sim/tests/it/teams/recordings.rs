@@ -118,6 +118,7 @@ async fn graph_messages_have_the_published_members() {
 async fn errors_have_the_published_members() {
     let mut config = super::harness::quick();
     config.limits.graph = true;
+    config.limits.speed = 0.1;
     let rig = Rig::with(config).await;
     rig.get(&super::harness::general(), &rig.app()).await;
     let r = rig.get(&super::harness::general(), &rig.app()).await;
