@@ -171,7 +171,7 @@ mod tests {
         let signer = signer(1);
         let token = token(&signer, NOW_MS);
         assert_eq!(signer.read(&token, NOW_MS), Some(("inst".into(), "U1".into())));
-        assert_eq!(signer.read(&token, NOW_MS + 89 * DAY_MS).is_some(), true);
+        assert!(signer.read(&token, NOW_MS + 89 * DAY_MS).is_some());
         assert_eq!(signer.read(&token, NOW_MS + 91 * DAY_MS), None);
         let start = NOW_MS / DAY_MS * DAY_MS;
         assert_eq!(self::token(&signer, start), self::token(&signer, start + DAY_MS - 1));

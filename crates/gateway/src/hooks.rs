@@ -37,7 +37,7 @@ impl Default for HookRate {
 }
 
 /// The platforms give up after three seconds; an answer that cannot come in time is 503.
-const CHECK_WITHIN: Duration = Duration::from_millis(2000);
+const CHECK_WITHIN: Duration = Duration::from_secs(2);
 const KEEP_WITHIN: Duration = Duration::from_millis(2900);
 
 /// Our clock in the words of the rate limiter.

@@ -14,7 +14,7 @@ use super::api::{
     BridgeAdd, BridgeInfo, BridgeList, BridgeMembers, BridgeState, BridgeTest, Done, MemberInfo, State,
 };
 use super::conversation::bridge_of;
-use super::desk::Desk;
+use super::desk::{Desk, bridge};
 use super::problem::Problem;
 use super::reference;
 use super::route::Act;
@@ -66,7 +66,7 @@ impl Act for BridgeState {
     async fn act(self, desk: &Desk) -> Result<BridgeInfo, Problem> {
         let _acting = desk.acting.lock().await;
         let directory = desk.relay.directory();
-        let row = desk.bridge(&directory, &self.bridge)?.row.clone();
+        let row = bridge(&directory, &self.bridge)?.row.clone();
         if row.state == Stored::Ended {
             let what = format!("bridge {} has ended", row.id);
             return Err(Problem::wrong(what, "link the conversations again with `dragoman bridge add`"));
@@ -104,7 +104,7 @@ impl Act for BridgeMembers {
     async fn act(self, desk: &Desk) -> Result<BridgeInfo, Problem> {
         let _acting = desk.acting.lock().await;
         let directory = desk.relay.directory();
-        let row = desk.bridge(&directory, &self.bridge)?.row.clone();
+        let row = bridge(&directory, &self.bridge)?.row.clone();
         if row.state == Stored::Ended {
             let what = format!("bridge {} has ended", row.id);
             return Err(Problem::wrong(what, "link the conversations again with `dragoman bridge add`"));
@@ -144,7 +144,7 @@ impl Act for BridgeMembers {
 impl Act for BridgeTest {
     async fn act(self, desk: &Desk) -> Result<Done, Problem> {
         let directory = desk.relay.directory();
-        let bridge = desk.bridge(&directory, &self.bridge)?;
+        let bridge = bridge(&directory, &self.bridge)?;
         steer::announce(&desk.relay, &bridge.row.id, "This is a test of the link. Nothing needs to be done.")
             .await;
         desk.audit(Some(&bridge.row.org), "bridge.test", bridge.row.id.to_string()).await?;

@@ -92,19 +92,19 @@ impl Desk {
             )),
         }
     }
+}
 
-    /// A bridge by id or by the beginning of one.
-    pub(crate) fn bridge(&self, directory: &Directory, named: &str) -> Result<Arc<Bridge>, Problem> {
-        if let Some(bridge) = directory.bridge(&BridgeId::from(named)) {
-            return Ok(Arc::clone(bridge));
-        }
-        let fitting: Vec<&Arc<Bridge>> =
-            directory.bridges().filter(|it| begins(it.row.id.as_str(), named)).collect();
-        match fitting.as_slice() {
-            [bridge] => Ok(Arc::clone(bridge)),
-            [] => Err(Problem::no_such("bridge", named, "dragoman bridge list")),
-            _ => Err(Problem::wrong(format!("'{named}' fits more than one bridge"), "give more of the id")),
-        }
+/// A bridge by id or by the beginning of one.
+pub(crate) fn bridge(directory: &Directory, named: &str) -> Result<Arc<Bridge>, Problem> {
+    if let Some(bridge) = directory.bridge(&BridgeId::from(named)) {
+        return Ok(Arc::clone(bridge));
+    }
+    let fitting: Vec<&Arc<Bridge>> =
+        directory.bridges().filter(|it| begins(it.row.id.as_str(), named)).collect();
+    match fitting.as_slice() {
+        [bridge] => Ok(Arc::clone(bridge)),
+        [] => Err(Problem::no_such("bridge", named, "dragoman bridge list")),
+        _ => Err(Problem::wrong(format!("'{named}' fits more than one bridge"), "give more of the id")),
     }
 }
 

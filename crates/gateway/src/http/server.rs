@@ -295,7 +295,8 @@ impl Shared {
         }
         let (body, _held) = match timeout(self.limits.body, self.read(body, cap)).await {
             Ok(Ok(read)) => read,
-            Ok(Err(answer)) => return answer,
+            Ok(Err(StatusCode::SERVICE_UNAVAILABLE)) => return closing(unavailable()),
+            Ok(Err(status)) => return refuse(status),
             Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT),
         };
         let peer = self.proxies.peer(from, self.tls.is_some(), &head.headers);
@@ -311,20 +312,19 @@ impl Shared {
     }
 
     /// The whole body, and the right to hold it.
-    async fn read(&self, mut body: Incoming, cap: usize) -> Result<(Bytes, Reserved), Answer> {
-        let too_large = || refuse(StatusCode::PAYLOAD_TOO_LARGE);
+    async fn read(&self, mut body: Incoming, cap: usize) -> Result<(Bytes, Reserved), StatusCode> {
         let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         if announced > cap {
-            return Err(too_large());
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
         let mut held = Reserved { permit: None, meter: Arc::clone(&self.meter), bytes: 0 };
         self.reserve(&mut held, announced)?;
         let mut bytes = BytesMut::with_capacity(announced);
         while let Some(frame) = next_frame(&mut body).await {
-            let frame = frame.map_err(|_| refuse(StatusCode::BAD_REQUEST))?;
+            let frame = frame.map_err(|_| StatusCode::BAD_REQUEST)?;
             if let Some(data) = frame.data_ref() {
                 if bytes.len() + data.len() > cap {
-                    return Err(too_large());
+                    return Err(StatusCode::PAYLOAD_TOO_LARGE);
                 }
                 let missing = (bytes.len() + data.len()).saturating_sub(held.bytes);
                 self.reserve(&mut held, missing)?;
@@ -334,14 +334,14 @@ impl Shared {
         Ok((bytes.freeze(), held))
     }
 
-    fn reserve(&self, held: &mut Reserved, more: usize) -> Result<(), Answer> {
+    fn reserve(&self, held: &mut Reserved, more: usize) -> Result<(), StatusCode> {
         if more == 0 {
             return Ok(());
         }
         let permits = u32::try_from(more).unwrap_or(u32::MAX);
         let Ok(permit) = Arc::clone(&self.budget).try_acquire_many_owned(permits) else {
             self.meter.turned_away.fetch_add(1, Ordering::Relaxed);
-            return Err(closing(unavailable()));
+            return Err(StatusCode::SERVICE_UNAVAILABLE);
         };
         match &mut held.permit {
             Some(held) => held.merge(permit),
