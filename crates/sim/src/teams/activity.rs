@@ -254,6 +254,23 @@ pub(super) fn installed(
     }
 }
 
+/// The activity of a pressed card button.
+pub(super) fn card_pressed(inner: &Arc<Inner>, app: &str, person: &str, conversation: &str, value: &Value) {
+    let activity = {
+        let mut core = inner.core();
+        let service_url = inner.service_url(&core);
+        let (now, id) = (inner.now(), core.tenant.guid());
+        let Some(c) = core.tenant.conversations.get(conversation) else { return };
+        let mut a = base(&core.tenant, &service_url, app, c, person, now);
+        a["type"] = json!("message");
+        a["id"] = json!(format!("f:{id}"));
+        a["value"] = value.clone();
+        a["channelData"]["source"] = json!({"name": "message"});
+        a
+    };
+    deliver(inner, app, &activity, Some(conversation));
+}
+
 /// A `conversationUpdate` about a team, its channels or its members, to every bot that takes part.
 pub(super) fn conversation_update(
     inner: &Arc<Inner>,

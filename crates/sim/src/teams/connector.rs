@@ -275,6 +275,9 @@ fn paged_members(core: &Core, app: &str, conversation: &str, req: &Req) -> Resul
 fn send(core: &mut Core, app: &str, conversation: &str, body: &Value, now: u64) -> Done {
     let (bare, root) = split_thread(conversation);
     let c = find(core, app, bare)?;
+    if c.blocked_by_user {
+        return Err(error(403, "ConversationBlockedByUser", "User blocked the conversation with the bot."));
+    }
     let (id, channel) = (c.id.clone(), c.is_channel());
     match body["type"].as_str() {
         Some("message") => {}

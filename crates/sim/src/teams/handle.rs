@@ -176,6 +176,25 @@ impl TeamsSim {
         self.change(|core, now| Ok(((), Some(core.tenant.touch(conversation, id, now)?))))
     }
 
+    /// Deletes a message whoever wrote it, as retention policies do long after.
+    pub fn purge(&self, conversation: &str, message: &str) -> Result<(), Refusal> {
+        let id = number(message)?;
+        self.change(|core, now| Ok(((), Some(core.tenant.purge(conversation, id, now)?))))
+    }
+
+    /// A person blocks the personal chat with a bot, or lifts that.
+    pub fn block_bot(&self, app: &str, person: &str, blocked: bool) {
+        let id = ids::personal_in_graph(person, app);
+        if let Some(c) = self.inner.core().tenant.conversations.get_mut(&id) {
+            c.blocked_by_user = blocked;
+        }
+    }
+
+    /// A person presses a button of a card: a `message` with `value` and without text reaches the bot.
+    pub fn press_button(&self, app: &str, person: &str, conversation: &str, value: &Value) {
+        activity::card_pressed(&self.inner, app, person, conversation, value);
+    }
+
     /// Marks a message as blocked by a data-loss tool.
     pub fn block_message(&self, conversation: &str, message: &str) -> Result<(), Refusal> {
         let id = number(message)?;
@@ -486,13 +505,22 @@ impl TeamsSim {
         self.inner.core().entra.second_factor.insert(person.to_owned());
     }
 
-    /// A person withdraws the consent to an app: refresh tokens answer AADSTS65001, access tokens end.
+    /// A person withdraws the consent to an app: refresh tokens answer AADSTS65001, access tokens end, the
+    /// person's subscriptions die (`subscriptionRemoved`).
     pub fn revoke_consent(&self, app: &str, person: &str) {
-        let mut core = self.inner.core();
-        if let Some(a) = core.tenant.apps.get_mut(app) {
-            a.consents.remove(person);
+        let who = Who::User(person.to_owned());
+        let dead: Vec<String> = {
+            let mut core = self.inner.core();
+            if let Some(a) = core.tenant.apps.get_mut(app) {
+                a.consents.remove(person);
+            }
+            core.entra.access.retain(|_, t| t.app != app || t.who != who);
+            let own = core.subscriptions.values().filter(|s| s.app == app && s.who == who);
+            own.map(|s| s.id.clone()).collect()
+        };
+        for id in dead {
+            self.lifecycle(&id, "subscriptionRemoved");
         }
-        core.entra.access.retain(|_, t| t.app != app || t.who != Who::User(person.to_owned()));
     }
 
     /// Ends every access token issued so far.

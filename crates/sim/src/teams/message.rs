@@ -130,6 +130,8 @@ pub(super) struct Conversation {
     pub updated: u64,
     /// Writes answer 403 `MessageWritesBlocked`.
     pub blocked: bool,
+    /// The person of a personal chat blocked the bot: 403 `ConversationBlockedByUser`.
+    pub blocked_by_user: bool,
     /// Deleted channels keep their place until restored.
     pub removed: bool,
     /// By id.
@@ -198,6 +200,7 @@ impl Conversation {
             created: now,
             updated: now,
             blocked: false,
+            blocked_by_user: false,
             removed: false,
             messages: BTreeMap::new(),
             clock: 0,

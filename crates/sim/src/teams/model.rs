@@ -383,6 +383,15 @@ impl State {
         })
     }
 
+    /// Deletes a message whoever wrote it, as retention policies do.
+    pub(super) fn purge(&mut self, conversation: &str, message: u64, now: u64) -> Result<Change, Refusal> {
+        let conv = self.conversations.get_mut(conversation).ok_or(Refusal::NoConversation)?;
+        let at = conv.tick(now);
+        conv.messages.get_mut(&message).ok_or(Refusal::NoMessage)?.deleted = Some(at);
+        let (root, at) = conv.stamp(message, at)?;
+        Ok(change(conversation, message, root, ChangeKind::Deleted, None, at))
+    }
+
     /// Moves `etag` and nothing else.
     pub(super) fn touch(&mut self, conversation: &str, message: u64, now: u64) -> Result<Change, Refusal> {
         let conv = self.conversations.get_mut(conversation).ok_or(Refusal::NoConversation)?;

@@ -256,3 +256,26 @@ async fn requests_name_tenant_and_conversation() {
     assert_eq!(got[0]["name"], "unheard-of");
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn pressed_buttons_are_messages_without_text() {
+    let rig = Rig::new().await;
+    rig.sim.press_button(APP, DANA, GENERAL, &json!({"actionId": "info"}));
+    let pressed = rig.inbox.activities(1, "message").await.remove(0);
+    assert_eq!(pressed["value"], json!({"actionId": "info"}));
+    assert!(pressed.get("text").is_none() && pressed["id"].as_str().unwrap().starts_with("f:"));
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn retention_deletes_what_anybody_wrote() {
+    let rig = Rig::new().await;
+    rig.subscribe(&rig.wish()).await;
+    let id = rig.sim.post(DANA, GENERAL, Draft::text("old")).unwrap();
+    rig.sim.purge(GENERAL, &id).unwrap();
+    let gone = rig.inbox.activities(1, "messageDelete").await.remove(0);
+    assert_eq!(gone["id"], id);
+    assert_eq!(rig.inbox.items(2).await[1]["changeType"], "deleted");
+    assert!(!rig.sim.message(GENERAL, &id).unwrap()["deletedDateTime"].is_null());
+    rig.stop().await;
+}

@@ -303,3 +303,17 @@ async fn a_quoted_reply_is_completed_by_the_service() {
     let _ = general();
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn a_person_may_block_the_bot() {
+    let rig = Rig::new().await;
+    rig.sim.install(APP, &Place::Person(EMRE.into()), EMRE);
+    let chat = rig.sim.personal_chat(APP, EMRE);
+    send(&rig, &chat, &hello("hi")).await;
+    rig.sim.block_bot(APP, EMRE, true);
+    let r = rig.post(&activities(&rig, &chat), &rig.bot(), &hello("hi")).await;
+    assert_eq!((r.status, r.error().0.as_str()), (403, "ConversationBlockedByUser"));
+    rig.sim.block_bot(APP, EMRE, false);
+    send(&rig, &chat, &hello("hi")).await;
+    rig.stop().await;
+}

@@ -205,3 +205,16 @@ async fn delegated_subscriptions_belong_to_their_person() {
     assert_eq!(list["value"], json!([]));
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn a_delegated_subscription_dies_with_its_consent() {
+    let rig = Rig::new().await;
+    let r = rig.post("/v1.0/subscriptions", &rig.dana(&["ChannelMessage.Read.All"]), &rig.wish()).await;
+    assert_eq!(r.status, 201);
+    rig.inbox.clear();
+    rig.sim.revoke_consent(APP, DANA);
+    let got = rig.inbox.wait(1, |g| g.path == "/lifecycle").await;
+    assert_eq!(got[0].json()["value"][0]["lifecycleEvent"], "subscriptionRemoved");
+    assert!(rig.sim.subscriptions().is_empty());
+    rig.stop().await;
+}
