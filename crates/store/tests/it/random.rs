@@ -1,7 +1,11 @@
 //! Random histories: whatever is written in whatever order, SQLite answers as the model does and holds the same rows.
 
+use std::collections::BTreeMap;
+
 use dragoman_model::{LegId, SlotId, Version};
-use dragoman_store::{BridgeState, LaneId, Mutation, OrgRow, OriginalRow, Settlement, Store};
+use dragoman_store::{
+    Appended, BridgeState, LaneId, Mutation, OrgRow, OriginalRow, Reply, Settlement, Store,
+};
 use proptest::prelude::*;
 
 use crate::bench::Bench;
@@ -10,7 +14,15 @@ use crate::rows::*;
 /// One step of a history: a kind of write, and what to pick ids and values by.
 type Step = (u8, [u8; 5]);
 
-const EVENTS: usize = 8;
+const EVENTS: usize = 32;
+
+/// What a history knows of itself: legs that wait, and the newest fence of each lane.
+#[derive(Default)]
+struct Known {
+    legs: Vec<(LegId, LaneId)>,
+    fences: BTreeMap<LaneId, i64>,
+    dead: Vec<LegId>,
+}
 
 fn event_id(n: u8) -> String {
     format!("e{}", usize::from(n) % EVENTS)
@@ -29,29 +41,78 @@ fn owner(n: u8) -> String {
     format!("w{}", n % 2)
 }
 
-/// Few legs, so that histories meet the same ones again.
+/// A leg that was never appended, or is long gone.
 fn leg_of(event: u8, to: u8) -> (LegId, LaneId) {
     let to = conversation_id(to);
     (format!("{}-{to}", event_id(event)).into(), lane(to))
 }
 
-fn fence(n: u8) -> i64 {
-    // Mostly the first, which mostly holds.
-    [1, 1, 1, 2, 0][usize::from(n) % 5]
+impl Known {
+    /// Mostly a leg that waits, in its lane, with the right fence.
+    fn leg(&self, a: u8, b: u8, c: u8) -> (LegId, LaneId, i64) {
+        let (leg, lane) = match self.legs.len() {
+            0 => leg_of(a, b),
+            _ if a % 16 == 15 => leg_of(a, b),
+            some => self.legs[usize::from(a) % some].clone(),
+        };
+        let fence = self.fences.get(&lane).copied().unwrap_or(1);
+        let lane = if b % 32 == 31 { super::rows::lane("c1") } else { lane };
+        (leg, lane, fence - i64::from(c % 16 == 15))
+    }
+
+    fn dead(&self, a: u8) -> LegId {
+        match self.dead.len() {
+            0 => "none".into(),
+            some => self.dead[usize::from(a) % some].clone(),
+        }
+    }
+
+    /// Takes note of what a write did.
+    async fn look(&mut self, store: &dyn Store, mutation: &Mutation, reply: &Reply) {
+        self.legs.clear();
+        for row in store.lanes(None, 1_000).await.unwrap() {
+            for leg in store.legs(&row.id, None, 1_000).await.unwrap() {
+                self.legs.push((leg.id, leg.lane));
+            }
+        }
+        let dead = store.dead_letters(None, 1_000).await.unwrap();
+        self.dead = dead.into_iter().map(|letter| letter.id).collect();
+        match (mutation, reply) {
+            (_, Reply::Claimed(claimed)) => {
+                self.fences.extend(claimed.iter().map(|lane| (lane.id.clone(), lane.fence)));
+            }
+            (Mutation::Append { events, .. }, Reply::Appended(appended)) => {
+                for (event, appended) in events.iter().zip(appended) {
+                    let Appended::Fresh(legs) = appended else { continue };
+                    let held = event
+                        .legs
+                        .iter()
+                        .zip(legs)
+                        .filter_map(|(new, leg)| Some((new.lane.clone(), leg.fence?)));
+                    self.fences.extend(held);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 #[expect(clippy::many_single_char_names, reason = "five small numbers to pick by")]
-fn mutation((kind, [a, b, c, d, e]): Step, at: i64) -> Mutation {
+fn mutation(known: &Known, (kind, [a, b, c, d, e]): Step, at: i64) -> Mutation {
     let org_of = |n: u8| if n % 4 == 3 { "o2" } else { "o1" };
-    match kind % 30 {
+    match kind % 29 {
         0..=5 => {
             let events = (0..=d % 2).map(|n| {
-                let (org, installation) =
-                    if conversation_id(b).starts_with('d') { ("o2", "i2") } else { ("o1", "i1") };
-                let targets = [conversation_id(c), conversation_id(c.wrapping_add(1))];
+                let (org, installation, here) = if b % 8 == 7 {
+                    ("o2", "i2", ["d1", "d2"])
+                } else {
+                    ("o1", "i1", [conversation_id(c % 4), "c2"])
+                };
+                let from = if e % 32 == 31 { conversation_id(b) } else { here[0] };
+                let other = if d % 32 == 31 { "d1" } else { here[1] };
+                let targets = [here[0], other];
                 let targets = &targets[..=usize::from(e % 2)];
-                let mut new =
-                    event(&event_id(a.wrapping_add(n)), org, installation, conversation_id(b), targets);
+                let mut new = event(&event_id(a.wrapping_add(n)), org, installation, from, targets);
                 new.event.received_ms = at;
                 for leg in &mut new.legs {
                     leg.order = i64::from(e % 3);
@@ -71,13 +132,17 @@ fn mutation((kind, [a, b, c, d, e]): Step, at: i64) -> Mutation {
             Mutation::Append { events: events.collect(), lease }
         }
         6..=12 => {
-            let (leg, lane) = leg_of(a, b);
-            let to = conversation_id(b);
-            let mut row = Settlement { leg: leg.clone(), lane, ..settlement("", to, fence(c)) };
+            let (leg, lane, fence) = known.leg(a, b, c);
+            let to = match &lane {
+                LaneId::Conversation(id) => id.as_str(),
+                LaneId::Control(_) => conversation_id(b),
+            };
+            let mut row = Settlement { leg: leg.clone(), lane: lane.clone(), ..settlement("", to, fence) };
             row.receipt = receipt(if to.starts_with('d') { "o2" } else { "o1" }, leg.as_str(), "delivered");
             row.receipt.settled_ms = at;
             row.receipt.message = (e % 2 == 0).then(|| message_id(e).as_str().into());
-            let from = conversation_id(b.wrapping_add(d % 2));
+            let home = if to.starts_with('d') { "d1" } else { conversation_id(b % 2) };
+            let from = if d % 32 == 31 { conversation_id(b) } else { home };
             if d % 2 == 0 {
                 row.original = Some(OriginalRow {
                     sent_ms: i64::from(e),
@@ -110,21 +175,14 @@ fn mutation((kind, [a, b, c, d, e]): Step, at: i64) -> Mutation {
             settle(row)
         }
         13 | 14 => {
-            let (leg, lane) = leg_of(a, b);
+            let (leg, lane, fence) = known.leg(a, b, c);
             let made = copy(conversation_id(b), u32::from(d % 3), &format!("x{}", e % 6));
-            Mutation::Progress { leg, lane, fence: fence(c), copy: made }
+            Mutation::Progress { leg, lane, fence, copy: made }
         }
         15 => {
-            let (leg, lane) = leg_of(a, b);
+            let (leg, lane, fence) = known.leg(a, b, c);
             let not_before_ms = i64::from(e);
-            Mutation::Defer {
-                leg,
-                lane,
-                fence: fence(c),
-                attempts: u32::from(d),
-                not_before_ms,
-                code: "X".to_owned(),
-            }
+            Mutation::Defer { leg, lane, fence, attempts: u32::from(d), not_before_ms, code: "X".to_owned() }
         }
         16 | 17 => Mutation::ClaimLanes {
             lease: lease(&owner(a), at, at + i64::from(b % 16)),
@@ -139,12 +197,12 @@ fn mutation((kind, [a, b, c, d, e]): Step, at: i64) -> Mutation {
             limit: u32::from(b % 4),
         },
         21 => Mutation::Replay {
-            dead_letter: leg_of(a, b).0,
+            dead_letter: known.dead(a),
             event: event_id(c).as_str().into(),
             leg: leg_of(c, b).0,
             now_ms: at,
         },
-        22 => Mutation::DropDeadLetter(leg_of(a, b).0),
+        22 => Mutation::DropDeadLetter(known.dead(a)),
         23 => {
             let members = [conversation_id(b), conversation_id(c)];
             let id = format!("b{}", a % 3);
@@ -193,8 +251,8 @@ fn mutation((kind, [a, b, c, d, e]): Step, at: i64) -> Mutation {
             }
         },
         // Rare: what follows has little left to work on.
-        _ if a == 0 => Mutation::DropOrg(org_of(b).into()),
-        _ => Mutation::DropDeadLetter("none".into()),
+        _ if a % 32 == 0 => Mutation::DropOrg(org_of(b).into()),
+        _ => Mutation::ReleaseLanes { owner: owner(a), lanes: vec![lane(conversation_id(b))] },
     }
 }
 
@@ -255,11 +313,15 @@ async fn compare(steps: Vec<Step>) {
     let (mut sqlite, mut model) = (Bench::sqlite(), Bench::model());
     set_up(&sqlite).await;
     set_up(&model).await;
+    let mut known = Known::default();
     for (at, step) in (1_000_i64..).zip(steps) {
-        let mutation = mutation(step, at);
+        let mutation = mutation(&known, step, at);
         let answers = (sqlite.commit(mutation.clone()).await, model.commit(mutation.clone()).await);
         let (ours, theirs) = (format!("{:?}", answers.0), format!("{:?}", answers.1));
         assert_eq!(ours, theirs, "{mutation:?}");
+        if let Ok(reply) = answers.0 {
+            known.look(model.store(), &mutation, &reply).await;
+        }
     }
     let held = dump(model.store()).await;
     assert_eq!(dump(sqlite.store()).await, held);
