@@ -1,1 +1,15 @@
-//! The whole product in one process against the simulators.
+//! The real binary between the simulated platforms, and people who talk through it.
+
+mod binary;
+mod http;
+mod options;
+mod side;
+mod wait;
+mod world;
+
+pub use binary::{Binary, free_port};
+pub use http::Http;
+pub use options::Options;
+pub use side::{Seen, Side, SlackSide, TeamsSide};
+pub use wait::eventually;
+pub use world::{CHLOE_AT_TEAMS, World};

@@ -1,0 +1,44 @@
+//! People at the simulators, acting and reading through the platforms' own public APIs: who judges never asks
+//! the gateway.
+
+mod slack;
+mod teams;
+
+use anyhow::Result;
+use async_trait::async_trait;
+use serde_json::Value;
+
+pub use slack::SlackSide;
+pub use teams::TeamsSide;
+
+/// A message as the target's public API shows it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The platform's id.
+    pub id: String,
+    /// The root of its thread, where it is a reply.
+    pub thread_root: Option<String>,
+    /// The whole object.
+    pub raw: Value,
+    /// Text and markup in one string, as the platform holds it.
+    pub markup: String,
+    /// The author as shown.
+    pub author: String,
+}
+
+/// A conversation at a simulator, with a person in it.
+#[async_trait]
+pub trait Side: Send + Sync {
+    /// `slack` or `teams`.
+    fn platform(&self) -> &'static str;
+    /// The person's name.
+    fn person(&self) -> &str;
+    /// Posts as the person, in the platform's own markup; the id of the message.
+    async fn post(&self, markup: &str, thread: Option<&str>) -> Result<String>;
+    /// Edits what the person posted.
+    async fn edit(&self, id: &str, thread: Option<&str>, markup: &str) -> Result<()>;
+    /// Deletes what the person posted.
+    async fn delete(&self, id: &str, thread: Option<&str>) -> Result<()>;
+    /// Reads the conversation, threads included, oldest first; deleted messages are not in it.
+    async fn read(&self) -> Result<Vec<Seen>>;
+}

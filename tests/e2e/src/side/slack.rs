@@ -1,0 +1,109 @@
+//! A person in a Slack channel.
+
+use anyhow::{Context as _, Result, ensure};
+use async_trait::async_trait;
+use http::Method;
+use serde_json::Value;
+
+use super::{Seen, Side};
+use crate::Http;
+
+/// A person in a Slack channel.
+#[derive(Clone)]
+pub struct SlackSide {
+    pub(crate) http: Http,
+    pub(crate) base: String,
+    pub(crate) token: String,
+    pub(crate) channel: String,
+    pub(crate) person: String,
+}
+
+impl SlackSide {
+    /// A method of the Web API as the person.
+    pub async fn call(&self, method: &str, arguments: &[(&str, &str)]) -> Result<Value> {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(arguments).finish();
+        let url = format!("{}/api/{method}", self.base);
+        let form = "application/x-www-form-urlencoded";
+        let answer = self.http.call(Method::POST, &url, &self.token, form, body).await?;
+        ensure!(answer["ok"] == true, "{method} answered {}", answer["error"]);
+        Ok(answer)
+    }
+
+    /// Invites somebody into the channel.
+    pub async fn invite(&self, user: &str) -> Result<()> {
+        self.call("conversations.invite", &[("channel", &self.channel), ("users", user)]).await?;
+        Ok(())
+    }
+
+    async fn pages(&self, method: &str, arguments: &[(&str, &str)]) -> Result<Vec<Value>> {
+        let mut found = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let mut asked = vec![("channel", self.channel.as_str()), ("limit", "200")];
+            asked.extend(arguments);
+            if !cursor.is_empty() {
+                asked.push(("cursor", &cursor));
+            }
+            let page = self.call(method, &asked).await?;
+            found.extend(page["messages"].as_array().cloned().unwrap_or_default());
+            page["response_metadata"]["next_cursor"].as_str().unwrap_or_default().clone_into(&mut cursor);
+            if cursor.is_empty() {
+                return Ok(found);
+            }
+        }
+    }
+}
+
+fn seen(raw: Value) -> Seen {
+    let text = |key: &str| raw[key].as_str().unwrap_or_default().to_owned();
+    let id = text("ts");
+    let thread = text("thread_ts");
+    let markup = format!("{}\n{}", text("text"), raw["blocks"]);
+    let author = if text("username").is_empty() { text("user") } else { text("username") };
+    let thread_root = (!thread.is_empty() && thread != id).then_some(thread);
+    Seen { id, thread_root, markup, author, raw }
+}
+
+#[async_trait]
+impl Side for SlackSide {
+    fn platform(&self) -> &'static str {
+        "slack"
+    }
+
+    fn person(&self) -> &str {
+        &self.person
+    }
+
+    async fn post(&self, markup: &str, thread: Option<&str>) -> Result<String> {
+        let mut arguments = vec![("channel", self.channel.as_str()), ("text", markup)];
+        arguments.extend(thread.map(|thread| ("thread_ts", thread)));
+        let answer = self.call("chat.postMessage", &arguments).await?;
+        Ok(answer["ts"].as_str().context("chat.postMessage gave no ts")?.to_owned())
+    }
+
+    async fn edit(&self, id: &str, _thread: Option<&str>, markup: &str) -> Result<()> {
+        self.call("chat.update", &[("channel", &self.channel), ("ts", id), ("text", markup)]).await?;
+        Ok(())
+    }
+
+    async fn delete(&self, id: &str, _thread: Option<&str>) -> Result<()> {
+        self.call("chat.delete", &[("channel", &self.channel), ("ts", id)]).await?;
+        Ok(())
+    }
+
+    async fn read(&self) -> Result<Vec<Seen>> {
+        let mut found = Vec::new();
+        for root in self.pages("conversations.history", &[]).await? {
+            let root = seen(root);
+            if root.raw["reply_count"].as_u64().unwrap_or(0) > 0 {
+                let replies = self.pages("conversations.replies", &[("ts", &root.id)]).await?;
+                found.extend(replies.into_iter().map(seen).filter(|reply| reply.id != root.id));
+            }
+            if root.raw["subtype"] != "tombstone" {
+                found.push(root);
+            }
+        }
+        found.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(found)
+    }
+}

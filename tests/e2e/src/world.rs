@@ -1,0 +1,214 @@
+//! Two simulated platforms with the real gateway between them, set up as an operator would.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use dragoman_gateway::admin::api::{self, Ask};
+use dragoman_sim::core::World as SimWorld;
+use dragoman_sim::slack::{SeedApp, SlackSim};
+use dragoman_sim::teams::{Place, TeamsSim, seed};
+
+use crate::side::{SlackSide, TeamsSide};
+use crate::{Binary, Http, Options, eventually};
+
+/// Chloe Martin has an account on both platforms.
+pub const CHLOE_AT_TEAMS: &str = "44a3d9e6-af58-4eb0-94fc-62715fbe7a34";
+
+/// Everything that runs in a test.
+pub struct World {
+    /// Slack.
+    pub slack: SlackSim,
+    /// Microsoft.
+    pub teams: TeamsSim,
+    /// The gateway.
+    pub binary: Binary,
+    /// People's client.
+    pub http: Http,
+    /// The linked channels, where they are linked.
+    pub bridge: Option<api::BridgeInfo>,
+    sim: Arc<SimWorld>,
+}
+
+impl World {
+    /// Starts everything: organisation, apps, installations, bridge.
+    pub async fn start(options: Options) -> Result<Self> {
+        let sim = SimWorld::real(options.seed);
+        let slack = SlackSim::start(&sim, options.slack).await?;
+        let teams = TeamsSim::start(&sim, options.teams).await?;
+        let mut config = platforms(&slack, &teams)?;
+        config.insert("log".to_owned(), toml::Table::from_iter([("level".to_owned(), options.log.into())]).into());
+        for (section, value) in options.config {
+            match (config.get_mut(&section), value) {
+                (Some(toml::Value::Table(known)), toml::Value::Table(more)) => known.extend(more),
+                (_, value) => {
+                    config.insert(section, value);
+                }
+            }
+        }
+        let mut binary = Binary::prepare(&config)?;
+        binary.start(None).await?;
+        let mut world = Self { slack, teams, binary, http: Http::new()?, bridge: None, sim };
+        world.set_up().await?;
+        if options.bridge {
+            let members = ["slack:C07LAUNCH".to_owned(), format!("teams:{}", seed::LAUNCH)];
+            world.bridge = Some(world.link(&members).await?);
+        }
+        Ok(world)
+    }
+
+    /// Asks the gateway as an operator.
+    pub async fn ask<A: Ask>(&self, request: &A) -> Result<A::Answer> {
+        Ok(self.binary.client().ask(request).await?)
+    }
+
+    /// How the gateway is.
+    pub async fn status(&self) -> Result<api::Status> {
+        self.ask(&api::StatusGet {}).await
+    }
+
+    /// Waits until nothing is under way any more.
+    pub async fn settled(&self, within: Duration) -> Result<api::Status> {
+        eventually("nothing under way", within, async || {
+            let status = self.status().await.map_err(|error| error.to_string())?;
+            let quiet = status.events == 0 && status.payloads == 0 && status.legs == 0;
+            if quiet {
+                return Ok(status);
+            }
+            Err(format!("{} events, {} payloads, {} legs", status.events, status.payloads, status.legs))
+        })
+        .await
+    }
+
+    /// Kills the gateway and starts it again.
+    pub async fn restart(&mut self, fault: Option<&str>) -> Result<()> {
+        self.binary.kill()?;
+        self.binary.start(fault).await
+    }
+
+    /// Links conversations by their references.
+    pub async fn link(&self, members: &[String]) -> Result<api::BridgeInfo> {
+        let add = api::BridgeAdd { members: members.to_vec(), allow_external: false };
+        eventually("the channels are linked", Duration::from_secs(20), async || {
+            self.ask(&add).await.map_err(|error| format!("{error:#}"))
+        })
+        .await
+    }
+
+    /// Ana in a Slack channel.
+    pub fn ana(&self, channel: &str) -> SlackSide {
+        self.slack_person("ana.souza", "Ana Souza", channel)
+    }
+
+    /// Ben in a Slack channel.
+    pub fn ben(&self, channel: &str) -> SlackSide {
+        self.slack_person("ben.okafor", "Ben Okafor", channel)
+    }
+
+    /// Anybody in a Slack channel.
+    pub fn slack_person(&self, handle: &str, name: &str, channel: &str) -> SlackSide {
+        SlackSide {
+            http: self.http.clone(),
+            base: self.slack.base_url().to_owned(),
+            token: format!("xoxp-client-{handle}"),
+            channel: channel.to_owned(),
+            person: name.to_owned(),
+        }
+    }
+
+    /// Dana in a Teams channel.
+    pub fn dana(&self, channel: &str) -> TeamsSide {
+        self.teams_person(seed::DANA, "Dana Lindqvist", channel)
+    }
+
+    /// Emre in a Teams channel.
+    pub fn emre(&self, channel: &str) -> TeamsSide {
+        self.teams_person(seed::EMRE, "Emre Kaya", channel)
+    }
+
+    /// Anybody in a Teams channel of the seeded team.
+    pub fn teams_person(&self, id: &str, name: &str, channel: &str) -> TeamsSide {
+        let scopes = ["ChannelMessage.Send", "ChannelMessage.ReadWrite", "ChannelMessage.Read.All"];
+        TeamsSide {
+            http: self.http.clone(),
+            base: self.teams.base_url().to_owned(),
+            token: self.teams.user_token(seed::APP, id, &scopes),
+            team: seed::TEAM.to_owned(),
+            channel: channel.to_owned(),
+            person: name.to_owned(),
+        }
+    }
+
+    /// Ends everything; nothing is left.
+    pub async fn end(mut self) -> Result<()> {
+        self.binary.kill()?;
+        self.slack.shutdown().await;
+        self.teams.shutdown().await;
+        self.sim.tasks.shutdown().await;
+        Ok(())
+    }
+
+    async fn set_up(&mut self) -> Result<()> {
+        self.ask(&api::OrgAdd { name: "Test".to_owned() }).await?;
+        let app = SeedApp::default();
+        let values = [
+            ("client_id", app.client_id.as_str()),
+            ("client_secret", &app.client_secret),
+            ("signing_secret", &app.signing_secret),
+        ];
+        let slack = self.register("slack", &values).await?;
+        let events = format!("{}/events", slack.hooks_url.trim_end_matches("/events"));
+        self.slack.save_events_url(&app.app_id, &events).await?;
+        let values = [("app_id", seed::APP), ("tenant_id", seed::TENANT), ("client_secret", seed::APP_SECRET)];
+        let teams = self.register("teams", &values).await?;
+        self.teams.set_bot_endpoint(seed::APP, Some(&format!("{}/messages", teams.hooks_url)));
+        self.install("slack").await?;
+        self.install("teams").await?;
+        ensure!(
+            self.teams.install(seed::APP, &Place::Team(seed::TEAM.to_owned()), seed::DANA),
+            "the app could not be installed in the simulated team"
+        );
+        let bot = self.slack.bot(&app.app_id, "T07HARBOR").context("the app has no bot at Slack")?;
+        // A private channel takes apps by invitation only.
+        self.ana("C07BACKSTAGE").invite(&bot.user_id).await
+    }
+
+    async fn register(&self, platform: &str, values: &[(&str, &str)]) -> Result<api::AppInfo> {
+        let values: BTreeMap<String, api::SecretText> = values
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), api::SecretText((*value).to_owned())))
+            .collect();
+        let add = api::AppAdd { org: None, platform: platform.to_owned(), values, features: [].into() };
+        let app = self.ask(&add).await?;
+        ensure!(app.missing.is_empty(), "the {platform} app lacks {}", app.missing.join(", "));
+        Ok(app)
+    }
+
+    async fn install(&self, platform: &str) -> Result<()> {
+        let started = self.ask(&api::InstallStart { app: platform.to_owned() }).await?;
+        self.http.browse(&started.link).await?;
+        for _ in 0..5 {
+            match self.ask(&api::InstallWait { ticket: started.ticket.clone() }).await? {
+                api::InstallState::Waiting => {}
+                api::InstallState::Done(_) => return Ok(()),
+                api::InstallState::Failed(problem) => return Err(problem.into()),
+            }
+        }
+        bail!("installing the {platform} app did not come to an end")
+    }
+}
+
+/// Where the platforms are, and no waiting where it would only cost time.
+fn platforms(slack: &SlackSim, teams: &TeamsSim) -> Result<toml::Table> {
+    let (slack_base, base) = (slack.base_url(), teams.base_url());
+    let service = teams.service_url();
+    let text = format!(
+        "[slack]\napi_base = \"{slack_base}/api/\"\nauthorize_url = \"{slack_base}/oauth/v2/authorize\"\n\
+         [teams]\nlogin_base = \"{base}\"\ngraph_base = \"{base}\"\n\
+         bot_openid_url = \"{base}/v1/.well-known/openidconfiguration\"\nallowed_service_hosts = [\"{base}\"]\n\
+         default_service_url = \"{service}\"\ngraph_pause_ms = 0\n\
+         [relay]\npace = false\nretry_base_ms = 50\npatience_ms = 1500\necho_wait_ms = 300\nlook_pause_ms = 300\n"
+    );
+    Ok(text.parse()?)
+}
