@@ -14,7 +14,7 @@ use governor::nanos::Nanos;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use http::StatusCode;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::http::{Answer, Request, respond, unavailable};
@@ -38,7 +38,8 @@ impl Default for HookRate {
 
 /// The platforms give up after three seconds; an answer that cannot come in time is 503.
 const CHECK_WITHIN: Duration = Duration::from_secs(2);
-const KEEP_WITHIN: Duration = Duration::from_millis(2900);
+/// Both together.
+const ANSWER_WITHIN: Duration = Duration::from_millis(2800);
 
 /// Our clock in the words of the rate limiter.
 #[derive(Clone)]
@@ -92,6 +93,7 @@ impl Hooks {
 
     async fn judge(&self, app: &Arc<App>, inbound: &Inbound) -> Answer {
         let platform = app.platform;
+        let deadline = Instant::now() + ANSWER_WITHIN;
         let Some(connector) = self.relay.connectors().get(platform.0) else { return unavailable() };
         let delivery = match timeout(CHECK_WITHIN, connector.receive(app, inbound)).await {
             Ok(Ok(delivery)) => delivery,
@@ -115,7 +117,7 @@ impl Hooks {
             return unavailable();
         }
         let hook = delivery.answer.clone();
-        match self.keep(app, delivery).await {
+        match self.keep(app, delivery, deadline).await {
             Some(Ok(accepted)) => {
                 for code in accepted.dropped {
                     self.metrics.refused(platform, code);
@@ -137,14 +139,19 @@ impl Hooks {
     /// Makes a delivery durable, in a task of its own: a client that goes away must not leave an event that
     /// is durable and was never handed on. `None`: not in time; what becomes durable nevertheless is known when
     /// the platform sends it again.
-    async fn keep(&self, app: &Arc<App>, delivery: Delivery) -> Option<Result<Accepted, RelayError>> {
+    async fn keep(
+        &self,
+        app: &Arc<App>,
+        delivery: Delivery,
+        deadline: Instant,
+    ) -> Option<Result<Accepted, RelayError>> {
         if delivery.items.is_empty() {
             return Some(Ok(Accepted { fresh: 0, dropped: delivery.dropped }));
         }
         let relay = self.relay.clone();
         let app = Arc::clone(app);
         let task = self.tasks.spawn(async move { relay.accept(&app, delivery).await });
-        timeout(KEEP_WITHIN, task).await.ok()?.ok()
+        timeout_at(deadline, task).await.ok()?.ok()
     }
 }
 

@@ -71,6 +71,7 @@ pub(crate) struct Gauges {
     pub(crate) rest: Family<StateLabels, Gauge>,
     pub(crate) lanes: Gauge,
     pub(crate) deepest_lane: Gauge,
+    pub(crate) unresolved: Gauge,
     pub(crate) bridges: Family<StateLabels, Gauge>,
     pub(crate) troubled: Gauge,
     pub(crate) watches_late: Gauge,
@@ -136,6 +137,11 @@ impl Default for Metrics {
         all.register("at_rest", "Rows by what they are", gauges.rest.clone());
         all.register("lanes", "Lanes with legs in them", gauges.lanes.clone());
         all.register("deepest_lane", "Legs in the fullest lane", gauges.deepest_lane.clone());
+        all.register(
+            "unresolved_sends",
+            "Lanes that wait to learn what became of a send",
+            gauges.unresolved.clone(),
+        );
         all.register("bridges", "Bridges by state", gauges.bridges.clone());
         all.register("installations_in_trouble", "Installations that need a person", gauges.troubled.clone());
         all.register("watches_late", "Subscriptions past their time of renewal", gauges.watches_late.clone());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use dragoman_model::{Code, codes};
 use dragoman_relay::Relay;
-use dragoman_store::BridgeState;
+use dragoman_store::{BridgeState, LaneRow, LegRow, StoreError};
 use http::{Method, StatusCode};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::timeout;
@@ -21,6 +21,9 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// Figures that take longer than this are left as they were.
 const FIGURES_WITHIN: Duration = Duration::from_secs(2);
+
+/// Lanes whose first leg is looked at for one scrape.
+const MOST_HEADS: usize = 500;
 
 /// The handler of the listener for operators.
 pub(crate) struct Ops {
@@ -74,7 +77,7 @@ impl Ops {
         }
     }
 
-    async fn figures(&self) -> Result<(), dragoman_store::StoreError> {
+    async fn figures(&self) -> Result<(), StoreError> {
         let gauges = &self.metrics.gauges;
         gauges.connections.set(figure(self.door.connections()));
         gauges.bytes_in_flight.set(figure(self.door.bytes_in_flight()));
@@ -103,7 +106,19 @@ impl Ops {
         let lanes = busy_lanes(&self.relay).await?;
         gauges.lanes.set(figure(lanes.len() as u64));
         gauges.deepest_lane.set(figure(lanes.iter().map(|lane| lane.depth).max().unwrap_or(0)));
+        gauges.unresolved.set(figure(self.unresolved(&lanes).await?));
         Ok(())
+    }
+
+    /// Lanes whose first leg was sent and not answered.
+    async fn unresolved(&self, lanes: &[LaneRow]) -> Result<u64, StoreError> {
+        let mut count = 0;
+        for lane in lanes.iter().take(MOST_HEADS) {
+            let head = self.relay.store().legs(&lane.id, None, 1).await?;
+            let unknown = |leg: &LegRow| leg.code.as_deref() == Some(codes::NO_ANSWER.as_str());
+            count += u64::from(head.first().is_some_and(unknown));
+        }
+        Ok(count)
     }
 }
 

@@ -5,13 +5,13 @@ use dragoman_model::codes;
 use dragoman_relay::{Directory, Relay};
 use dragoman_store::{BridgeState, LaneRow, StoreError};
 
-use super::api::{Done, LaneInfo, Shutdown, Status, StatusGet};
+use super::api::{Done, LaneInfo, Shutdown, Status, StatusGet, WatchInfo};
 use super::desk::Desk;
 use super::problem::Problem;
 use super::route::Act;
 
-/// Lanes that are told of.
-const MOST_LANES: usize = 20;
+/// Lanes and subscriptions that are told of.
+const MOST_TOLD: usize = 20;
 /// Lanes read at once, and at most.
 const PAGE: u32 = 1000;
 const MOST_READ: usize = 20_000;
@@ -24,7 +24,7 @@ impl Act for StatusGet {
         let directory = relay.directory();
         let mut lanes = busy_lanes(relay).await?;
         lanes.sort_by(|a, b| (b.depth, &a.id).cmp(&(a.depth, &b.id)));
-        lanes.truncate(MOST_LANES);
+        lanes.truncate(MOST_TOLD);
         let lane = |row: LaneRow| LaneInfo {
             lane: row.id.to_text(),
             depth: row.depth,
@@ -47,6 +47,7 @@ impl Act for StatusGet {
             orgs: directory.orgs().count() as u64,
             bridges: directory.bridges().filter(|it| it.row.state == BridgeState::Active).count() as u64,
             lanes: lanes.into_iter().map(lane).collect(),
+            watches: watches(&directory),
             troubles: troubles(relay, &directory, now_ms),
         })
     }
@@ -82,6 +83,24 @@ pub(crate) fn late_watches(directory: &Directory, now_ms: i64) -> usize {
             .is_some_and(|spot| spot.row.watch_expires_ms.is_some_and(|end_ms| end_ms <= now_ms))
     };
     directory.bridged().iter().filter(|id| late(id)).count()
+}
+
+/// Subscriptions that end, the first first.
+fn watches(directory: &Directory) -> Vec<WatchInfo> {
+    let bridged = directory.bridged();
+    let ending =
+        bridged.iter().filter_map(|id| directory.spot(id)).filter(|it| it.row.watch_expires_ms.is_some());
+    let mut watches: Vec<WatchInfo> = ending
+        .map(|spot| WatchInfo {
+            conversation: spot.id.to_string(),
+            platform: spot.place.session.app.platform.to_string(),
+            renew_ms: spot.row.watch_renew_ms,
+            expires_ms: spot.row.watch_expires_ms,
+        })
+        .collect();
+    watches.sort_by(|a, b| (a.expires_ms, &a.conversation).cmp(&(b.expires_ms, &b.conversation)));
+    watches.truncate(MOST_TOLD);
+    watches
 }
 
 /// What needs a person.

@@ -153,7 +153,7 @@ async fn a_token_that_exists_is_taken_over_or_refused() {
         token: dragoman_gateway::admin::api::SecretText("other".to_owned()),
     };
     assert!(problem(rig.admin.ask(&wrong).await).what.contains("invalid_auth"));
-    assert!(matches!(rig.gateway.installs().watch("none"), None));
+    assert!(rig.gateway.installs().watch("none").is_none());
     let started = rig.gateway.installs().start(&app.id.as_str().into()).unwrap();
     let seen = rig.gateway.installs().watch(&started.ticket).unwrap();
     assert!(matches!(*seen.borrow(), Progress::Waiting));

@@ -23,6 +23,7 @@ const LONG: Duration = Duration::from_secs(20);
 struct Echo {
     go: Semaphore,
     inside: AtomicUsize,
+    seen: AtomicUsize,
 }
 
 #[async_trait]
@@ -32,6 +33,7 @@ impl Handler for Echo {
     }
 
     async fn handle(&self, request: Request) -> Answer {
+        self.seen.fetch_add(1, Ordering::SeqCst);
         if request.path == "/slow" {
             self.inside.fetch_add(1, Ordering::SeqCst);
             self.go.acquire().await.unwrap().forget();
@@ -51,7 +53,8 @@ struct Served {
 async fn serve(limits: Limits) -> Served {
     let tcp = Tcp::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = tcp.address().unwrap();
-    let echo = Arc::new(Echo { go: Semaphore::new(0), inside: AtomicUsize::new(0) });
+    let echo =
+        Arc::new(Echo { go: Semaphore::new(0), inside: AtomicUsize::new(0), seen: AtomicUsize::new(0) });
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let meter = Arc::new(Meter::default());
     let server = Server {
@@ -227,4 +230,95 @@ async fn shutdown_does_not_wait_for_ever() {
     assert!(wait_until(|| echo.inside.load(Ordering::SeqCst) == 1, LONG).await);
     served.end().await;
     assert_eq!(read(&mut stuck).await.status, 0);
+}
+
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = length[1..].to_vec();
+    frame.extend_from_slice(&[kind, flags]);
+    frame.extend_from_slice(&stream.to_be_bytes());
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// `GET http://x/` in the static table of HPACK, and one literal.
+const GET_ROOT: &[u8] = &[0x82, 0x86, 0x84, 0x41, 0x01, b'x'];
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// Writes until the other end has enough; whether it had.
+async fn flood(served: &Served, next: impl Fn(u32) -> Vec<u8>) -> bool {
+    let stream = TcpStream::connect(served.address).await.unwrap();
+    let (mut reader, mut writer) = stream.into_split();
+    let reading = async {
+        let mut rest = Vec::new();
+        let _ = reader.read_to_end(&mut rest).await;
+    };
+    let writing = async {
+        let mut hello = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        hello.extend(frame(SETTINGS, 0, 0, &[]));
+        if writer.write_all(&hello).await.is_err() {
+            return;
+        }
+        for n in 0..200_000_u32 {
+            if writer.write_all(&next(n)).await.is_err() {
+                return;
+            }
+        }
+        std::future::pending::<()>().await;
+    };
+    let over = async {
+        tokio::select! {
+            () = reading => {}
+            () = writing => {}
+        }
+    };
+    tokio::time::timeout(LONG, over).await.is_ok()
+}
+
+#[tokio::test]
+async fn streams_reset_in_a_hurry_end_the_connection_only() {
+    let served = serve(Limits::default()).await;
+    let reset = |n: u32| {
+        let stream = 2 * n + 1;
+        let mut both = frame(
+            HEADERS,
+            END_HEADERS | END_STREAM,
+            stream,
+            &[&GET_ROOT[..2], &[0x04, 5], b"/slow", &GET_ROOT[3..]].concat(),
+        );
+        both.extend(frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes()));
+        both
+    };
+    assert!(flood(&served, reset).await, "the flood is still let in");
+    assert_eq!(raw(served.address, &post("/", "content-length: 1\r\n", "x")).await.status, 200);
+    assert!(served.echo.inside.load(Ordering::SeqCst) < 1000);
+    served.end().await;
+}
+
+#[tokio::test]
+async fn a_head_without_end_ends_the_connection_only() {
+    let served = serve(Limits::default()).await;
+    let filler = [0x00, 0x01, b'a', 0x01, b'b'].repeat(1000);
+    let endless = |n: u32| match n {
+        0 => frame(HEADERS, END_STREAM, 1, GET_ROOT),
+        _ => frame(CONTINUATION, 0, 1, &filler),
+    };
+    assert!(flood(&served, endless).await, "the flood is still let in");
+    // A head that becomes large only when it is unpacked: one long entry, named again and again.
+    let mut entry = vec![0x40, 0x01, b'a', 0x7f, 0xe1, 0x1e];
+    entry.extend(vec![b'b'; 4000]);
+    let bomb = move |n: u32| {
+        let head = if n == 0 { [GET_ROOT, &entry].concat() } else { [GET_ROOT, &[0xbe; 8000][..]].concat() };
+        frame(HEADERS, END_HEADERS | END_STREAM, 2 * n + 1, &head)
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(1), flood(&served, bomb)).await;
+    assert!(served.echo.seen.load(Ordering::SeqCst) <= 1, "only the first, which is small, may pass");
+    assert_eq!(raw(served.address, &post("/", "content-length: 1\r\n", "x")).await.status, 200);
+    served.end().await;
 }

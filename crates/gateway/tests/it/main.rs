@@ -1,5 +1,6 @@
 //! The gateway from outside: sockets, HTTP, the operators' socket, against a platform invented for these
 //! tests and the model of the store.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod admin;
 mod avatar;

@@ -49,6 +49,23 @@ async fn the_door_speaks_tls_with_the_given_certificate() {
 }
 
 #[tokio::test]
+async fn who_never_says_hello_is_let_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let (files, _) = write(folder.path());
+    let rig = Rig::with(|settings| {
+        settings.tls = Some(files);
+        settings.limits.head = std::time::Duration::from_millis(100);
+    })
+    .await;
+    for silence in ["", "\u{16}\u{3}\u{1}", "GET / HTTP/1.1\r\n\r\n"] {
+        let mut stream = TcpStream::connect(rig.door()).await.unwrap();
+        stream.write_all(silence.as_bytes()).await.unwrap();
+        assert_eq!(read(&mut stream).await.status, 0, "{silence:?}");
+    }
+    rig.end().await;
+}
+
+#[tokio::test]
 async fn changed_files_are_taken_and_broken_ones_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let (files, _) = write(folder.path());

@@ -159,6 +159,8 @@ pub struct Status {
     pub bridges: u64,
     /// Lanes with legs in them, the fullest first, at most 20.
     pub lanes: Vec<LaneInfo>,
+    /// Subscriptions, those that end first first, at most 20.
+    pub watches: Vec<WatchInfo>,
     /// What needs a person.
     pub troubles: Vec<Problem>,
 }
@@ -172,6 +174,19 @@ pub struct LaneInfo {
     pub depth: u64,
     /// Not before, milliseconds since 1970.
     pub not_before_ms: i64,
+}
+
+/// A subscription to the events of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchInfo {
+    /// Of which conversation, ours.
+    pub conversation: String,
+    /// On which platform.
+    pub platform: String,
+    /// When it is renewed, milliseconds since 1970.
+    pub renew_ms: Option<i64>,
+    /// When it ends, milliseconds since 1970.
+    pub expires_ms: Option<i64>,
 }
 
 /// Ends the gateway in order.
