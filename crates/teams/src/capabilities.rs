@@ -21,7 +21,8 @@ const LEVELS: &[(Feature, Level, Level)] = &[
     (F::Edit, Native, Native),
     (F::Deletion, Native, Native),
     (F::MentionPerson, Native, Native),
-    (F::MentionEveryone, Native, Fallback),
+    // Bots cannot call a channel, a team or a chat; people with their own token can.
+    (F::MentionEveryone, Fallback, Fallback),
     (F::ReactionOwn, Native, Native),
     // "Bots can add and remove reactions": public preview; one identity, so one reaction per emoji.
     (F::ReactionApp, Partial, Partial),
@@ -72,12 +73,17 @@ mod tests {
     use super::*;
     use dragoman_model::floor::{Target, floor};
 
+    /// Below its floor until most people speak with their own token.
+    const NOT_YET: &[Feature] = &[F::MentionEveryone];
+
     #[test]
     fn no_level_is_below_the_floor() {
         for feature in Feature::ALL {
             let row = LEVELS.iter().find(|(row, ..)| row == feature);
             let (_, channel, chat) = row.unwrap_or_else(|| panic!("{} has no level", feature.as_str()));
-            assert!(*channel >= floor(*feature, Target::TeamsChannel), "channel: {}", feature.as_str());
+            let excused = NOT_YET.contains(feature);
+            let (least, name) = (floor(*feature, Target::TeamsChannel), feature.as_str());
+            assert_eq!(*channel < least, excused, "channel: {name}");
             assert!(*chat >= floor(*feature, Target::TeamsChat), "chat: {}", feature.as_str());
         }
         assert_eq!(LEVELS.len(), Feature::ALL.len());

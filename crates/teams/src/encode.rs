@@ -32,21 +32,19 @@ pub(crate) fn text(post: &Post) -> Text {
 
 /// The same with another body: one part of a long post.
 pub(crate) fn text_of(post: &Post, body: &Document) -> Text {
-    let body =
-        if is_channel(post.conversation.as_str()) { body.clone() } else { without_everyone(body.clone()) };
     match post.spokesman {
         Spokesman::App => {
-            let rendered = render(&body, Flavour::Bot);
+            let rendered = render(&without_everyone(body.clone()), Flavour::Bot);
             Text { html: name_line(&post.author) + &rendered.html, mentions: rendered.mentions }
         }
         Spokesman::Person(_) => {
-            let rendered = render(&body, Flavour::Graph);
+            let rendered = render(body, Flavour::Graph);
             Text { html: rendered.html, mentions: rendered.mentions }
         }
     }
 }
 
-/// A bot has no way to call everybody in a chat.
+/// A bot cannot call everybody: "team and channel mentions are not supported", and trying shows an unknown user.
 fn without_everyone(body: Document) -> Document {
     body.map_inlines(&mut |inline| match inline {
         Inline::Mention(Mention::Everyone) => Inline::Text("@everyone".to_owned()),
@@ -55,15 +53,12 @@ fn without_everyone(body: Document) -> Document {
 }
 
 /// A message activity. `accounts` gives the accounts of bot traffic for directory ids.
-pub(crate) fn activity(text: &Text, conversation: &str, accounts: &BTreeMap<String, String>) -> Vec<u8> {
+pub(crate) fn activity(text: &Text, accounts: &BTreeMap<String, String>) -> Vec<u8> {
     let entities: Vec<Value> = text
         .mentions
         .iter()
         .map(|mention| {
-            let id = match mention.kind {
-                MentionKind::Everyone => conversation,
-                _ => accounts.get(&mention.id).unwrap_or(&mention.id),
-            };
+            let id = accounts.get(&mention.id).unwrap_or(&mention.id);
             json!({
                 "type": "mention",
                 // Both strings have to match exactly, or nobody is notified.

@@ -91,7 +91,7 @@ impl TeamsConnector {
                 accounts.insert(mention.id.clone(), account);
             }
         }
-        encode::activity(&text, remote, &accounts)
+        encode::activity(&text, &accounts)
     }
 
     async fn as_person(

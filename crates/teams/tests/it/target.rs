@@ -98,16 +98,16 @@ async fn mentions_match_their_text_and_carry_the_bots_ids() {
         member.then(|| json!({ "id": "29:ana", "aadObjectId": ANA }).into()).or_else(|| made(call))
     })
     .await;
-    let person = |id: &str, name: &str| Inline::Mention(Mention::Person { id: id.into(), name: name.into() });
+    let named = |id: &str, name: &str| Inline::Mention(Mention::Person { id: id.into(), name: name.into() });
     let blocks = vec![Block::Paragraph(vec![
-        person(ANA, "Ana <Sample>"),
+        named(ANA, "Ana <Sample>"),
         Inline::Text(" ".into()),
-        person("unknown", "Ed"),
+        named("unknown", "Ed"),
         Inline::Text(" ".into()),
         Inline::Mention(Mention::Everyone),
     ])];
     let session = world.session();
-    world.connector.perform(&session, &world.room(), &Operation::Post(post(ROOM, blocks.clone()))).await;
+    world.connector.perform(&session, &world.room(), &Operation::Post(post(ROOM, blocks))).await;
     let body = world.fake.calls().into_iter().find(|call| call.method == "POST").unwrap().json();
     let ids: Vec<&str> = body["entities"]
         .as_array()
@@ -115,16 +115,28 @@ async fn mentions_match_their_text_and_carry_the_bots_ids() {
         .iter()
         .map(|it| it["mentioned"]["id"].as_str().unwrap())
         .collect();
-    assert_eq!(ids, ["29:ana", "unknown", ROOM]);
+    assert_eq!(ids, ["29:ana", "unknown"]);
     for entity in body["entities"].as_array().unwrap() {
         assert!(body["text"].as_str().unwrap().contains(entity["text"].as_str().unwrap()), "{body}");
         assert_eq!(entity["text"], format!("<at>{}</at>", entity["mentioned"]["name"].as_str().unwrap()));
     }
-    // A bot cannot call everybody in a chat.
-    world.connector.perform(&session, &world.chat(), &Operation::Post(post(CHAT, blocks))).await;
-    let body = world.fake.calls().into_iter().find(|call| call.method == "POST").unwrap().json();
+    // A bot cannot call everybody.
     assert!(body["text"].as_str().unwrap().contains("@everyone"));
-    assert_eq!(body["entities"].as_array().unwrap().len(), 2);
+    // A person can.
+    let (_, slot) = person();
+    let set = TokenSet { access: Token::new("ana-token".into()), refresh: None, expires_at_ms: None };
+    let session = world.session_with(Keeper::with(slot, set));
+    for (conversation, place, kind) in [(ROOM, world.room(), "channel"), (CHAT, world.chat(), "chat")] {
+        let everyone = Block::Paragraph(vec![Inline::Mention(Mention::Everyone)]);
+        let operation = Operation::Post(as_person(post(conversation, vec![everyone])));
+        world.connector.perform(&session, &place, &operation).await;
+        let body = world.fake.calls().into_iter().find(|call| call.method == "POST").unwrap().json();
+        let called = &body["mentions"][0]["mentioned"]["conversation"];
+        assert_eq!(
+            (&called["id"], &called["conversationIdentityType"]),
+            (&json!(conversation), &json!(kind))
+        );
+    }
 }
 
 #[tokio::test]
