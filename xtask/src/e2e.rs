@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::bail;
 
 use crate::process::{Run, on_path};
+use crate::workspace;
 
 /// Which tests of `tests/e2e`.
 #[derive(Clone, Copy, Debug)]
@@ -16,10 +17,11 @@ pub(crate) struct Chosen {
 }
 
 /// Runs the chosen tests, one after the other, with some environment variables set. That there are none is an
-/// error. Always builds the whole workspace: features then are the same as in other runs, and nothing is compiled
-/// twice.
+/// error.
 pub(crate) fn run(root: &Path, chosen: Chosen, environment: &[(&str, String)]) -> anyhow::Result<()> {
     let Chosen { module, ignored } = chosen;
+    workspace::build(root)?;
+    let dragoman = workspace::binary(root, "dragoman")?;
     let run = if on_path("cargo-nextest") {
         let filter = format!("package(e2e) and test(/^{module}::/)");
         let which = format!("--run-ignored={}", if ignored { "only" } else { "default" });
@@ -36,5 +38,6 @@ pub(crate) fn run(root: &Path, chosen: Chosen, environment: &[(&str, String)]) -
         }
         arguments().args([&*filter, "--nocapture", "--test-threads=1"]).args(more)
     };
+    let run = run.env("DRAGOMAN_BIN", dragoman);
     environment.iter().fold(run, |run, (name, value)| run.env(name, value)).go()
 }

@@ -8,6 +8,7 @@ mod process;
 mod sim;
 mod test;
 mod tidy;
+mod workspace;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -6,19 +6,15 @@ use anyhow::{Context as _, bail};
 
 use super::install;
 use crate::process::{Run, on_path};
+use crate::workspace;
 
 /// Builds everything, installs the clients and hands over to `tests/foreign/harness.py`.
 pub(super) fn run(root: &Path) -> anyhow::Result<()> {
     let python = install::python(root)?;
     let node = install::node(root)?;
-    // All of the workspace, so that features are those of the tests and nothing is compiled twice.
-    Run::cargo(root).args(["build", "--locked", "--workspace", "--all-targets"]).go()?;
-    let [world, dragoman] = ["foreign", "dragoman"].map(|name| root.join("target/debug").join(name));
-    for program in [&world, &dragoman] {
-        if !program.is_file() {
-            bail!("cargo built no {}", program.display());
-        }
-    }
+    workspace::build(root)?;
+    let world = workspace::binary(root, "foreign")?;
+    let dragoman = workspace::binary(root, "dragoman")?;
     if !on_path("unshare") {
         bail!("this needs `unshare` of util-linux, to run the clients in a network of their own");
     }

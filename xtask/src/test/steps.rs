@@ -8,7 +8,7 @@ use super::install::{self, Browser};
 use super::{bans, foreign};
 use crate::e2e::{self, Chosen};
 use crate::process::{Run, on_path, timed};
-use crate::tidy;
+use crate::{tidy, workspace};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -102,11 +102,14 @@ fn clippy(root: &Path) -> anyhow::Result<()> {
 }
 
 fn tests(root: &Path) -> anyhow::Result<()> {
+    workspace::build(root)?;
+    let dragoman = workspace::binary(root, "dragoman")?;
+    let run = Run::cargo(root).env("DRAGOMAN_BIN", dragoman);
     if on_path("cargo-nextest") {
-        return Run::cargo(root).args(["nextest", "run", "--locked", "--workspace", "--no-fail-fast"]).go();
+        return run.args(["nextest", "run", "--locked", "--workspace", "--no-fail-fast"]).go();
     }
     println!("cargo-nextest is not installed: using `cargo test`, which runs the same tests more slowly");
-    Run::cargo(root).args(["test", "--locked", "--workspace", "--all-targets", "--no-fail-fast"]).go()
+    run.args(["test", "--locked", "--workspace", "--all-targets", "--no-fail-fast"]).go()
 }
 
 fn doc(root: &Path) -> anyhow::Result<()> {
