@@ -18,6 +18,7 @@ use crate::error::RelayError;
 use crate::lanes::Lanes;
 use crate::leg::Leg;
 use crate::pending::Pending;
+use crate::people::Nobody;
 use crate::retry::{Breaker, Ladder};
 use crate::slots::Slots;
 use crate::vault::Vault;
@@ -103,6 +104,7 @@ pub(crate) struct Inner {
     pub(crate) breakers: Mutex<BTreeMap<InstallationId, Breaker>>,
     pub(crate) catching_up: Mutex<BTreeMap<ConversationId, u32>>,
     pub(crate) pending: Pending,
+    pub(crate) nobody: Nobody,
     pub(crate) last_order: AtomicI64,
     pub(crate) timer: Notify,
     pub(crate) activity: broadcast::Sender<Activity>,
@@ -124,6 +126,7 @@ impl Relay {
             breakers: Mutex::default(),
             catching_up: Mutex::default(),
             pending: Pending::default(),
+            nobody: Nobody::default(),
             last_order: AtomicI64::new(0),
             timer: Notify::new(),
             activity,

@@ -1,8 +1,11 @@
 //! People: who wrote, and whom a mention means on the other side. Profiles are read lazily, kept encrypted,
 //! and read again after a day or when the platform says that they changed.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use dragoman_markup::name::neutralise;
-use dragoman_model::{Document, Inline, Mention, Message, PersonId, RemoteUser, ShownAuthor};
+use dragoman_model::{Document, Inline, InstallationId, Mention, Message, PersonId, RemoteUser, ShownAuthor};
 use dragoman_platform::{Failure, Profile};
 use dragoman_seal::FieldRef;
 use dragoman_store::{AccountRow, Mutation};
@@ -167,6 +170,9 @@ impl Relay {
         if let Some(row) = self.store().accounts_by_email(there, &digest).await?.into_iter().next() {
             return self.profile(target, &row.user).await;
         }
+        if self.0.nobody.is(there, &digest, self.now_ms()) {
+            return Ok(None);
+        }
         let found = target
             .place
             .connector
@@ -176,8 +182,9 @@ impl Relay {
                 tracing::debug!(code = %failure.code(), "a person could not be looked up");
                 None
             });
-        if let Some(profile) = &found {
-            self.remember(target, profile).await?;
+        match &found {
+            Some(profile) => self.remember(target, profile).await?,
+            None => self.0.nobody.remember(there, digest, self.now_ms()),
         }
         Ok(found)
     }
@@ -208,6 +215,35 @@ impl Relay {
         let known = here.map_or(name, |here| here.conversation.name.as_str());
         let name = if name.is_empty() { known } else { name };
         Inline::Text(plain_mention(&Mention::Conversation { id: id.clone(), name: name.to_owned() }))
+    }
+}
+
+/// E-mail digests that nobody at an installation has, so that a mention of a stranger is looked up once an hour
+/// and not with every message.
+#[derive(Default)]
+pub(crate) struct Nobody(Mutex<HashMap<(InstallationId, Vec<u8>), i64>>);
+
+/// How long nobody is believed to be there, in milliseconds.
+const NOBODY_MS: i64 = 60 * 60 * 1000;
+/// Entries kept; a full table is forgotten as a whole.
+const MOST_NOBODIES: usize = 10_000;
+
+impl Nobody {
+    fn is(&self, installation: &InstallationId, digest: &[u8], now_ms: i64) -> bool {
+        let key = (installation.clone(), digest.to_vec());
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+            .is_some_and(|until_ms| *until_ms > now_ms)
+    }
+
+    fn remember(&self, installation: &InstallationId, digest: Vec<u8>, now_ms: i64) {
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if table.len() >= MOST_NOBODIES {
+            table.clear();
+        }
+        table.insert((installation.clone(), digest), now_ms + NOBODY_MS);
     }
 }
 

@@ -82,7 +82,7 @@ pub(crate) const SCRIPT: &[Row] = &[
         feature: Feature::Text,
         name: "plain text",
         act: Act::Post,
-        slack: Some("Ferry leaves at nine &amp; not later {}"),
+        slack: Some("Ferry leaves at nine & not later {}"),
         teams: Some("<p>Ferry leaves at nine &amp; not later {}</p>"),
         on_slack: |seen| seen.markup.contains("Ferry leaves at nine"),
         on_teams: |seen| seen.markup.contains("Ferry leaves at nine &amp; not later"),
@@ -104,7 +104,7 @@ pub(crate) const SCRIPT: &[Row] = &[
         feature: Feature::Text,
         name: "a link",
         act: Act::Post,
-        slack: Some("{} see <https://harbor.example/plan?a=1&amp;b=2|the plan>"),
+        slack: Some("{} see https://harbor.example/plan?a=1&b=2"),
         teams: Some("<p>{} see <a href=\"https://harbor.example/plan?a=1&amp;b=2\">the plan</a></p>"),
         on_slack: |seen| typed(blocks(seen), "link") && seen.markup.contains("harbor.example/plan"),
         on_teams: |seen| seen.markup.contains("href=\"https://harbor.example/plan"),
@@ -113,7 +113,7 @@ pub(crate) const SCRIPT: &[Row] = &[
         feature: Feature::Text,
         name: "a quote",
         act: Act::Post,
-        slack: Some("&gt; low tide at noon {}\nso we wait"),
+        slack: Some("> low tide at noon {}\nso we wait"),
         teams: Some("<blockquote><p>low tide at noon {}</p></blockquote><p>so we wait</p>"),
         on_slack: |seen| typed(blocks(seen), "rich_text_quote"),
         on_teams: |seen| seen.markup.contains("<blockquote"),
@@ -131,10 +131,14 @@ pub(crate) const SCRIPT: &[Row] = &[
         feature: Feature::Text,
         name: "what looks like markup stays text",
         act: Act::Post,
-        slack: Some("{} &lt;b&gt;not bold&lt;/b&gt; &lt;at&gt;nobody&lt;/at&gt;"),
+        slack: Some("{} <b>not bold</b> <at>nobody</at>"),
         teams: Some("<p>{} &lt;!here&gt; *not bold* &lt;@U07ANASOUZA&gt;</p>"),
         on_slack: |seen| !typed(blocks(seen), "broadcast") && !typed(blocks(seen), "user"),
-        on_teams: |seen| !seen.markup.contains("<at>nobody") && seen.markup.contains("&lt;b&gt;not bold"),
+        on_teams: |seen| {
+            !seen.markup.contains("<at>nobody")
+                && !seen.markup.contains("<b>not")
+                && seen.markup.contains("&lt;")
+        },
     },
     Row {
         feature: Feature::Code,
@@ -214,7 +218,7 @@ pub(crate) const SCRIPT: &[Row] = &[
         feature: Feature::MentionPerson,
         name: "a mention of a person on both sides",
         act: Act::Post,
-        slack: Some("{} ask <@U07CHLOEMARTIN> about it"),
+        slack: Some("{} ask @Chloe Martin about it"),
         teams: Some("<p>{} ask <at:44a3d9e6-af58-4eb0-94fc-62715fbe7a34:Chloe Martin> about it</p>"),
         on_slack: |seen| seen.markup.contains("U07CHLOEMARTIN"),
         on_teams: |seen| {
@@ -228,10 +232,11 @@ pub(crate) const SCRIPT: &[Row] = &[
         feature: Feature::MentionEveryone,
         name: "a mention of everyone",
         act: Act::Post,
-        slack: Some("{} <!channel> we are late"),
-        teams: Some("<p>{} <at:channel={channel}:launch> we are late</p>"),
+        slack: Some("{} @channel we are late"),
+        teams: Some("<p>{} <at:channel:everyone> we are late</p>"),
         on_slack: |seen| typed(blocks(seen), "broadcast"),
-        on_teams: |seen| seen.markup.contains("<at") || seen.markup.contains("@everyone"),
+        // A bot cannot call everybody; its copy says whom the source called.
+        on_teams: |seen| seen.markup.contains("@everyone"),
     },
     Row {
         feature: Feature::AuthorName,

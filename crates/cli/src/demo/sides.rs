@@ -186,8 +186,9 @@ impl TeamsSide {
         Some(Seen { id, thread_root, markup, author, raw })
     }
 
-    /// A message body; `<at:OID:Name>` in the markup becomes a mention, as a client would make it.
-    fn body(markup: &str) -> Value {
+    /// A message body; `<at:OID:Name>` in the markup becomes a mention, as a client would make it, and
+    /// `<at:channel:Name>` one of this channel.
+    fn body(&self, markup: &str) -> Value {
         let mut content = String::new();
         let mut mentions = Vec::new();
         let mut rest = markup;
@@ -197,8 +198,8 @@ impl TeamsSide {
             let index = mentions.len();
             content.push_str(before);
             content.push_str(&format!("<at id=\"{index}\">{name}</at>"));
-            let mentioned = if let Some(channel) = id.strip_prefix("channel=") {
-                json!({"conversation": {"id": channel, "displayName": name, "conversationIdentityType": "channel"}})
+            let mentioned = if id == "channel" {
+                json!({"conversation": {"id": self.channel, "displayName": name, "conversationIdentityType": "channel"}})
             } else {
                 json!({"user": {"id": id, "displayName": name, "userIdentityType": "aadUser"}})
             };
@@ -226,7 +227,7 @@ impl Side for TeamsSide {
 
     async fn post(&self, markup: &str, thread: Option<&str>) -> Result<String> {
         let tail = thread.map(|root| format!("/{root}/replies")).unwrap_or_default();
-        let answer = self.call(Method::POST, self.url(&tail)?, &Self::body(markup)).await?;
+        let answer = self.call(Method::POST, self.url(&tail)?, &self.body(markup)).await?;
         Ok(answer["id"].as_str().context("Graph gave no message id")?.to_owned())
     }
 
@@ -236,7 +237,7 @@ impl Side for TeamsSide {
     }
 
     async fn edit(&self, id: &str, thread: Option<&str>, markup: &str) -> Result<()> {
-        self.call(Method::PATCH, self.url(&Self::path(id, thread))?, &Self::body(markup)).await?;
+        self.call(Method::PATCH, self.url(&Self::path(id, thread))?, &self.body(markup)).await?;
         Ok(())
     }
 

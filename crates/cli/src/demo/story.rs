@@ -10,7 +10,7 @@ use super::script::{Act, Row, SCRIPT};
 use super::sides::{Seen, Side};
 
 /// A step waits so long for what it expects.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks at the target.
 const LOOK: Duration = Duration::from_millis(25);
 
@@ -70,7 +70,7 @@ pub(crate) async fn tell(pairs: &[Pair<'_>], clock: &dyn Clock, told: &mut dyn F
 
 /// Plays a step; milliseconds from the source's answer until the target shows it.
 async fn play(pair: &Pair<'_>, row: &Row, markup: &str, mark: &str, clock: &dyn Clock) -> Result<u64> {
-    let text = markup.replace("{}", mark).replace("{channel}", "launch");
+    let text = markup.replace("{}", mark);
     let check = match pair.to.platform() {
         "slack" => row.on_slack,
         _ => row.on_teams,
@@ -131,7 +131,7 @@ async fn wait_for(
         Some(mark) => (mark, format!("{mark}root")),
         None => (mark, "\u{0}".to_owned()),
     };
-    let mut arrived = false;
+    let mut arrived = None;
     loop {
         let seen = pair.to.read().await?;
         let mut found: Vec<Seen> = seen
@@ -144,12 +144,17 @@ async fn wait_for(
         if copies.len() > 1 {
             bail!("it arrived {} times", copies.len());
         }
-        arrived |= !found.is_empty();
+        if let Some(seen) = found.first() {
+            arrived = Some(seen.markup.clone());
+        }
         if let Some(seen) = found.into_iter().find(|seen| right(seen)) {
             return Ok((elapsed(clock, started_ms), seen));
         }
         if elapsed(clock, started_ms) > PATIENCE.as_millis() as u64 {
-            bail!(if arrived { "it arrived, but not as it should" } else { "it did not arrive" });
+            match arrived {
+                Some(markup) => bail!("it arrived, but not as it should: {markup}"),
+                None => bail!("it did not arrive"),
+            }
         }
         tokio::time::sleep(LOOK).await;
     }

@@ -87,12 +87,12 @@ impl Demo {
             ("client_secret", &seed.client_secret),
             ("signing_secret", &seed.signing_secret),
         ];
-        let slack_app = self.register("slack", &slack_values).await?;
+        let slack_app = self.register("slack", &slack_values, &["private-channels", "email"]).await?;
         let events_url = format!("{}/events", slack_app.hooks_url.trim_end_matches("/events"));
         self.slack.save_events_url(&seed.app_id, &events_url).await?;
         let teams_values =
             [("app_id", seed::APP), ("tenant_id", seed::TENANT), ("client_secret", seed::APP_SECRET)];
-        let teams_app = self.register("teams", &teams_values).await?;
+        let teams_app = self.register("teams", &teams_values, &[]).await?;
         self.teams.set_bot_endpoint(seed::APP, Some(&format!("{}/messages", teams_app.hooks_url)));
         self.install("slack").await?;
         self.install("teams").await?;
@@ -110,12 +110,18 @@ impl Demo {
         Ok(())
     }
 
-    async fn register(&self, platform: &str, values: &[(&str, &str)]) -> Result<api::AppInfo> {
+    async fn register(
+        &self,
+        platform: &str,
+        values: &[(&str, &str)],
+        features: &[&str],
+    ) -> Result<api::AppInfo> {
         let values: BTreeMap<String, api::SecretText> = values
             .iter()
             .map(|(key, value)| ((*key).to_owned(), api::SecretText((*value).to_owned())))
             .collect();
-        let add = api::AppAdd { org: None, platform: platform.to_owned(), values, features: [].into() };
+        let features = features.iter().map(|feature| (*feature).to_owned()).collect();
+        let add = api::AppAdd { org: None, platform: platform.to_owned(), values, features };
         let app = self.ask(&add).await?;
         ensure!(app.missing.is_empty(), "the {platform} app lacks {}", app.missing.join(", "));
         Ok(app)
