@@ -1,0 +1,123 @@
+//! Whether what Slack holds in the end is what the gateway promised.
+
+use std::collections::BTreeMap;
+
+use dragoman_store::LaneId;
+use serde_json::Value;
+
+use super::machine::conversation;
+use super::slack::CHANNELS;
+use super::stage::{Said, Scene, is_bot, text};
+
+/// A copy at a target.
+struct Copy<'a> {
+    ts: &'a str,
+    root: Option<&'a str>,
+    text: &'a str,
+}
+
+/// Everything that is wrong; empty when nothing is.
+pub(super) fn judge(scene: &Scene) -> Vec<String> {
+    let mut wrong: Vec<String> = scene.problem.iter().cloned().collect();
+    let copies: Vec<BTreeMap<usize, Vec<Copy<'_>>>> =
+        scene.messages.iter().map(|messages| copies(messages)).collect();
+    for (number, said) in scene.said.iter().enumerate() {
+        for (channel, here) in copies.iter().enumerate() {
+            let found = here.get(&number).map_or(&[][..], Vec::as_slice);
+            let at = format!("note {number:03} ({}) of {} in {}", said.ts, CHANNELS[said.channel].1, CHANNELS[channel].1);
+            if channel == said.channel {
+                if !found.is_empty() {
+                    wrong.push(format!("{at}: came back, {} times", found.len()));
+                }
+            } else if let Some(fault) = fault(scene, said, number, found, here, channel) {
+                wrong.push(format!("{at}: {fault}"));
+            }
+        }
+    }
+    for (channel, here) in copies.iter().enumerate() {
+        wrong.extend(inversions(scene, here, channel));
+    }
+    wrong
+}
+
+fn fault(
+    scene: &Scene,
+    said: &Said,
+    number: usize,
+    found: &[Copy<'_>],
+    here: &BTreeMap<usize, Vec<Copy<'_>>>,
+    channel: usize,
+) -> Option<String> {
+    let reported = is_reported(scene, said, channel);
+    if said.deleted {
+        return (!found.is_empty() && !reported).then(|| "deleted, but still there".to_owned());
+    }
+    match found {
+        [] if reported => None,
+        [] => Some("lost".to_owned()),
+        [copy] => {
+            if !copy.text.contains(&text(number, said.revision)) && !reported {
+                return Some(format!("shows an old text, not revision {}", said.revision));
+            }
+            let root = here.get(&said.root?)?.first()?;
+            let root_is_there = !scene.said[said.root?].deleted;
+            (root_is_there && copy.root != Some(root.ts)).then(|| "left its thread".to_owned())
+        }
+        more => Some(format!("there {} times", more.len())),
+    }
+}
+
+/// Whether the operator was told that something about this message did not get through.
+fn is_reported(scene: &Scene, said: &Said, channel: usize) -> bool {
+    let lane = LaneId::Conversation(conversation(CHANNELS[channel].1));
+    scene.dead.iter().any(|dead| {
+        dead.lane == lane && dead.event.message.as_ref().is_some_and(|message| message.as_str() == said.ts)
+    })
+}
+
+/// Messages of one channel that stand the wrong way round: the second was written when the first had been
+/// accepted already.
+fn inversions(scene: &Scene, here: &BTreeMap<usize, Vec<Copy<'_>>>, channel: usize) -> Vec<String> {
+    let to = conversation(CHANNELS[channel].1);
+    let mut accepted: BTreeMap<&str, i64> = BTreeMap::new();
+    for receipt in &scene.receipts {
+        if receipt.kind == "created"
+            && receipt.to.as_ref() == Some(&to)
+            && let Some(message) = &receipt.message
+        {
+            let first = accepted.entry(message.as_str()).or_insert(receipt.received_ms);
+            *first = receipt.received_ms.min(*first);
+        }
+    }
+    let mut wrong = Vec::new();
+    for (first, copies) in here {
+        let (Some(earlier), [copy]) = (scene.said.get(*first), &copies[..]) else { continue };
+        // A reply may have waited for its root while others went on.
+        let Some(accepted_ms) = accepted.get(earlier.ts.as_str()).filter(|_| earlier.root.is_none()) else { continue };
+        for (second, others) in here.range(first + 1..) {
+            let (Some(later), [other]) = (scene.said.get(*second), &others[..]) else { continue };
+            let written_ms = micros(&later.ts) / 1000;
+            if later.channel == earlier.channel && *accepted_ms < written_ms && micros(other.ts) < micros(copy.ts) {
+                wrong.push(format!("note {second:03} stands before note {first:03} in {}", CHANNELS[channel].1));
+            }
+        }
+    }
+    wrong
+}
+
+fn micros(ts: &str) -> i64 {
+    ts.replace('.', "").parse().unwrap_or_default()
+}
+
+/// Messages of the app, by the note that they show.
+fn copies(messages: &[Value]) -> BTreeMap<usize, Vec<Copy<'_>>> {
+    let mut found: BTreeMap<usize, Vec<Copy<'_>>> = BTreeMap::new();
+    for message in messages.iter().filter(|message| is_bot(message) && message["subtype"] != "tombstone") {
+        let text = message["text"].as_str().unwrap_or_default();
+        let number = text.split("note ").nth(1).and_then(|rest| rest.get(..3)).and_then(|n| n.parse().ok());
+        let (Some(number), Some(ts)) = (number, message["ts"].as_str()) else { continue };
+        let root = message["thread_ts"].as_str().filter(|root| *root != ts);
+        found.entry(number).or_default().push(Copy { ts, root, text });
+    }
+    found
+}

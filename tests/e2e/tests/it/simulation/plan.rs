@@ -1,0 +1,166 @@
+//! What happens in a seed: who writes when, what goes wrong when. Made from the seed before anything runs.
+
+use dragoman_model::Random as _;
+use dragoman_sim::core::{FaultKind, FaultOrder};
+use dragoman_testkit::SeededRandom;
+
+use super::slack::{CHANNELS, PEOPLE};
+
+/// People write, and things go wrong, within this time, in milliseconds.
+pub(super) const TURBULENT_MS: u64 = 150_000;
+/// The first moment at which anything happens.
+const START_MS: u64 = 3_000;
+
+/// What somebody does.
+#[derive(Clone, Debug)]
+pub(super) enum Deed {
+    /// Somebody posts in a channel.
+    Post { channel: usize, person: usize },
+    /// Somebody replies to an earlier message; the number picks it.
+    Reply { pick: u64 },
+    /// An author edits a message.
+    Edit { pick: u64 },
+    /// An author deletes a message.
+    Delete { pick: u64 },
+    /// Slack is told to misbehave.
+    Fault(FaultOrder),
+}
+
+/// How the gateway's machine goes down.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outage {
+    pub(super) at_ms: u64,
+    /// The power is cut before so many more writes and syncs; `None`: at once.
+    pub(super) after: Option<u8>,
+    /// How long it stays down.
+    pub(super) down_ms: u64,
+    /// Once more, so many writes and syncs into the start that follows.
+    pub(super) again: Option<u8>,
+}
+
+/// How the network between Slack and the gateway fails.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Weather {
+    pub(super) at_ms: u64,
+    pub(super) for_ms: u64,
+    /// Packets are lost; otherwise they are late.
+    pub(super) lossy: bool,
+}
+
+/// Everything of one seed.
+pub(super) struct Plan {
+    pub(super) deeds: Vec<(u64, Deed)>,
+    pub(super) outages: Vec<Outage>,
+    pub(super) weather: Vec<Weather>,
+    /// The longest a packet takes, in milliseconds.
+    pub(super) latency_ms: u64,
+}
+
+struct Dice(SeededRandom);
+
+impl Dice {
+    fn below(&self, bound: u64) -> u64 {
+        self.0.below(bound)
+    }
+
+    fn between(&self, low: u64, high: u64) -> u64 {
+        low + self.below(high - low)
+    }
+
+    fn index(&self, bound: usize) -> usize {
+        usize::try_from(self.below(bound as u64)).expect("below a usize")
+    }
+
+    fn one_in(&self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+}
+
+impl Plan {
+    pub(super) fn new(seed: u64) -> Self {
+        let dice = Dice(SeededRandom::new(seed ^ 0x9e37_79b9_7f4a_7c15));
+        let mut deeds = Vec::new();
+        let mut at = START_MS;
+        while at < TURBULENT_MS {
+            deeds.push((at, deed(&dice)));
+            // Bursts and pauses.
+            at += if dice.one_in(3) { dice.between(50, 400) } else { dice.between(500, 9_000) };
+        }
+        for _ in 0..dice.between(2, 8) {
+            deeds.push((dice.between(START_MS, TURBULENT_MS), Deed::Fault(fault(&dice))));
+        }
+        deeds.sort_by_key(|(at, _)| *at);
+        Self {
+            deeds,
+            outages: outages(&dice),
+            weather: weather(&dice),
+            latency_ms: dice.between(5, 200),
+        }
+    }
+}
+
+fn deed(dice: &Dice) -> Deed {
+    match dice.below(100) {
+        0..50 => {
+            let channel = dice.index(CHANNELS.len());
+            Deed::Post { channel, person: dice.index(PEOPLE[channel].len()) }
+        }
+        50..68 => Deed::Reply { pick: dice.below(u64::MAX) },
+        68..88 => Deed::Edit { pick: dice.below(u64::MAX) },
+        _ => Deed::Delete { pick: dice.below(u64::MAX) },
+    }
+}
+
+fn fault(dice: &Dice) -> FaultOrder {
+    let count = u32::try_from(dice.between(1, 4)).expect("small");
+    let method = ["chat.postMessage", "chat.postMessage", "chat.update", "chat.delete", "conversations.*", "users.info", "*"]
+        [dice.index(7)];
+    let kind = match dice.below(7) {
+        0 => FaultKind::RateLimited { retry_after: dice.between(1, 12).to_string() },
+        1 => FaultKind::ServerErrorBefore { status: 503 },
+        2 => FaultKind::ServerErrorAfter { status: 500 },
+        3 => FaultKind::ResetBefore,
+        4 => FaultKind::ResetAfter,
+        5 => FaultKind::Latency { ms: dice.between(100, 8_000) },
+        _ => return FaultOrder::next(count, "*", delivery_fault(dice)),
+    };
+    FaultOrder::next(count, method, kind)
+}
+
+fn delivery_fault(dice: &Dice) -> FaultKind {
+    match dice.below(3) {
+        0 => FaultKind::Duplicate,
+        1 => FaultKind::Reorder,
+        _ => FaultKind::Delay { ms: dice.between(100, 6_000) },
+    }
+}
+
+fn outages(dice: &Dice) -> Vec<Outage> {
+    let mut outages = Vec::new();
+    let mut at = START_MS + dice.between(2_000, 40_000);
+    while at < TURBULENT_MS {
+        let down_ms = match dice.below(10) {
+            // Longer than Slack goes on trying.
+            0 => dice.between(400_000, 900_000),
+            1..3 => dice.between(20_000, 90_000),
+            _ => dice.between(100, 8_000),
+        };
+        let few = |most: u64| u8::try_from(dice.below(most)).expect("small");
+        let after = (!dice.one_in(3)).then(|| few(12));
+        let again = dice.one_in(4).then(|| few(10));
+        outages.push(Outage { at_ms: at, after, down_ms, again });
+        at += down_ms + dice.between(3_000, 60_000);
+    }
+    outages
+}
+
+fn weather(dice: &Dice) -> Vec<Weather> {
+    let mut weather = Vec::new();
+    let mut at = START_MS + dice.between(5_000, 60_000);
+    while at < TURBULENT_MS {
+        let for_ms = dice.between(200, 25_000);
+        weather.push(Weather { at_ms: at, for_ms, lossy: dice.one_in(2) });
+        at += for_ms + dice.between(10_000, 80_000);
+    }
+    weather
+}
