@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use dragoman_model::{Clock, Random};
 use dragoman_platform::Connector;
 use dragoman_platform::http::{HttpClient, HttpSettings, Proxy, TcpDialer};
-use dragoman_relay::{AvatarLinks, Ladder, Parts, Relay, Slots, Timing, Vault};
+use dragoman_relay::{AvatarLinks, Ladder, Parts, Relay, RelayError, Slots, Timing, Vault};
 use dragoman_seal::{
     EpochPolicy, KeyService, Keyring, LocalKeys, SlotLimits, SlotStore, StdDisk, SystemRandom, Token,
 };
@@ -92,8 +92,8 @@ pub(crate) fn passphrase(config: &Config) -> Result<Option<Token>> {
 
 /// Opens the database, refusing what is held by another process or written by a newer version.
 pub(crate) fn open_store(config: &Config, shared: &Shared, faults: &Faults) -> Result<Arc<dyn Store>> {
-    let store = SqliteStore::open_with_faults(&config.data_folder, &*shared.clock, faults.clone())?;
-    Ok(Arc::new(store))
+    let store = SqliteStore::open_with_faults(&config.data_folder, &*shared.clock, faults.clone());
+    Ok(Arc::new(store.map_err(RelayError::from)?))
 }
 
 /// All connectors.
@@ -142,6 +142,8 @@ pub(crate) async fn open_relay(
     let (clock, random) = (&shared.clock, &shared.random);
     let keyring =
         Keyring::open(keys, Arc::new(key_disk), "epochs", Arc::clone(clock), Arc::clone(random), policy)?;
+    let at_epochs = faults.clone();
+    let keyring = keyring.when_written(move || at_epochs.hit("epoch.created"));
     let data_disk = StdDisk::open(&config.data_folder)
         .with_context(|| format!("data_folder: {} cannot be opened", config.data_folder.display()))?;
     let limits = SlotLimits { limit: config.relay.max_in_flight, ..SlotLimits::default() };

@@ -66,6 +66,7 @@ impl Relay {
                 return Err(error.into());
             }
         };
+        self.0.parts.faults.hit("dispatch.before");
         for (sealed, reply) in batch.into_iter().zip(replies) {
             match reply {
                 Appended::Fresh(places) => {

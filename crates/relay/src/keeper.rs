@@ -95,7 +95,9 @@ impl Relay {
                 () = stop.cancelled() => true,
                 () = tokio::time::sleep(Duration::from_millis(250)) => false,
             };
-            self.0.parts.faults.hit("erase.before");
+            if self.0.parts.slots.to_erase() {
+                self.0.parts.faults.hit("erase.before");
+            }
             if let Err(error) = self.0.parts.slots.sweep().await {
                 tracing::error!(code = %error.code(), "message secrets cannot be erased: {error}");
             }

@@ -63,6 +63,11 @@ impl Slots {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner).extend(slots);
     }
 
+    /// Whether anything is marked for erasure.
+    pub(crate) fn to_erase(&self) -> bool {
+        !self.settled.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Erases what was marked, durably. Returns how many.
     pub async fn sweep(&self) -> Result<usize, RelayError> {
         let slots = std::mem::take(&mut *self.settled.lock().unwrap_or_else(PoisonError::into_inner));

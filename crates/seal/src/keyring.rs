@@ -92,6 +92,7 @@ pub struct Keyring {
     random: Arc<dyn Random>,
     policy: EpochPolicy,
     state: RwLock<State>,
+    written: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Keyring {
@@ -107,7 +108,7 @@ impl Keyring {
     ) -> Result<Self, KeyringError> {
         let folder = EpochFolder::new(key_folder, dir);
         let found = folder.scan().map_err(|source| KeyringError::Folder { action: "read", source })?;
-        let keyring = Self { service, folder, clock, random, policy, state: RwLock::default() };
+        let keyring = Self { service, folder, clock, random, policy, state: RwLock::default(), written: None };
         let now = keyring.now();
         let mut state = keyring.write();
         for file in found {
@@ -127,6 +128,13 @@ impl Keyring {
             None => Ok(keyring),
             Some(error) => Err(error),
         }
+    }
+
+    /// Calls this between the writing of an epoch's file and its use, where crash tests let the process die.
+    #[must_use]
+    pub fn when_written(mut self, written: impl Fn() + Send + Sync + 'static) -> Self {
+        self.written = Some(Box::new(written));
+        self
     }
 
     /// Makes the first key of an organisation, registers it and returns its version and wrapped bytes for the
@@ -444,6 +452,9 @@ impl Keyring {
             return Ok(Vec::new());
         }
         let written = self.folder.write(made.iter().map(|(info, wrapped, _)| (info, wrapped.as_slice())));
+        if let Some(written) = &self.written {
+            written();
+        }
         let now = self.now();
         let mut state = self.write();
         if let Err(source) = written {

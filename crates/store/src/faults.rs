@@ -11,7 +11,7 @@ pub const POINTS: &[&str] = &[
     "append.unsynced",
     // Synced, not acknowledged.
     "append.synced",
-    // Acknowledged, not handed to its lanes.
+    // Ready to be acknowledged, not handed to its lanes.
     "dispatch.before",
     // Unsealed, nothing sent.
     "send.before",
@@ -58,7 +58,7 @@ impl Faults {
         Self(None)
     }
 
-    /// Aborts the process, without unwinding, when the point is hit for the n-th time; 1 is the first.
+    /// Kills the process when the point is hit for the n-th time; 1 is the first.
     pub fn abort_at(point: &str, nth: u64) -> Self {
         Self::armed(point, nth, Kind::Abort)
     }
@@ -90,6 +90,8 @@ impl Faults {
     /// The running code is at this point. Does not return where the process is to die here.
     pub fn hit(&self, point: &str) {
         if self.due(point, |kind| matches!(kind, Kind::Abort)) {
+            // As a kill from outside does it: nothing runs any more, not even a handler.
+            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
             std::process::abort();
         }
     }
