@@ -27,8 +27,7 @@ impl Binary {
     /// Writes configuration and key file; nothing runs yet. `config` is merged over the usual tables.
     pub fn prepare(config: &toml::Table) -> Result<Self> {
         let folder = TempDir::with_prefix("dragoman-e2e-")?;
-        let binary =
-            Self { folder, port: free_port()?, ops_port: free_port()?, child: None, lives: 0 };
+        let binary = Self { folder, port: free_port()?, ops_port: free_port()?, child: None, lives: 0 };
         let key_file = binary.path("root.key");
         let init = Command::new(executable()?)
             .args(["--config".as_ref(), binary.path("init.toml").as_os_str(), "init".as_ref()])
@@ -251,7 +250,7 @@ fn merge(into: &mut toml::Table, from: &toml::Table) {
 
 /// The binary of this target directory, built where it is missing or `DRAGOMAN_BUILD` is set. `DRAGOMAN_BIN`
 /// names another.
-fn executable() -> Result<&'static Path> {
+pub fn executable() -> Result<&'static Path> {
     static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let found = FOUND.get_or_init(|| find().map_err(|error| format!("{error:#}")));
     found.as_deref().map_err(|error| anyhow::anyhow!("{error}"))

@@ -7,7 +7,7 @@ mod side;
 mod wait;
 mod world;
 
-pub use binary::{Binary, free_port};
+pub use binary::{Binary, executable, free_port};
 pub use http::Http;
 pub use options::Options;
 pub use side::{Seen, Side, SlackSide, TeamsSide};

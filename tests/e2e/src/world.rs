@@ -38,7 +38,10 @@ impl World {
         let slack = SlackSim::start(&sim, options.slack).await?;
         let teams = TeamsSim::start(&sim, options.teams).await?;
         let mut config = platforms(&slack, &teams)?;
-        config.insert("log".to_owned(), toml::Table::from_iter([("level".to_owned(), options.log.into())]).into());
+        config.insert(
+            "log".to_owned(),
+            toml::Table::from_iter([("level".to_owned(), options.log.into())]).into(),
+        );
         for (section, value) in options.config {
             match (config.get_mut(&section), value) {
                 (Some(toml::Value::Table(known)), toml::Value::Table(more)) => known.extend(more),
@@ -160,7 +163,8 @@ impl World {
         let slack = self.register("slack", &values).await?;
         let events = format!("{}/events", slack.hooks_url.trim_end_matches("/events"));
         self.slack.save_events_url(&app.app_id, &events).await?;
-        let values = [("app_id", seed::APP), ("tenant_id", seed::TENANT), ("client_secret", seed::APP_SECRET)];
+        let values =
+            [("app_id", seed::APP), ("tenant_id", seed::TENANT), ("client_secret", seed::APP_SECRET)];
         let teams = self.register("teams", &values).await?;
         self.teams.set_bot_endpoint(seed::APP, Some(&format!("{}/messages", teams.hooks_url)));
         self.install("slack").await?;

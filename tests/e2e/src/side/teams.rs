@@ -89,7 +89,9 @@ impl Side for TeamsSide {
         while let Some(url) = next {
             let page = self.call(Method::GET, &url, &Value::Null).await?;
             for root in page["value"].as_array().cloned().unwrap_or_default() {
-                found.extend(root["replies"].as_array().cloned().unwrap_or_default().into_iter().filter_map(seen));
+                found.extend(
+                    root["replies"].as_array().cloned().unwrap_or_default().into_iter().filter_map(seen),
+                );
                 found.extend(seen(root));
             }
             next = page["@odata.nextLink"].as_str().map(str::to_owned);
