@@ -4,16 +4,26 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+/// Where the configuration is unless it is said otherwise.
+pub(crate) const DEFAULT_CONFIG: &str = "/etc/dragoman/dragoman.toml";
+
 /// Self-hosted gateway between chat platforms: messages, threads, edits and deletions pass in real time, and
 /// nothing of them is kept.
 #[derive(Parser)]
-#[command(name = "dragoman", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "dragoman", version, arg_required_else_help = true, disable_help_subcommand = true)]
 pub(crate) struct Cli {
-    /// The configuration file.
-    #[arg(long, global = true, env = "DRAGOMAN_CONFIG", default_value = "/etc/dragoman/dragoman.toml")]
+    /// The configuration file
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        value_name = "FILE",
+        env = "DRAGOMAN_CONFIG",
+        default_value = DEFAULT_CONFIG
+    )]
     pub(crate) config: PathBuf,
-    /// Print data as JSON.
-    #[arg(long, global = true)]
+    /// Print data as one JSON document
+    #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -69,34 +79,46 @@ pub(crate) struct Demo {
 /// `init`
 #[derive(Args)]
 pub(crate) struct Init {
-    /// Folder for the database, the slot file and the socket
-    #[arg(long)]
+    /// Folder for the database, the message secrets and the socket
+    #[arg(long, value_name = "FOLDER")]
     pub(crate) data_folder: Option<PathBuf>,
     /// Folder for epoch keys, best on another device
-    #[arg(long)]
+    #[arg(long, value_name = "FOLDER")]
     pub(crate) key_folder: Option<PathBuf>,
-    /// The key file
-    #[arg(long)]
+    /// The key file; one that is there already is used as it is
+    #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
-    /// Where platforms reach the gateway
-    #[arg(long)]
+    /// Where platforms and browsers reach the gateway, such as https://chat.example.com
+    #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
 }
 
 /// `sim`
 #[derive(Args)]
 pub(crate) struct Sim {
-    /// Where the gateway under test receives events; without it simulators only answer
+    /// Where the app on Slack receives events; `POST /_sim/slack/app` sets it later
+    #[arg(long, value_name = "URL")]
+    pub(crate) slack_events: Option<String>,
+    /// Where the bot on Teams receives activities; `POST /_sim/endpoint` sets it later
+    #[arg(long, value_name = "URL")]
+    pub(crate) teams_messages: Option<String>,
+    /// The app on Slack receives events through Socket Mode
+    #[arg(long, conflicts_with = "slack_events")]
+    pub(crate) socket_mode: bool,
+    /// Consent pages approve at once instead of asking
     #[arg(long)]
-    pub(crate) gateway: Option<String>,
+    pub(crate) auto_approve: bool,
+    /// No rate limits
+    #[arg(long)]
+    pub(crate) no_limits: bool,
     /// Seed of ids and secrets
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     pub(crate) seed: u64,
     /// Port of the Slack simulator; 0 takes a free one
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
     pub(crate) slack_port: u16,
     /// Port of the Teams simulator; 0 takes a free one
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
     pub(crate) teams_port: u16,
 }
 
@@ -159,8 +181,8 @@ pub(crate) enum App {
         /// The name that people see
         #[arg(long, default_value = "Dragoman")]
         name: String,
-        /// Folder to write to
-        #[arg(long, default_value = ".")]
+        /// Folder to write to; with --json the files are in the document instead
+        #[arg(long, default_value = ".", value_name = "FOLDER")]
         out: PathBuf,
     },
 }
@@ -201,7 +223,7 @@ pub(crate) enum Install {
 pub(crate) enum Bridge {
     /// Link conversations, named as `install conversations` prints them
     Add {
-        /// At least two
+        /// PLATFORM:#name, PLATFORM:ID or INSTALLATION:#name; at least two
         #[arg(required = true, num_args = 2..)]
         members: Vec<String>,
         /// Also conversations that people of other organisations are in
@@ -236,11 +258,11 @@ pub(crate) enum Bridge {
     Members {
         /// Id, or the beginning of one
         bridge: String,
-        /// To add
-        #[arg(long)]
+        /// To add, as for `bridge add`; may be given again
+        #[arg(long, value_name = "CONVERSATION")]
         add: Vec<String>,
-        /// To remove
-        #[arg(long)]
+        /// To remove; may be given again
+        #[arg(long, value_name = "CONVERSATION")]
         remove: Vec<String>,
         /// Also conversations that people of other organisations are in
         #[arg(long)]
@@ -251,7 +273,7 @@ pub(crate) enum Bridge {
 /// `delivery`
 #[derive(Subcommand)]
 pub(crate) enum Delivery {
-    /// Newest first
+    /// The last deliveries, newest first
     List {
         /// Of this organisation
         #[arg(long)]
@@ -270,7 +292,7 @@ pub(crate) enum Delivery {
 /// `dead-letter`
 #[derive(Subcommand)]
 pub(crate) enum DeadLetter {
-    /// Newest first
+    /// What was given up, newest first
     List {
         /// Of this organisation
         #[arg(long)]

@@ -1,5 +1,7 @@
 //! The log: lines for people or JSON for programs, on standard error. Content never reaches it, at any level.
 
+use std::io::IsTerminal as _;
+
 use anyhow::{Context as _, Result, bail};
 use tracing_subscriber::EnvFilter;
 
@@ -13,6 +15,7 @@ pub(crate) fn start(log: &Log) -> Result<()> {
     };
     let filter = EnvFilter::try_new(filter).context("log.level is no level and no filter")?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = builder.with_ansi(std::io::stderr().is_terminal());
     match log.format.as_str() {
         "text" => builder.init(),
         "json" => builder.json().init(),
@@ -24,5 +27,6 @@ pub(crate) fn start(log: &Log) -> Result<()> {
 /// In the demo only what goes wrong is shown, unless `RUST_LOG` asks for more.
 pub(crate) fn start_for_demo() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 }

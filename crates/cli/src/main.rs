@@ -6,6 +6,7 @@ mod clock;
 mod commands;
 mod config;
 mod demo;
+mod end;
 mod log;
 mod print;
 mod runtime;
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            print::hint(&format!("error: {error:#}"));
+            print::hint(&format!("error: {}", print::failure(&error)));
             ExitCode::FAILURE
         }
     }
@@ -47,8 +48,8 @@ fn run(cli: Cli) -> Result<()> {
 async fn act(cli: Cli) -> Result<()> {
     let path = cli.config;
     match cli.command {
-        Command::Config(command) => return commands::config::run(&path, command),
-        Command::Init(init) => return commands::init::run(&path, init),
+        Command::Config(command) => return commands::config::run(&path, command, cli.json),
+        Command::Init(init) => return commands::init::run(&path, init, cli.json),
         Command::Demo(demo) => {
             log::start_for_demo();
             return demo::run(demo, cli.json).await;

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::Result;
+use dragoman_relay::RelayError;
 use serde::Serialize;
 
 /// Prints a line on standard output; a reader that went away is no failure.
@@ -13,6 +14,16 @@ pub(crate) fn line(text: &str) {
 /// Prints a hint on standard error, so that it does not disturb data.
 pub(crate) fn hint(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// A failure with its causes, and the code under which it is explained where it has one.
+pub(crate) fn failure(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    let code = error.chain().find_map(|cause| cause.downcast_ref::<RelayError>()).map(RelayError::code);
+    match code {
+        Some(code) if !text.contains(code.as_str()) => format!("{text} ({code})"),
+        _ => text,
+    }
 }
 
 /// Prints a value as one JSON document.

@@ -146,7 +146,7 @@ impl InstallDesk {
             return page(
                 StatusCode::BAD_REQUEST,
                 "Not installed",
-                &[what, "Start again with `dragoman install`."],
+                &[what, "Start again with `dragoman install start`."],
             );
         };
         let grant = Grant {
@@ -245,7 +245,11 @@ impl InstallDesk {
             let directory = relay.directory();
             let place = directory.place(&id).ok_or_else(Problem::stopping)?;
             place.session.tokens.put(&TokenSlot::App, tokens).await.map_err(|error| {
-                Problem::new(error.0, "the token could not be stored", "start again with `dragoman install`")
+                Problem::new(
+                    error.0,
+                    "the token could not be stored",
+                    "start again with `dragoman install start`",
+                )
             })?;
         }
         let audit = AuditRow {
@@ -265,7 +269,8 @@ fn result_page(result: &Result<(InstallationId, String), Problem>) -> Answer {
     match result {
         Ok((_, name)) => {
             let done = format!("The app is installed in {name}.");
-            let next = "You can close this window. The next step is shown where you ran `dragoman install`.";
+            let next =
+                "You can close this window. The next step is shown where you ran `dragoman install start`.";
             page(StatusCode::OK, "Installed", &[&done, next])
         }
         Err(problem) => {
@@ -277,7 +282,7 @@ fn result_page(result: &Result<(InstallationId, String), Problem>) -> Answer {
 
 fn problem_of(error: &InstallError) -> Problem {
     let text = error.to_string();
-    let (what, cure) = text.split_once("; ").unwrap_or((&text, "start again with `dragoman install`"));
+    let (what, cure) = text.split_once("; ").unwrap_or((&text, "start again with `dragoman install start`"));
     let code = match error {
         InstallError::Denied => codes::REFUSED,
         InstallError::Rejected(_) => codes::SIGN_IN,

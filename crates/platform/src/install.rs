@@ -79,7 +79,7 @@ pub struct Installed {
 pub enum InstallError {
     /// The person or an admin said no.
     #[error(
-        "the installation was refused on the platform's consent page; start again with `dragoman install`"
+        "the installation was refused on the platform's consent page; start again with `dragoman install start`"
     )]
     Denied,
     /// The platform rejects the code, secret or redirect URI.
@@ -88,7 +88,7 @@ pub enum InstallError {
     )]
     Rejected(String),
     /// Out of reach.
-    #[error("the platform could not be reached ({0}); start again with `dragoman install`")]
+    #[error("the platform could not be reached ({0}); start again with `dragoman install start`")]
     Unreachable(Code),
 }
 
@@ -103,4 +103,6 @@ pub struct Field {
     pub secret: bool,
     /// Whether the app does not work without it.
     pub required: bool,
+    /// Another field and the word in it with which the app does not work without this one.
+    pub required_with: Option<(&'static str, &'static str)>,
 }

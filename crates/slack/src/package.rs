@@ -161,7 +161,7 @@ pub(crate) fn package(request: &PackageRequest) -> Package {
     let mut steps = vec![
         "Open https://api.slack.com/apps, choose Create New App, From a manifest, and your workspace.".to_owned(),
         "Paste the manifest file and create the app.".to_owned(),
-        "Copy Client ID, Client Secret and Signing Secret from Basic Information into `dragoman app add slack`."
+        "Copy Client ID, Client Secret and Signing Secret from Basic Information and set them: `dragoman app set slack --set client_id=… --set client_secret=@FILE --set signing_secret=@FILE`."
             .to_owned(),
     ];
     if socket {
@@ -176,7 +176,7 @@ pub(crate) fn package(request: &PackageRequest) -> Package {
                 .to_owned(),
         );
     }
-    steps.push("Run `dragoman install slack` and open the link that it prints.".to_owned());
+    steps.push("Run `dragoman install start slack` and open the link that it prints.".to_owned());
     steps.push("Invite the app to every private channel that is to be bridged.".to_owned());
     Package { files: vec![PackageFile { name: "slack-manifest.json".to_owned(), bytes }], steps, scopes }
 }

@@ -16,6 +16,12 @@ pub(crate) async fn deliveries(context: &Context, command: Delivery) -> Result<(
     if context.json {
         return print::json(&found);
     }
+    if let (Some(message), true) = (&request.message, found.is_empty()) {
+        print::hint(&format!(
+            "nothing is known of a message {message}: give its id at its source (Slack: its ts); one of a conversation that is not bridged leaves no trace"
+        ));
+        return Ok(());
+    }
     let rows: Vec<Vec<String>> = found
         .into_iter()
         .map(|one| {

@@ -50,11 +50,12 @@ pub(crate) async fn run(path: &Path, json: bool) -> Result<()> {
     findings.extend([&config.data_folder, &config.key_folder].into_iter().map(|folder| space(folder)));
     findings.push(memory());
     let context = Context { config: config.clone(), json };
-    match context.ask(&api::StatusGet {}).await {
-        Ok(status) => findings.extend(running(&status, &shared)),
+    let status = context.ask(&api::StatusGet {}).await;
+    match &status {
+        Ok(status) => findings.extend(running(status, &shared)),
         Err(error) => findings.push(finding("gateway", Verdict::Broken, format!("{error:#}"))),
     }
-    findings.push(reach_ourselves(&config, &shared).await);
+    findings.push(reach_ourselves(&config, status.as_ref().ok()).await);
     for (name, url) in [
         ("Slack", &config.slack.api_base),
         ("Entra", &config.teams.login_base),
@@ -104,7 +105,10 @@ fn space(folder: &Path) -> Finding {
         Err(error) => finding(
             "disk",
             Verdict::Broken,
-            format!("{}: {error}; `dragoman init` makes it", folder.display()),
+            format!(
+                "{}: {error}; make it and give it to the gateway's user, or mount its disk",
+                folder.display()
+            ),
         ),
     }
 }
@@ -148,28 +152,39 @@ fn running(status: &Status, shared: &Shared) -> Vec<Finding> {
     findings
 }
 
-async fn reach_ourselves(config: &Config, shared: &Shared) -> Finding {
-    let url = format!("{}/hooks/none/none/none", config.public_url);
-    match Url::parse(&url).map(|url| HttpRequest::new(Method::GET, url)) {
-        Ok(request) => match shared.http.send(request).await {
-            Ok(answer) if answer.status.as_u16() < 500 => {
-                finding("public_url", Verdict::Well, format!("{} answers", config.public_url))
-            }
-            Ok(answer) => {
-                let text =
-                    format!("{} answers {}; check the proxy in front", config.public_url, answer.status);
-                finding("public_url", Verdict::Broken, text)
-            }
-            Err(error) => {
-                let text = format!(
-                    "{}: {error}; platforms reach the gateway there, check name and port",
-                    config.public_url
-                );
-                finding("public_url", Verdict::Broken, text)
-            }
-        },
-        Err(_) => finding("public_url", Verdict::Broken, "is not a URL"),
+/// Goes the way the platforms go. A name that leads to a private address from here is no fault.
+async fn reach_ourselves(config: &Config, status: Option<&Status>) -> Finding {
+    let mut config = config.clone();
+    config.outbound.allow_private = true;
+    let (verdict, text) = match ask_instance(&config).await {
+        Ok(instance) if status.is_none_or(|status| status.instance == instance) => {
+            (Verdict::Well, format!("{} leads here", config.public_url))
+        }
+        Ok(_) => (
+            Verdict::Broken,
+            format!(
+                "{} answers, but not from this gateway; check where the name leads, and the proxy in front",
+                config.public_url
+            ),
+        ),
+        Err(error) => (
+            Verdict::Broken,
+            format!(
+                "{}: {error:#}; platforms reach the gateway there: check name, port, certificate and the proxy in front",
+                config.public_url
+            ),
+        ),
+    };
+    finding("public_url", verdict, text)
+}
+
+async fn ask_instance(config: &Config) -> Result<String> {
+    let url = Url::parse(&format!("{}/instance", config.public_url))?;
+    let answer = Shared::new(config)?.http.send(HttpRequest::new(Method::GET, url)).await?;
+    if !answer.status.is_success() {
+        bail!("it answers {}", answer.status);
     }
+    Ok(String::from_utf8_lossy(answer.body.expose()).into_owned())
 }
 
 async fn reach(name: &'static str, url: &str, shared: &Shared) -> Finding {

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::socket_path;
 use crate::config::Config;
+use crate::end::End;
 use crate::print;
 use crate::runtime::{self, Shared};
 
@@ -40,6 +41,7 @@ pub(crate) struct Gateway {
 }
 
 pub(crate) async fn run(config: Config) -> Result<()> {
+    let mut end = End::listen()?;
     let shared = Shared::new(&config)?;
     let keys = runtime::open_keys(&config, &shared)?;
     let faults = faults()?;
@@ -53,7 +55,7 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     }
     print::hint("dragoman serves; Ctrl-C ends it");
     tokio::select! {
-        ended = crate::demo::wait_for_the_end() => ended?,
+        () = end.came() => {}
         () = gateway.quit.cancelled() => {}
     }
     gateway.stop().await;

@@ -12,6 +12,7 @@ use serde::Serialize;
 use tokio::io::AsyncReadExt as _;
 
 use crate::args::Sim;
+use crate::end::End;
 use crate::print;
 
 /// The bot token of the installed Slack app.
@@ -36,6 +37,7 @@ struct Slack {
     base_url: String,
     bot_token: String,
     user_tokens: BTreeMap<String, String>,
+    team: String,
     app_id: String,
     client_id: String,
     client_secret: String,
@@ -52,23 +54,33 @@ struct Teams {
     app_id: String,
     app_secret: String,
     user_tokens: BTreeMap<String, String>,
+    people: BTreeMap<String, String>,
     team: String,
-    channel: String,
+    channels: BTreeMap<String, String>,
 }
 
 pub(crate) async fn run(options: Sim) -> Result<()> {
+    let mut end = End::listen()?;
     let world = World::real(options.seed);
     let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let mut slack_config = SlackSimConfig::installed(BOT_TOKEN, &["C07GENERAL", "C07LAUNCH"]);
     slack_config.listen = loopback(options.slack_port);
-    let mut teams_config = TeamsSimConfig { addr: loopback(options.teams_port), ..TeamsSimConfig::default() };
-    if let Some(gateway) = &options.gateway {
-        let gateway = gateway.trim_end_matches('/');
-        slack_config.apps[0].events_url = Some(format!("{gateway}/hooks/slack/app/events"));
-        let endpoint = format!("{gateway}/hooks/teams/app/messages");
-        teams_config.apps[0] = teams_config.apps[0].clone().with_endpoint(&endpoint);
+    slack_config.auto_approve = options.auto_approve;
+    slack_config.limits.enabled = !options.no_limits;
+    slack_config.apps[0].socket_mode = options.socket_mode;
+    slack_config.apps[0].events_url = options.slack_events;
+    let mut teams_config = TeamsSimConfig {
+        addr: loopback(options.teams_port),
+        auto_approve: options.auto_approve,
+        ..TeamsSimConfig::default()
+    };
+    teams_config.limits.graph = !options.no_limits;
+    teams_config.limits.connector = !options.no_limits;
+    if let Some(endpoint) = &options.teams_messages {
+        teams_config.apps[0] = teams_config.apps[0].clone().with_endpoint(endpoint);
     }
     let app = slack_config.apps[0].clone();
+    let team = slack_config.workspaces[0].id.clone();
     let people = slack_config.workspaces[0].people.clone();
     let channels = slack_config.workspaces[0].channels.clone();
     let teams_people = teams_config.people.clone();
@@ -83,6 +95,7 @@ pub(crate) async fn run(options: Sim) -> Result<()> {
                 .iter()
                 .filter_map(|person| Some((first_name(&person.real_name), person.client_token.clone()?)))
                 .collect(),
+            team,
             app_id: app.app_id,
             client_id: app.client_id,
             client_secret: app.client_secret,
@@ -100,8 +113,11 @@ pub(crate) async fn run(options: Sim) -> Result<()> {
                 .iter()
                 .map(|person| (first_name(&person.name), teams.user_token(seed::APP, &person.id, &SCOPES)))
                 .collect(),
+            people: teams_people.iter().map(|person| (first_name(&person.name), person.id.clone())).collect(),
             team: seed::TEAM.to_owned(),
-            channel: seed::LAUNCH.to_owned(),
+            channels: [("general", seed::GENERAL), ("launch", seed::LAUNCH)]
+                .map(|(name, id)| (name.to_owned(), id.to_owned()))
+                .into(),
         },
     };
     print::json(&addresses)?;
@@ -109,7 +125,7 @@ pub(crate) async fn run(options: Sim) -> Result<()> {
         "Each address shows a chat page in a browser. Ctrl-C, or the end of standard input, ends it.",
     );
     tokio::select! {
-        ended = crate::demo::wait_for_the_end() => ended?,
+        () = end.came() => {}
         () = end_of_input() => {}
     }
     slack.shutdown().await;

@@ -7,4 +7,4 @@ mod sides;
 mod story;
 mod world;
 
-pub(crate) use run::{run, wait_for_the_end};
+pub(crate) use run::run;

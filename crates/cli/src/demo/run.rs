@@ -1,6 +1,6 @@
 //! Running the demo, by hand or as a story.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use dragoman_model::{Feature, Level};
 use serde::Serialize;
 
@@ -9,6 +9,7 @@ use super::sides::Side;
 use super::story::{self, Pair, Step};
 use super::world::Demo;
 use crate::args;
+use crate::end::End;
 use crate::print;
 
 #[derive(Serialize)]
@@ -22,6 +23,8 @@ pub(crate) async fn run(options: args::Demo, json: bool) -> Result<()> {
 
 async fn by_hand(port: u16) -> Result<()> {
     print::hint("starting a gateway and two simulated platforms …");
+    // Listened to from the beginning: a start that is interrupted is finished and then ended in order.
+    let mut end = End::listen()?;
     let demo = Demo::start(false).await?;
     let page = Page {
         relay: demo.gateway.relay.clone(),
@@ -33,23 +36,33 @@ async fn by_hand(port: u16) -> Result<()> {
     demo.gateway.shared.tasks.spawn(server);
     print::line(&format!("http://{address}/"));
     print::hint("Open it in a browser. Ctrl-C ends the demo and leaves nothing behind.");
-    wait_for_the_end().await?;
+    end.came().await;
     demo.end().await;
     Ok(())
 }
 
-/// Ctrl-C or SIGTERM.
-pub(crate) async fn wait_for_the_end() -> Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminate.recv() => {}
+async fn story(json: bool) -> Result<()> {
+    let mut end = End::listen()?;
+    let demo = Demo::start(true).await?;
+    let told = tokio::select! {
+        () = end.came() => Err(anyhow!("interrupted")),
+        told = tell(&demo) => told,
+    };
+    demo.end().await;
+    let story = Story { steps: told? };
+    if json {
+        print::json(&story)?;
+    } else {
+        print::line(&story::table(&story.steps));
+    }
+    let failed = story.steps.iter().filter(|step| !step.ok).count();
+    if failed > 0 {
+        bail!("{failed} of {} steps failed", story.steps.len());
     }
     Ok(())
 }
 
-async fn story(json: bool) -> Result<()> {
-    let demo = Demo::start(true).await?;
+async fn tell(demo: &Demo) -> Result<Vec<Step>> {
     let [slacks, channels] = Demo::more_channels();
     demo.link(&[&format!("slack:{}", slacks.0), &format!("slack:{}", slacks.1)]).await?;
     demo.link(&[&format!("teams:{}", channels.0), &format!("teams:{}", channels.1)]).await?;
@@ -57,8 +70,8 @@ async fn story(json: bool) -> Result<()> {
         [Box::new(demo.ana("C07LAUNCH")), Box::new(demo.dana(dragoman_sim::teams::seed::LAUNCH))];
     let within_slack = [demo.ana(slacks.0), demo.ana(slacks.1)];
     let within_teams = [demo.dana(channels.0), demo.dana(channels.1)];
-    let into_slack = |feature: Feature| level(&demo, "slack", "C07LAUNCH", feature);
-    let into_teams = |feature: Feature| level(&demo, "teams", dragoman_sim::teams::seed::LAUNCH, feature);
+    let into_slack = |feature: Feature| level(demo, "slack", "C07LAUNCH", feature);
+    let into_teams = |feature: Feature| level(demo, "teams", dragoman_sim::teams::seed::LAUNCH, feature);
     let pairs = [
         Pair { from: &*launch[0], to: &*launch[1], level: &into_teams },
         Pair { from: &*launch[1], to: &*launch[0], level: &into_slack },
@@ -73,18 +86,7 @@ async fn story(json: bool) -> Result<()> {
     })
     .await;
     bar.finish_and_clear();
-    let story = Story { steps };
-    if json {
-        print::json(&story)?;
-    } else {
-        print::line(&story::table(&story.steps));
-    }
-    demo.end().await;
-    let failed = story.steps.iter().filter(|step| !step.ok).count();
-    if failed > 0 {
-        bail!("{failed} of {} steps failed", story.steps.len());
-    }
-    Ok(())
+    Ok(steps)
 }
 
 /// How well a feature arrives in a conversation, from the connector's data.

@@ -149,15 +149,23 @@ async fn keep(desk: &Desk, row: AppRow, act: &str) -> Result<AppInfo, Problem> {
     Ok(view(desk, row))
 }
 
-fn view(desk: &Desk, row: AppRow) -> AppInfo {
+/// Fields without which the app does not work and that are not there.
+pub(super) fn missing(desk: &Desk, row: &AppRow) -> Vec<String> {
     let fields: &[Field] =
         desk.relay.connectors().get(row.platform.as_str()).map_or(&[], |it| it.registration());
     let there =
-        |field: &&Field| row.facts.contains_key(field.key) || row.sealed_secrets.contains_key(field.key);
-    let missing =
-        fields.iter().filter(|field| field.required && !there(field)).map(|field| field.key.to_owned());
+        |field: &Field| row.facts.contains_key(field.key) || row.sealed_secrets.contains_key(field.key);
+    let needed = |field: &Field| {
+        let with = |(key, word): (&str, &str)| row.facts.get(key).is_some_and(|value| value == word);
+        field.required || field.required_with.is_some_and(with)
+    };
+    let missing = fields.iter().filter(|field| needed(field) && !there(field));
+    missing.map(|field| field.key.to_owned()).collect()
+}
+
+fn view(desk: &Desk, row: AppRow) -> AppInfo {
     AppInfo {
-        missing: missing.collect(),
+        missing: missing(desk, &row),
         id: row.id.to_string(),
         org: row.org.to_string(),
         hooks_url: format!("{}/hooks/{}/{}", desk.public_url, row.platform, row.id),

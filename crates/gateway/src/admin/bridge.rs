@@ -316,8 +316,18 @@ fn label(spot: &Spot) -> String {
 
 /// What members read when a bridge begins to relay.
 fn linked_text(directory: &Directory, row: &BridgeRow) -> String {
+    let named = |spot: &Spot| {
+        let place = &spot.place;
+        // An id in the place of a name says nothing to members.
+        let is_named = place.name != place.session.installation.workspace.as_str();
+        if is_named {
+            label(spot)
+        } else {
+            format!("{} · {}", place.connector.display_name(), spot.conversation.name)
+        }
+    };
     let labels: Vec<String> =
-        row.members.iter().filter_map(|id| directory.spot(id)).map(|spot| label(spot)).collect();
+        row.members.iter().filter_map(|id| directory.spot(id)).map(|spot| named(&spot)).collect();
     format!(
         "These conversations are linked; what is written in one appears in the others: {}",
         labels.join("; ")

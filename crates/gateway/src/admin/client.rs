@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use bytes::Bytes;
+use dragoman_model::codes;
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -18,14 +19,27 @@ use super::problem::Problem;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nobody listens.
-    #[error("no gateway runs with the data folder of {}; start it with `dragoman serve`", .0.display())]
+    #[error(
+        "no gateway runs with the data folder {}; start it with `dragoman serve`, or name its configuration with --config ({})",
+        folder(.0), codes::NOT_RUNNING
+    )]
     NotRunning(PathBuf),
+    /// Somebody listens, and we may not speak with them.
+    #[error(
+        "the socket {} may not be used by this user; run the command as the user that runs `dragoman serve`",
+        .0.display()
+    )]
+    Forbidden(PathBuf),
     /// The gateway said no.
     #[error(transparent)]
     Problem(#[from] Problem),
     /// The answer was not understood or broke off.
     #[error("the gateway's answer was lost ({0}); look with `dragoman doctor` whether it was done")]
     Lost(String),
+}
+
+fn folder(socket: &Path) -> String {
+    socket.parent().unwrap_or(socket).display().to_string()
 }
 
 /// Speaks with a running gateway.
@@ -78,7 +92,10 @@ impl Client {
 
     async fn connect(&self) -> Result<(Sender, Connection), ClientError> {
         let stream = UnixStream::connect(&self.socket).await;
-        let stream = stream.map_err(|_| ClientError::NotRunning(self.socket.clone()))?;
+        let stream = stream.map_err(|error| match error.kind() {
+            std::io::ErrorKind::PermissionDenied => ClientError::Forbidden(self.socket.clone()),
+            _ => ClientError::NotRunning(self.socket.clone()),
+        })?;
         http1::handshake(TokioIo::new(stream)).await.map_err(lost)
     }
 }

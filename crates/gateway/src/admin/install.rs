@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use dragoman_model::InstallationId;
+use dragoman_platform::App;
 use dragoman_relay::Place;
 use dragoman_seal::Token;
 
 use super::api::{
     InstallInfo, InstallLink, InstallList, InstallStart, InstallState, InstallToken, InstallWait,
 };
+use super::app::missing;
 use super::desk::Desk;
 use super::problem::Problem;
 use super::route::Act;
@@ -22,6 +24,7 @@ const WAIT: Duration = Duration::from_secs(20);
 impl Act for InstallStart {
     async fn act(self, desk: &Desk) -> Result<InstallLink, Problem> {
         let app = desk.app(&self.app)?;
+        complete(desk, &app).await?;
         let started = desk.installs.start(&app.id)?;
         desk.audit(Some(&app.org), "install.start", app.id.to_string()).await?;
         Ok(InstallLink { link: started.link, ticket: started.ticket, expires_ms: started.expires_ms })
@@ -31,7 +34,7 @@ impl Act for InstallStart {
 #[async_trait]
 impl Act for InstallWait {
     async fn act(self, desk: &Desk) -> Result<InstallState, Problem> {
-        let gone = || Problem::no_such("installation under way", &self.ticket, "dragoman install");
+        let gone = || Problem::no_such("installation under way", &self.ticket, "dragoman install start");
         let mut seen = desk.installs.watch(&self.ticket).ok_or_else(gone)?;
         let over = seen.wait_for(|progress| !matches!(progress, Progress::Waiting));
         let waited = tokio::select! {
@@ -42,7 +45,7 @@ impl Act for InstallWait {
             None => return Ok(InstallState::Waiting),
             // The sender is gone with a link that nobody used in time.
             Some(Err(_)) => {
-                let cure = "start again with `dragoman install`";
+                let cure = "start again with `dragoman install start`";
                 let problem = Problem::wrong("the link was not used within 15 minutes", cure);
                 return Ok(InstallState::Failed(problem));
             }
@@ -71,6 +74,18 @@ impl Act for InstallList {
     async fn act(self, desk: &Desk) -> Result<Vec<InstallInfo>, Problem> {
         Ok(desk.relay.directory().places().map(|place| view(place)).collect())
     }
+}
+
+/// An app that lacks values cannot be installed: the platform would only show an error page.
+async fn complete(desk: &Desk, app: &App) -> Result<(), Problem> {
+    let row = desk.relay.store().app(&app.id).await?;
+    let missing = row.map(|row| missing(desk, &row)).unwrap_or_default();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let what = format!("the {} app lacks {}", app.platform, missing.join(", "));
+    let cure = format!("set what is missing with `dragoman app set {} --set KEY=@FILE`", app.platform);
+    Err(Problem::wrong(what, cure))
 }
 
 fn view_of(desk: &Desk, id: &InstallationId) -> Result<InstallInfo, Problem> {

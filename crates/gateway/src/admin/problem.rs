@@ -49,7 +49,7 @@ impl Problem {
     pub(crate) fn platform(doing: &str, platform: &str, failure: &Failure) -> Self {
         let cure = match failure {
             Failure::Retry { .. } => "try again in a minute",
-            Failure::SignIn(_) => "install the app again with `dragoman install`",
+            Failure::SignIn(_) => "install the app again with `dragoman install start`",
             Failure::Gone(_) => "check the id, and invite the app into the conversation",
             Failure::Refused(_) => "check that the app has the scopes that `dragoman app package` lists",
             Failure::Malformed(_) => "look at the log; the platform may have changed its interface",

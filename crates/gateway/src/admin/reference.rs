@@ -58,7 +58,7 @@ pub(crate) fn places(directory: &Directory, scope: Option<&str>) -> Result<Vec<A
     };
     let places: Vec<Arc<Place>> = directory.places().filter(fits).cloned().collect();
     if places.is_empty() {
-        let cure = "`dragoman install list` shows installations; `dragoman install` makes one";
+        let cure = "`dragoman install list` shows installations; `dragoman install start` makes one";
         let what = match scope {
             Some(scope) => {
                 format!("'{scope}' is no platform with an installation, no installation and no workspace")

@@ -119,7 +119,7 @@ fn troubles(relay: &Relay, directory: &Directory, now_ms: i64) -> Vec<Problem> {
             let code = dragoman_model::Code::parse(trouble).unwrap_or(codes::SIGN_IN);
             let what = format!("{} in {} cannot be used", place.connector.display_name(), place.name);
             let cure =
-                format!("install the app again with `dragoman install {}`", place.session.app.platform);
+                format!("install the app again with `dragoman install start {}`", place.session.app.platform);
             troubles.push(Problem::new(code, what, cure));
         }
     }

@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 /// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Where certificate chain and key are, as PEM.
 #[derive(Clone, Debug)]
@@ -31,7 +31,9 @@ pub struct TlsFiles {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("{path} cannot be read ({cause}); check tls.certificate and tls.key and who may read them")]
+    #[error(
+        "{path} cannot be read ({cause}); check listen.certificate and listen.private_key, and who may read the files"
+    )]
     File {
         /// Which.
         path: String,

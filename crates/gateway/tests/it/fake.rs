@@ -56,9 +56,21 @@ pub(crate) struct Fake {
 }
 
 const FIELDS: &[Field] = &[
-    Field { key: "client_id", help: "on the app's page", secret: false, required: true },
-    Field { key: "signing_secret", help: "on the app's page", secret: true, required: true },
-    Field { key: "certificate", help: "made by the gateway", secret: false, required: false },
+    Field { key: "client_id", help: "on the app's page", secret: false, required: true, required_with: None },
+    Field {
+        key: "signing_secret",
+        help: "on the app's page",
+        secret: true,
+        required: true,
+        required_with: None,
+    },
+    Field {
+        key: "certificate",
+        help: "made by the gateway",
+        secret: false,
+        required: false,
+        required_with: None,
+    },
 ];
 
 pub(crate) const SIGNING_SECRET: &str = "signing-canary-5f1d";

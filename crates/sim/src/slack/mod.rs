@@ -23,6 +23,7 @@ pub mod seed;
 pub mod sim;
 pub mod socket;
 pub mod state;
+mod steer;
 pub mod transfer;
 pub mod views;
 

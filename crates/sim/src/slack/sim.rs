@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::config::{SeedApp, SlackSimConfig};
 use super::engine::Engine;
 use super::views::Meta;
-use super::{authorize, dispatch, page, seed, socket, transfer};
+use super::{authorize, dispatch, page, seed, socket, steer, transfer};
 use crate::core::world::lock;
 use crate::core::{CallLog, Changes, ControlContext, FaultBook, Server, World, control};
 
@@ -140,6 +140,12 @@ impl SlackSim {
         self.engine.sockets.cut(app_id);
     }
 
+    /// Sends a Socket Mode frame that was made elsewhere over one of an app's connections. `None`: there is
+    /// none; else whether its envelope was acknowledged in time.
+    pub async fn send_frame(&self, app_id: &str, frame: &Value, within: Duration) -> Option<bool> {
+        self.engine.frame(app_id, frame, within).await
+    }
+
     /// All messages of a conversation in order, replies included, as `conversations.history` shows them.
     pub fn messages(&self, channel: &str) -> Vec<Value> {
         self.engine.operate(|desk| {
@@ -202,6 +208,7 @@ fn router(engine: &Arc<Engine>) -> Router {
         .route("/files-pri/{key}/download/{name}", get(transfer::download_named))
         .route("/avatars/{file}", get(transfer::avatar))
         .merge(page::router())
+        .merge(steer::router())
         .layer(DefaultBodyLimit::disable())
         .with_state(Arc::clone(engine))
         .merge(control::router(context))
