@@ -78,10 +78,12 @@ fn admit_post(message: &Message, known: &Known, policy: Policy) -> Admission {
     if !known.shown {
         return Admission::Create;
     }
-    // The same message again: through the second feed of its conversation, or while catching up.
-    match (message.version, known.shown_version) {
-        (Some(new), Some(old)) if new > old && known.same_text != Some(true) => Admission::Edit,
-        _ => Admission::Drop(codes::SEEN),
+    // The same message again: through the second feed of its conversation, or while catching up. A copy without a
+    // version was not finished.
+    if message.version > known.shown_version && known.same_text != Some(true) {
+        Admission::Edit
+    } else {
+        Admission::Drop(codes::SEEN)
     }
 }
 

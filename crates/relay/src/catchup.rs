@@ -22,6 +22,8 @@ const MARGIN_MS: i64 = 5 * 60 * 1000;
 const MAPPED_MS: i64 = 48 * 60 * 60 * 1000;
 /// Replies in threads active within this time are looked for.
 const THREADS_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+/// Legs read at a time.
+const LEGS: u32 = 500;
 /// Originals compared in one conversation.
 const MOST_ORIGINALS: u32 = 5_000;
 /// Attempts at one page before a catch-up is given up.
@@ -33,6 +35,15 @@ struct Listed {
     thread_root: Option<RemoteMessage>,
     version: Option<Version>,
     sent_ms: i64,
+}
+
+/// Lanes into which a message has to go.
+#[derive(Default)]
+struct Missing {
+    /// There is no copy yet.
+    created: Vec<LaneId>,
+    /// The copy is older.
+    changed: Vec<LaneId>,
 }
 
 impl Relay {
@@ -108,6 +119,7 @@ impl Relay {
             .collect();
         let Some(mut listed) = self.list(&spot, since_ms, threads).await? else { return Ok(0) };
         listed.sort_by(|a, b| (a.sent_ms, &a.id).cmp(&(b.sent_ms, &b.id)));
+        let waiting = self.waiting(&spot, &route).await?;
         let mut found = 0;
         let mut present = BTreeSet::new();
         for message in listed {
@@ -115,20 +127,18 @@ impl Relay {
             if message.sent_ms < bridged_ms {
                 continue;
             }
-            if let Some(kind) = self.missing(&spot, &route, &message).await? {
+            let missing = self.missing(&spot, &route, &waiting, &message).await?;
+            let (sent, now) = (message.sent_ms.saturating_mul(1000), started_ms.saturating_mul(1000));
+            for (kind, lanes, order) in [
+                (EventKind::Created, missing.created, sent),
+                (EventKind::Changed, missing.changed, sent.max(now)),
+            ] {
+                if lanes.is_empty() {
+                    continue;
+                }
                 found += 1;
-                let order = message
-                    .sent_ms
-                    .max(message.version.filter(|_| kind == EventKind::Changed).map_or(0, |_| started_ms));
-                self.append_by_id(
-                    &spot,
-                    &route,
-                    &message.id,
-                    message.thread_root,
-                    kind,
-                    order.saturating_mul(1000),
-                )
-                .await?;
+                let root = message.thread_root.clone();
+                self.append_into(&spot, &route, &message.id, root, kind, order, lanes).await?;
             }
         }
         for original in originals {
@@ -194,27 +204,56 @@ impl Relay {
         }
     }
 
-    /// What a listed message is missing at some target.
+    /// Messages of a conversation that a waiting leg will create. They need no second leg, and must not get one:
+    /// the first may have been sent before a restart, and only its own marker is looked for.
+    async fn waiting(
+        &self,
+        spot: &Spot,
+        route: &Route,
+    ) -> Result<BTreeSet<(ConversationId, RemoteMessage)>, RelayError> {
+        let mut waiting = BTreeSet::new();
+        for target in &route.targets {
+            let lane = LaneId::Conversation(target.clone());
+            let mut after = None;
+            loop {
+                let legs = self.store().legs(&lane, after, LEGS).await?;
+                let Some(last) = legs.last() else { break };
+                after = Some((last.order, last.seq));
+                let here = legs.into_iter().map(|leg| leg.event).filter(|event| {
+                    let kind = EventKind::parse(&event.kind);
+                    event.conversation.as_ref() == Some(&spot.id)
+                        && matches!(kind, Some(EventKind::Created | EventKind::Changed))
+                });
+                waiting
+                    .extend(here.filter_map(|event| event.message).map(|message| (target.clone(), message)));
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// What a listed message is missing at its targets.
     async fn missing(
         &self,
         spot: &Spot,
         route: &Route,
+        waiting: &BTreeSet<(ConversationId, RemoteMessage)>,
         message: &Listed,
-    ) -> Result<Option<EventKind>, RelayError> {
+    ) -> Result<Missing, RelayError> {
         let store = self.store();
+        let mut missing = Missing::default();
         if store.original_of_copy(&spot.id, &message.id).await?.is_some() {
-            return Ok(None);
+            return Ok(missing);
         }
-        let mut kind = None;
         for target in &route.targets {
-            let copies = store.copies((&spot.id, &message.id), target).await?;
-            match copies.first() {
-                None => return Ok(Some(EventKind::Created)),
-                Some(copy) if message.version > copy.version => kind = Some(EventKind::Changed),
+            let lane = LaneId::Conversation(target.clone());
+            match store.copies((&spot.id, &message.id), target).await?.first() {
+                None if waiting.contains(&(target.clone(), message.id.clone())) => {}
+                None => missing.created.push(lane),
+                Some(copy) if message.version > copy.version => missing.changed.push(lane),
                 Some(_) => {}
             }
         }
-        Ok(kind)
+        Ok(missing)
     }
 
     async fn is_deleted(&self, spot: &Spot, message: &RemoteMessage, root: Option<&RemoteMessage>) -> bool {
@@ -270,7 +309,7 @@ impl Relay {
             message: Some(message.clone()),
             thread_root,
             kind: kind.as_str().to_owned(),
-            feed: "reread".to_owned(),
+            feed: crate::lanes::REREAD.to_owned(),
             at_ms: now_ms,
             received_ms: now_ms,
         };

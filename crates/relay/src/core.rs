@@ -247,7 +247,7 @@ impl Relay {
     /// Starts the task of a lane that [`Lanes`] said to start.
     pub(crate) fn spawn_lane(&self, id: LaneId) {
         let relay = self.clone();
-        self.0.parts.tasks.spawn(async move { relay.run_lane(id).await });
+        self.0.parts.tasks.spawn(async move { relay.keep_lane(id).await });
     }
 
     /// Tells the timer task that an earlier timer may have been set.

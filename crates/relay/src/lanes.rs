@@ -5,13 +5,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use dragoman_model::{ConversationId, EventKind, RemoteMessage};
-use dragoman_store::LaneId;
+use dragoman_store::{EventRow, LaneId};
 
-use crate::leg::{Leg, Place};
+use crate::leg::{Doubt, Leg, Place};
 use crate::retry::Pace;
 
 /// Legs of one lane that are kept in memory; the rest waits in the store.
 const WINDOW: usize = 256;
+/// Of these, payloads that the door handed on are kept for so many; those behind read theirs from the store.
+const HANDED_ON: usize = 16;
+
+/// The feed of events that are read from their source when their turn comes.
+pub(crate) const REREAD: &str = "reread";
 
 type Subject = (ConversationId, RemoteMessage);
 
@@ -33,8 +38,8 @@ struct Lane {
     running: bool,
     /// More legs are in the store.
     spilled: bool,
-    /// The first leg to run may have been sent in an earlier life.
-    recovered: bool,
+    /// Legs of an earlier life are being read: the least append number among those read so far.
+    recovering: Option<i64>,
     not_before_ms: i64,
     /// Our own store failed: not before this even for reading.
     held_until_ms: i64,
@@ -65,11 +70,14 @@ impl Lanes {
         let id = leg.lane.clone();
         let lane = self.lanes.entry(id.clone()).or_default();
         lane.fence = fence.or(lane.fence);
-        if lane.queue.len() >= WINDOW
-            && lane.queue.last_key_value().is_some_and(|(last, _)| leg.place > *last)
-        {
+        let behind = lane.queue.last_key_value().is_none_or(|(last, _)| leg.place > *last);
+        if behind && (lane.spilled || lane.queue.len() >= WINDOW) {
             lane.spilled = true;
-        } else if !(lane.spilled && lane.queue.last_key_value().is_none_or(|(last, _)| leg.place > *last)) {
+            lane.left_out = true;
+        } else {
+            if lane.queue.len() >= HANDED_ON {
+                leg.event.shred();
+            }
             lane.insert(leg);
         }
         self.start(&id)
@@ -79,7 +87,9 @@ impl Lanes {
     pub(crate) fn recover(&mut self, id: &LaneId, fence: Option<i64>) -> bool {
         let lane = self.lanes.entry(id.clone()).or_default();
         lane.fence = fence.or(lane.fence);
-        lane.recovered |= !lane.running && lane.queue.is_empty();
+        if !lane.running && lane.queue.is_empty() {
+            lane.recovering.get_or_insert(i64::MAX);
+        }
         lane.spilled = true;
         self.start(id)
     }
@@ -111,7 +121,16 @@ impl Lanes {
             let until = lane.held_until_ms;
             return self.rest(id, Some(until));
         }
+        if lane.fence.is_none() && (lane.spilled || !lane.queue.is_empty()) {
+            // What is in memory may have been done by whoever holds the lane: it is read once it is ours.
+            if lane.not_before_ms > now_ms {
+                let until = lane.not_before_ms;
+                return self.rest(id, Some(until));
+            }
+            return Next::Claim;
+        }
         if lane.queue.is_empty() && lane.spilled {
+            lane.left_out = false;
             return Next::Refill;
         }
         let Some((_, leg)) = lane.queue.first_key_value() else {
@@ -147,15 +166,12 @@ impl Lanes {
     /// Legs from the store. `more`: there are still others.
     pub(crate) fn refill(&mut self, id: &LaneId, legs: Vec<Arc<Leg>>, more: bool) {
         let Some(lane) = self.lanes.get_mut(id) else { return };
-        lane.spilled = more;
-        if lane.recovered
-            && let Some(first) = legs.first()
-        {
-            first.uncertain.store(true, std::sync::atomic::Ordering::Relaxed);
-            lane.recovered = false;
+        lane.spilled = more || std::mem::take(&mut lane.left_out);
+        if std::mem::take(&mut lane.recovered) {
+            cast_doubt(&legs);
         }
         for leg in legs {
-            if !lane.beside.contains_key(&leg.place) {
+            if !lane.beside.contains_key(&leg.place) && !lane.queue.contains_key(&leg.place) {
                 lane.insert(leg);
             }
         }
@@ -169,11 +185,12 @@ impl Lanes {
 
     /// A claim succeeded or not.
     pub(crate) fn claimed(&mut self, id: &LaneId, fence: Option<i64>, retry_at_ms: i64) {
-        if let Some(lane) = self.lanes.get_mut(id) {
-            lane.fence = fence;
-            if fence.is_none() {
-                lane.not_before_ms = retry_at_ms;
-            }
+        let Some(lane) = self.lanes.get_mut(id) else { return };
+        lane.fence = fence;
+        if fence.is_none() {
+            lane.not_before_ms = retry_at_ms;
+        } else {
+            lane.empty();
         }
     }
 
@@ -181,8 +198,10 @@ impl Lanes {
     pub(crate) fn settled(&mut self, leg: &Leg) {
         let Some(lane) = self.lanes.get_mut(&leg.lane) else { return };
         lane.remove(leg);
-        for (_, until) in lane.beside.values_mut() {
-            *until = 0;
+        for (waiting, until) in lane.beside.values_mut() {
+            if may_wait_for(&waiting.event.row, &leg.event.row) {
+                *until = 0;
+            }
         }
     }
 
@@ -208,13 +227,19 @@ impl Lanes {
         }
     }
 
-    /// Somebody else owns the lane: forget it.
-    pub(crate) fn lost(&mut self, id: &LaneId) {
-        if let Some(lane) = self.lanes.remove(id)
-            && let Some(timer) = lane.timer
-        {
-            self.timers.remove(&(timer, id.clone()));
+    /// Somebody else owns the lane: what is in memory is forgotten, and the lane claimed again later.
+    pub(crate) fn lost(&mut self, id: &LaneId, until_ms: i64) {
+        if let Some(lane) = self.lanes.get_mut(id) {
+            lane.fence = None;
+            lane.empty();
+            lane.held_until_ms = until_ms;
         }
+    }
+
+    /// The lane's task ended otherwise than by resting; it is started again then.
+    pub(crate) fn stumbled(&mut self, id: &LaneId, until_ms: i64) {
+        self.hold(id, until_ms);
+        self.rest(id, Some(until_ms));
     }
 
     /// Counts a send into the lane.
@@ -250,12 +275,23 @@ impl Lanes {
         found
     }
 
-    /// Whether a leg that creates this message waits in the lane.
-    pub(crate) fn creates(&self, id: &LaneId, subject: &Subject) -> bool {
+    /// Whether a leg passes others that wait beside the lane, so that it will not stand first after a restart.
+    pub(crate) fn overtakes(&self, leg: &Leg) -> bool {
         self.lanes
-            .get(id)
-            .and_then(|lane| lane.subjects.get(subject))
-            .is_some_and(|places| places.values().any(|kind| *kind == EventKind::Created))
+            .get(&leg.lane)
+            .and_then(|lane| lane.beside.first_key_value())
+            .is_some_and(|(first, _)| *first < leg.place)
+    }
+
+    /// Whether a leg that creates this message, at top level, waits in the lane. Such a leg waits for no other
+    /// message, so that one may wait for it.
+    pub(crate) fn creates(&self, id: &LaneId, subject: &Subject) -> bool {
+        let Some(lane) = self.lanes.get(id) else { return false };
+        let creates = |place: &Place| {
+            let beside = lane.beside.get(place).map(|(leg, _)| leg);
+            lane.queue.get(place).or(beside).is_some_and(|leg| is_free_create(&leg.event.row))
+        };
+        lane.subjects.get(subject).is_some_and(|places| places.keys().any(creates))
     }
 
     /// Lanes whose timer is due; their tasks are to be started.
@@ -327,7 +363,40 @@ pub(crate) struct Superseding {
     pub deleted: bool,
 }
 
+/// Whether a leg that waits beside the lane may have waited for the other one.
+fn may_wait_for(waiting: &EventRow, settled: &EventRow) -> bool {
+    let about = |id: &Option<RemoteMessage>| id.is_some() && *id == settled.message;
+    about(&waiting.message) || about(&waiting.thread_root) || waiting.thread_root.is_none()
+}
+
+/// Whether an event creates a message that depends on no other: it never waits beside the lane.
+fn is_free_create(row: &EventRow) -> bool {
+    row.kind == EventKind::Created.as_str() && (row.thread_root.is_none() || row.thread_root == row.message)
+}
+
+/// After a restart the head may have been sent; and as others may have been put before what was under way, or wait
+/// beside it, so may those behind it, up to the first that was accepted live and waits for nothing.
+fn cast_doubt(legs: &[Arc<Leg>]) {
+    for (index, leg) in legs.iter().enumerate() {
+        let tried = leg.failures() > 0 || !leg.parts().is_empty();
+        leg.set_doubt(if index == 0 || tried { Doubt::Grave } else { Doubt::Slight });
+        if is_free_create(&leg.event.row) && leg.event.row.feed != REREAD {
+            break;
+        }
+    }
+}
+
 impl Lane {
+    /// Forgets the legs in memory; they are read again.
+    fn empty(&mut self) {
+        self.queue.clear();
+        self.beside.clear();
+        self.subjects.clear();
+        self.spilled = true;
+        self.left_out = true;
+        self.recovered = true;
+    }
+
     fn insert(&mut self, leg: Arc<Leg>) {
         if let Some(subject) = leg.event.subject() {
             self.subjects.entry(subject).or_default().insert(leg.place, leg.event.kind());

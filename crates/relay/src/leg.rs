@@ -1,6 +1,6 @@
 //! Events and legs in memory, between acceptance and settlement.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dragoman_model::{ConversationId, Event, EventKind, LegId, RemoteMessage};
@@ -9,6 +9,17 @@ use dragoman_store::{CopyRow, EventRow, LaneId};
 
 /// Place of a leg in its lane: `order`, then `seq`.
 pub(crate) type Place = (i64, i64);
+
+/// Whether a send of a leg may have gone out without anybody knowing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Doubt {
+    /// It did not.
+    None,
+    /// Hardly, but looking costs little: it is looked for where that is possible, and sent where it is not.
+    Slight,
+    /// It may have.
+    Grave,
+}
 
 /// An event that some leg still waits for.
 pub(crate) struct LiveEvent {
@@ -43,6 +54,15 @@ impl LiveEvent {
         self.opened.lock().await
     }
 
+    /// Forgets the plain text unless a leg is working with it just now.
+    pub(crate) fn forget_plain(&self) {
+        if let Ok(mut opened) = self.opened.try_lock()
+            && opened.as_ref().is_none_or(|event| Arc::strong_count(event) == 1)
+        {
+            *opened = None;
+        }
+    }
+
     /// What kind of event.
     pub(crate) fn kind(&self) -> EventKind {
         EventKind::parse(&self.row.kind).unwrap_or(EventKind::Control)
@@ -64,11 +84,14 @@ pub(crate) struct Leg {
     pub place: Place,
     /// Its event.
     pub event: Arc<LiveEvent>,
-    /// Whether a send may have gone out in a life before this one.
-    pub uncertain: AtomicBool,
     /// Until when it waits beside the lane at the latest, milliseconds since 1970; 0: it did not wait yet.
-    pub patience_until_ms: std::sync::atomic::AtomicI64,
-    attempts: AtomicU32,
+    pub patience_until_ms: AtomicI64,
+    /// Whether the root of its thread was asked for.
+    pub summoned: AtomicBool,
+    /// Whether the target does not know the root of its thread any more.
+    pub rootless: AtomicBool,
+    doubt: AtomicU8,
+    failures: AtomicU32,
     parts: Mutex<Vec<CopyRow>>,
 }
 
@@ -80,26 +103,44 @@ impl Leg {
             lane,
             place,
             event,
-            uncertain: AtomicBool::new(false),
-            patience_until_ms: std::sync::atomic::AtomicI64::new(0),
-            attempts: AtomicU32::new(0),
+            patience_until_ms: AtomicI64::new(0),
+            summoned: AtomicBool::new(false),
+            rootless: AtomicBool::new(false),
+            doubt: AtomicU8::new(0),
+            failures: AtomicU32::new(0),
             parts: Mutex::default(),
         }
     }
 
     /// A leg as the store has it.
-    pub(crate) fn restored(self, attempts: u32, parts: Vec<CopyRow>) -> Self {
-        Self { attempts: AtomicU32::new(attempts), parts: Mutex::new(parts), ..self }
+    pub(crate) fn restored(self, failures: u32, parts: Vec<CopyRow>) -> Self {
+        Self { failures: AtomicU32::new(failures), parts: Mutex::new(parts), ..self }
     }
 
-    /// Attempts so far.
-    pub(crate) fn attempts(&self) -> u32 {
-        self.attempts.load(Ordering::Relaxed)
+    /// Failed attempts so far.
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures.load(Ordering::Relaxed)
     }
 
-    /// Counts an attempt and tells how many there are now.
-    pub(crate) fn attempt(&self) -> u32 {
-        self.attempts.fetch_add(1, Ordering::Relaxed) + 1
+    /// Counts a failed attempt and tells how many there are now.
+    pub(crate) fn failed(&self) -> u32 {
+        self.failures.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Whether a send may have gone out unknown to us.
+    pub(crate) fn doubt(&self) -> Doubt {
+        match self.doubt.load(Ordering::Relaxed) {
+            0 => Doubt::None,
+            1 => Doubt::Slight,
+            _ => Doubt::Grave,
+        }
+    }
+
+    /// Sets the doubt; tells what it was.
+    pub(crate) fn set_doubt(&self, doubt: Doubt) -> Doubt {
+        let before = self.doubt();
+        self.doubt.store(doubt as u8, Ordering::Relaxed);
+        before
     }
 
     /// Parts that were delivered already.
@@ -109,6 +150,8 @@ impl Leg {
 
     /// Remembers a delivered part.
     pub(crate) fn add_part(&self, copy: CopyRow) {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner).push(copy);
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.retain(|part| part.part != copy.part);
+        parts.push(copy);
     }
 }

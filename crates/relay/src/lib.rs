@@ -16,12 +16,14 @@ mod leg;
 mod open;
 mod pending;
 mod people;
+mod perform;
 mod plan;
 mod policy;
 mod retry;
 mod settle;
 mod slots;
 mod tokens;
+mod turn;
 mod unknown;
 mod vault;
 

@@ -80,6 +80,8 @@ impl Ladder {
 pub(crate) struct Breaker {
     failures: u32,
     probe_at_ms: i64,
+    /// The platform asked for a pause of everything that goes through the installation.
+    pause_until_ms: i64,
 }
 
 /// Failures in a row that open a breaker.
@@ -88,13 +90,16 @@ const TRIP: u32 = 5;
 const PROBE_MS: i64 = 10_000;
 
 impl Breaker {
+    /// Until when nothing goes out, if that is so; takes no probe.
+    pub(crate) fn shut_until(&self, now_ms: i64) -> Option<i64> {
+        let probe_at_ms = if self.failures < TRIP { 0 } else { self.probe_at_ms };
+        Some(probe_at_ms.max(self.pause_until_ms)).filter(|until| *until > now_ms)
+    }
+
     /// Whether a send may go out now; otherwise when to ask again. Asking takes the probe.
     pub(crate) fn admit(&mut self, now_ms: i64) -> Result<(), i64> {
-        if self.failures < TRIP {
-            return Ok(());
-        }
-        if now_ms < self.probe_at_ms {
-            return Err(self.probe_at_ms);
+        if let Some(until) = self.shut_until(now_ms) {
+            return Err(until);
         }
         self.probe_at_ms = now_ms + PROBE_MS;
         Ok(())
@@ -102,6 +107,10 @@ impl Breaker {
 
     /// Learns from an outcome.
     pub(crate) fn learn(&mut self, outcome: &Outcome, now_ms: i64) {
+        if let Outcome::Retry { after_ms: Some(after_ms), whole_installation: true, .. } = outcome {
+            let until_ms = now_ms.saturating_add(i64::try_from(*after_ms).unwrap_or(i64::MAX));
+            self.pause_until_ms = self.pause_until_ms.max(until_ms);
+        }
         let failed = matches!(
             outcome,
             Outcome::Retry { code: codes::TARGET_FAILED | codes::UNREACHABLE, .. } | Outcome::Unknown(_)
@@ -202,6 +211,16 @@ mod tests {
         assert_eq!(admitted, 5);
         breaker.learn(&Outcome::done(), 60_000);
         assert_eq!(breaker.admit(60_000), Ok(()));
+    }
+
+    #[test]
+    fn a_pause_for_the_installation_holds_every_lane() {
+        let mut breaker = Breaker::default();
+        let after_ms = Some(3_000);
+        let pause = Outcome::Retry { after_ms, code: codes::RATE_LIMITED, whole_installation: true };
+        breaker.learn(&pause, 1_000);
+        assert_eq!(breaker.admit(3_999), Err(4_000));
+        assert_eq!(breaker.admit(4_000), Ok(()));
     }
 
     #[test]

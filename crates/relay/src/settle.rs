@@ -94,9 +94,22 @@ impl Shown {
         Some(copy)
     }
 
+    /// What to keep when not everything was done: copies that exist but do not show the message, so that a later
+    /// attempt goes on from them and a deletion finds them. `None`: there are none.
+    pub(crate) fn unfinished(mut self) -> Option<Self> {
+        self.version = None;
+        self.fingerprint = None;
+        for copy in &mut self.made {
+            copy.version = None;
+        }
+        Some(self).filter(|shown| !shown.made.is_empty())
+    }
+
     fn finished(mut self, removed: &[(ConversationId, RemoteMessage)]) -> (OriginalRow, Vec<CopyRow>) {
         self.made.retain(|copy| !removed.iter().any(|(_, gone)| *gone == copy.message));
-        if let Some(first) = self.made.iter_mut().find(|copy| copy.part == 0) {
+        // A part made in an earlier attempt may show an earlier text.
+        let version = self.version;
+        if let Some(first) = self.made.iter_mut().find(|copy| copy.part == 0 && copy.version == version) {
             let (epoch, fingerprint) = self.fingerprint.unzip();
             first.epoch = epoch;
             first.fingerprint = fingerprint;
@@ -134,7 +147,7 @@ impl Relay {
             notes: ending.notes.iter().map(|code| code.as_str().to_owned()).collect(),
             received_ms: row.received_ms,
             settled_ms: now_ms,
-            attempts: leg.attempts(),
+            attempts: leg.failures() + u32::from(ending.stage == Stage::Delivered),
         };
         let dead_letter = (ending.stage == Stage::Dead).then(|| DeadLetterRow {
             id: leg.id.clone(),
@@ -142,7 +155,7 @@ impl Relay {
             event: row.clone(),
             lane: leg.lane.clone(),
             code: ending.code.map(|code| code.as_str().to_owned()).unwrap_or_default(),
-            attempts: leg.attempts(),
+            attempts: leg.failures(),
             died_ms: now_ms,
         });
         let settlement = Settlement {

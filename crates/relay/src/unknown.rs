@@ -9,7 +9,7 @@ use dragoman_platform::Failure;
 use crate::core::Relay;
 use crate::directory::Spot;
 use crate::error::RelayError;
-use crate::leg::Leg;
+use crate::leg::{Doubt, Leg};
 use crate::pending::Expected;
 
 /// How much earlier than our clock the target's may stamp a message, in milliseconds.
@@ -31,7 +31,7 @@ impl Relay {
         {
             return Ok(Outcome::made(message, version));
         }
-        match self.look(leg, target, post, true).await? {
+        match self.look(leg, target, post, Doubt::Grave, true).await? {
             Some(found) => Ok(found),
             // Provably absent: the ladder sends it again.
             None => Ok(Outcome::retry(code)),
@@ -45,10 +45,11 @@ impl Relay {
         leg: &Leg,
         target: &Spot,
         post: &Post,
+        doubt: Doubt,
         twice: bool,
     ) -> Result<Option<Outcome>, RelayError> {
         if !self.capabilities(target).read_back {
-            return Ok(self.by_policy(target));
+            return Ok(self.by_policy(target, doubt));
         }
         let place = &target.place;
         let since_ms = leg.event.row.received_ms.min(self.now_ms()) - SKEW_MS;
@@ -66,8 +67,8 @@ impl Relay {
                 }
                 Err(Failure::Refused(_) | Failure::Malformed(_)) => return Ok(self.by_policy(target)),
                 Err(failure) => {
-                    // Nothing can be said now: the lane waits, and the leg stays uncertain.
-                    leg.uncertain.store(true, std::sync::atomic::Ordering::Relaxed);
+                    // Nothing can be said now: the lane waits, and the doubt stays.
+                    leg.set_doubt(doubt);
                     return Ok(Some(failure.into_outcome()));
                 }
             }
@@ -80,7 +81,10 @@ impl Relay {
     }
 
     /// Where nothing can be looked for, the organisation decided beforehand.
-    fn by_policy(&self, target: &Spot) -> Option<Outcome> {
+    fn by_policy(&self, target: &Spot, doubt: Doubt) -> Option<Outcome> {
+        if doubt != Doubt::Grave {
+            return None;
+        }
         if self.directory().policy(&target.org).prefer_duplicate {
             tracing::warn!(code = %codes::MAYBE_TWICE, "a send of unknown outcome is repeated");
             None

@@ -106,14 +106,16 @@ fn what_does_not_fit_into_memory_is_read_from_the_store_later() {
 #[test]
 fn the_head_of_a_recovered_lane_is_uncertain() {
     let mut lanes = Lanes::default();
-    assert!(lanes.recover(&lane(), Some(1)));
+    assert!(lanes.recover(&lane()));
+    assert_eq!(next(&mut lanes, 0).as_deref(), Some("claim"));
+    lanes.claimed(&lane(), Some(1), 0);
     assert_eq!(next(&mut lanes, 0).as_deref(), Some("refill"));
     lanes.refill(&lane(), vec![leg(1, "a", EventKind::Created), leg(2, "b", EventKind::Created)], false);
     let Next::Run { leg, .. } = lanes.next(&lane(), 0, 0, &|_| false) else { panic!("a leg is ready") };
-    assert!(leg.uncertain.load(std::sync::atomic::Ordering::Relaxed));
+    assert!(leg.doubt() == Doubt::Grave);
     lanes.settled(&leg);
     let Next::Run { leg, .. } = lanes.next(&lane(), 0, 0, &|_| false) else { panic!("a leg is ready") };
-    assert!(!leg.uncertain.load(std::sync::atomic::Ordering::Relaxed));
+    assert!(leg.doubt() == Doubt::None);
 }
 
 #[test]
@@ -123,4 +125,101 @@ fn legs_of_a_source_that_catches_up_wait() {
     assert!(matches!(lanes.next(&lane(), 9, 0, &|_| true), Next::Rest));
     assert_eq!(lanes.resting(), [lane()]);
     assert_eq!(next(&mut lanes, 9).as_deref(), Some("l5"));
+}
+
+#[test]
+fn what_may_have_been_sent_before_a_restart_is_looked_for() {
+    let mut lanes = Lanes::default();
+    assert!(lanes.recover(&lane()));
+    assert_eq!(next(&mut lanes, 0).as_deref(), Some("claim"));
+    lanes.claimed(&lane(), Some(1), 0);
+    assert_eq!(next(&mut lanes, 0).as_deref(), Some("refill"));
+    // Appended third and fourth while catching up, but earlier in order: the first stood at the head before.
+    let at = |order: i64, appended: i64| {
+        let leg = leg(order, "m", EventKind::Created);
+        Arc::new(Leg::new(leg.id.clone(), lane(), (order, appended), Arc::clone(&leg.event)))
+    };
+    lanes.refill(&lane(), vec![at(10, 3), at(11, 4), at(20, 1)], true);
+    lanes.refill(&lane(), vec![at(21, 2), at(22, 0)], false);
+    let mut legs = lanes.legs();
+    legs.sort_by_key(|leg| leg.place);
+    let uncertain = legs.iter().filter(|leg| leg.doubt() == Doubt::Grave);
+    assert_eq!(uncertain.map(|leg| leg.place.1).collect::<Vec<_>>(), [3, 1, 0]);
+}
+
+#[test]
+fn a_leg_that_passes_others_is_told_apart() {
+    let mut lanes = Lanes::default();
+    let (edit, create) = (leg(1, "a", EventKind::Changed), leg(2, "b", EventKind::Created));
+    lanes.push(Arc::clone(&edit), Some(1));
+    lanes.push(Arc::clone(&create), Some(1));
+    assert!(!lanes.overtakes(&create));
+    lanes.aside(&edit, 60_000);
+    assert!(lanes.overtakes(&create));
+    assert!(!lanes.overtakes(&edit));
+}
+
+#[test]
+fn doubt_reaches_the_first_live_message_that_waits_for_nothing() {
+    // Kind, feed, thread root; and the doubt that is cast.
+    let rows = [
+        (EventKind::Changed, "events", None, Doubt::Grave),
+        (EventKind::Created, REREAD, None, Doubt::Slight),
+        (EventKind::Created, "events", Some("r"), Doubt::Slight),
+        (EventKind::Created, "events", None, Doubt::Slight),
+        (EventKind::Created, "events", None, Doubt::None),
+    ];
+    let legs: Vec<_> = (0..)
+        .zip(&rows)
+        .map(|(order, (kind, feed, root, _))| {
+            let plain = leg(order, &format!("m{order}"), *kind);
+            let row = EventRow {
+                feed: (*feed).into(),
+                thread_root: root.map(Into::into),
+                ..plain.event.row.clone()
+            };
+            let event = Arc::new(LiveEvent::new(row, true, None));
+            Arc::new(Leg::new(plain.id.clone(), lane(), plain.place, event))
+        })
+        .collect();
+    cast_doubt(&legs);
+    for (leg, (.., doubt)) in legs.iter().zip(&rows) {
+        assert_eq!(leg.doubt(), *doubt, "{}", leg.id);
+    }
+}
+
+#[test]
+fn what_comes_in_while_the_store_is_read_is_not_forgotten() {
+    let mut lanes = Lanes::default();
+    lanes.recover(&lane());
+    lanes.claimed(&lane(), Some(1), 0);
+    assert_eq!(next(&mut lanes, 0).as_deref(), Some("refill"));
+    // Appended after the reading began: left to the store, and not in what was read.
+    lanes.push(leg(2, "b", EventKind::Created), Some(1));
+    let first = leg(1, "a", EventKind::Created);
+    lanes.refill(&lane(), vec![Arc::clone(&first)], false);
+    lanes.settled(&first);
+    assert_eq!(next(&mut lanes, 0).as_deref(), Some("refill"));
+}
+
+#[test]
+fn a_lane_that_somebody_else_took_is_claimed_and_read_again() {
+    let mut lanes = Lanes::default();
+    lanes.push(leg(1, "a", EventKind::Created), Some(1));
+    assert_eq!(next(&mut lanes, 0).as_deref(), Some("l1"));
+    lanes.lost(&lane(), 500);
+    assert_eq!(next(&mut lanes, 0), None);
+    assert_eq!(lanes.due(500), [lane()]);
+    assert_eq!(next(&mut lanes, 500).as_deref(), Some("claim"));
+    lanes.claimed(&lane(), Some(3), 0);
+    assert_eq!(next(&mut lanes, 500).as_deref(), Some("refill"));
+}
+
+#[test]
+fn a_lane_whose_task_died_goes_on() {
+    let mut lanes = Lanes::default();
+    assert!(lanes.push(leg(1, "a", EventKind::Created), Some(1)));
+    lanes.stumbled(&lane(), 500);
+    assert_eq!(lanes.due(500), [lane()]);
+    assert_eq!(next(&mut lanes, 500).as_deref(), Some("l1"));
 }

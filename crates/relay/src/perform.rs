@@ -1,0 +1,152 @@
+//! Doing at the target what was planned, and judging what came of it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use dragoman_model::{Operation, Outcome, codes};
+use dragoman_store::Mutation;
+
+use crate::core::Relay;
+use crate::directory::{Place, Spot};
+use crate::error::RelayError;
+use crate::leg::{Doubt, Leg};
+use crate::plan::Step;
+use crate::retry::Verdict;
+use crate::settle::{Ending, Shown};
+use crate::turn::Turn;
+
+impl Relay {
+    /// Performs steps in order; each of several is recorded as soon as it is done.
+    pub(crate) async fn do_steps(
+        &self,
+        leg: &Arc<Leg>,
+        fence: i64,
+        target: &Spot,
+        steps: Vec<Step>,
+        mut ending: Ending,
+    ) -> Result<Turn, RelayError> {
+        let several = steps.len() > 1;
+        for step in steps {
+            let now_ms = self.now_ms();
+            let installation = &target.place.session.installation.id;
+            if let Err(until_ms) = self.with_breaker(installation, |breaker| breaker.admit(now_ms)) {
+                return Ok(Turn::Hold(until_ms));
+            }
+            match self.perform(leg, target, &step.operation).await? {
+                Outcome::Done(done) => {
+                    self.0.parts.faults.hit("settle.before");
+                    if let Some(shown) = &mut ending.shown
+                        && let Some(copy) = shown.record(&step, &done, &target.id)
+                    {
+                        // In memory before it is durable: a store that fails must not make it go out again.
+                        leg.add_part(copy.clone());
+                        if several {
+                            let (leg, lane) = (leg.id.clone(), leg.lane.clone());
+                            self.store().commit(Mutation::Progress { leg, lane, fence, copy }).await?;
+                        }
+                    }
+                    if let Operation::Delete { message, .. } = &step.operation {
+                        ending.removed.push((target.id.clone(), message.clone()));
+                    }
+                }
+                Outcome::MessageGone(code) => match &step.operation {
+                    Operation::Delete { message, .. } => {
+                        ending.removed.push((target.id.clone(), message.clone()));
+                    }
+                    // Somebody removed the copy at the target. It stays in the map, so that later events do not
+                    // bring it back.
+                    Operation::Edit { .. } => {
+                        ending.code.get_or_insert(code);
+                    }
+                    Operation::Post(post) if post.thread_root.is_some() => {
+                        leg.rootless.store(true, Ordering::Relaxed);
+                        return Ok(Turn::Later(self.now_ms(), code));
+                    }
+                    _ => return self.judge(leg, fence, &Outcome::Refused(code), ending).await,
+                },
+                outcome => return self.judge_at(&target.place, leg, fence, &outcome, ending).await,
+            }
+        }
+        if target.place.trouble.is_some() {
+            self.set_trouble(&target.place, None).await?;
+        }
+        self.end(leg, fence, ending).await
+    }
+
+    async fn perform(&self, leg: &Leg, target: &Spot, operation: &Operation) -> Result<Outcome, RelayError> {
+        let place = &target.place;
+        if let Operation::Post(post) = operation {
+            let doubt = leg.set_doubt(Doubt::None);
+            let worth =
+                doubt == Doubt::Grave || doubt == Doubt::Slight && self.capabilities(target).read_back;
+            if worth && let Some(found) = self.look(leg, target, post, doubt, false).await? {
+                return Ok(found);
+            }
+        }
+        self.0.parts.faults.hit("send.before");
+        let expected = match operation {
+            Operation::Post(post) => Some(self.0.pending.expect(post.marker.clone())),
+            _ => None,
+        };
+        let outcome = place.connector.perform(&place.session, &target.conversation, operation).await;
+        self.0.parts.faults.hit("send.unanswered");
+        let now_ms = self.now_ms();
+        let interval_ms = self.interval(&leg.lane);
+        self.with_breaker(&place.session.installation.id, |breaker| breaker.learn(&outcome, now_ms));
+        self.with_lanes(|lanes| {
+            lanes.sent(&leg.lane, interval_ms, now_ms);
+            if matches!(outcome, Outcome::Retry { code: codes::RATE_LIMITED, .. }) {
+                lanes.complained(&leg.lane, interval_ms);
+            }
+        });
+        match (operation, outcome) {
+            (Operation::Post(post), Outcome::Unknown(code)) => {
+                self.unknown(leg, target, post, expected, code).await
+            }
+            // Doing these twice does no harm.
+            (_, Outcome::Unknown(code)) => Ok(Outcome::retry(code)),
+            (_, outcome) => Ok(outcome),
+        }
+    }
+
+    /// Judges an outcome that is not `Done`, of a call to this installation.
+    pub(crate) async fn judge_at(
+        &self,
+        place: &Arc<Place>,
+        leg: &Arc<Leg>,
+        fence: i64,
+        outcome: &Outcome,
+        ending: Ending,
+    ) -> Result<Turn, RelayError> {
+        if let Outcome::SignIn(code) = outcome {
+            self.set_trouble(place, Some(*code)).await?;
+        }
+        self.judge(leg, fence, outcome, ending).await
+    }
+
+    /// Judges an outcome that is not `Done`. What `ending` says was done is kept, whatever becomes of the rest.
+    async fn judge(
+        &self,
+        leg: &Arc<Leg>,
+        fence: i64,
+        outcome: &Outcome,
+        ending: Ending,
+    ) -> Result<Turn, RelayError> {
+        let ladder = &self.timing().ladder;
+        let random = &*self.0.parts.random;
+        match ladder.judge(outcome, leg.failed(), leg.event.row.received_ms, self.now_ms(), random) {
+            Verdict::Again { at_ms, code } => Ok(Turn::Later(at_ms, code)),
+            Verdict::Look(code) => Ok(Turn::Later(self.now_ms(), code)),
+            Verdict::Dead(code) => {
+                let shown = ending.shown.and_then(Shown::unfinished);
+                let dead = Ending { shown, removed: ending.removed, ..Ending::dead(code) };
+                self.end(leg, fence, dead).await
+            }
+        }
+    }
+
+    pub(crate) async fn end(&self, leg: &Arc<Leg>, fence: i64, ending: Ending) -> Result<Turn, RelayError> {
+        self.settle(leg, fence, ending).await?;
+        Ok(Turn::Settled)
+    }
+}

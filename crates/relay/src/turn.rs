@@ -1,0 +1,326 @@
+//! The turn of a leg: opened, admitted, planned and performed. The decisions are in `admit`, `plan` and `retry`;
+//! this is the thin layer that does what they say.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use dragoman_model::{Capabilities, Code, Event, EventKind, Happening, Message, RemoteMessage, codes};
+use dragoman_store::{CopyRow, LaneId, OriginalRow};
+
+use crate::admit::{Admission, Known, admit, message_of};
+use crate::core::Relay;
+use crate::directory::{Place, Route, Spot};
+use crate::error::RelayError;
+use crate::leg::{Doubt, Leg};
+use crate::open::Opened;
+use crate::plan::{self, Root, Scene};
+use crate::settle::{Ending, Shown};
+
+/// How a leg's turn ended.
+pub(crate) enum Turn {
+    /// It is settled.
+    Settled,
+    /// It failed; it is tried again, and the lane with it, not before the given time.
+    Later(i64, Code),
+    /// Nothing was tried: the target takes nothing before the given time.
+    Hold(i64),
+    /// It waits beside the lane until the given time at the latest.
+    Aside(i64),
+}
+
+impl Relay {
+    pub(crate) async fn turn(&self, leg: &Arc<Leg>, fence: i64) -> Result<Turn, RelayError> {
+        let directory = self.directory();
+        let row = &leg.event.row;
+        let Some(place) = directory.place(&row.installation).cloned() else {
+            return self.end(leg, fence, Ending::dropped(codes::UNKNOWN_INSTALLATION)).await;
+        };
+        let target_id = match &leg.lane {
+            LaneId::Conversation(id) => id,
+            LaneId::Control(_) => return self.control_turn(leg, fence, &place).await,
+        };
+        let source = row.conversation.as_ref().and_then(|id| directory.spot(id)).cloned();
+        let target = directory.spot(target_id).cloned();
+        let (Some(source), Some(target)) = (source, target) else {
+            return self.end(leg, fence, Ending::dropped(codes::UNBRIDGED)).await;
+        };
+        let route = directory.route(&source.id).cloned();
+        let Some(route) = route.filter(|route| route.targets.contains(target_id)) else {
+            return self.end(leg, fence, Ending::dropped(codes::UNBRIDGED)).await;
+        };
+        let ahead = self.with_lanes(|lanes| lanes.superseding(leg));
+        // What may have gone out, in part or as a whole, is not skipped: its copy has to be found and removed.
+        let untouched = leg.parts().is_empty() && leg.doubt() == Doubt::None;
+        if ahead.deleted && leg.event.kind() != EventKind::Deleted && untouched {
+            return self.end(leg, fence, Ending::dropped(codes::SUPERSEDED)).await;
+        }
+        let now_ms = self.now_ms();
+        let installation = &target.place.session.installation.id;
+        if let Some(until_ms) = self.with_breaker(installation, |breaker| breaker.shut_until(now_ms)) {
+            return Ok(Turn::Hold(until_ms));
+        }
+        let mut event = match self.open(leg, &place, Some(&source)).await? {
+            Opened::Event(event) => event,
+            Opened::Nothing(code) => return self.end(leg, fence, nothing(leg, code)).await,
+            Opened::Failed(failure) => {
+                let outcome = failure.into_outcome();
+                return self.judge_at(&place, leg, fence, &outcome, Ending::delivered()).await;
+            }
+        };
+        if let (Some(newer), EventKind::Created, true) =
+            (&ahead.changed, leg.event.kind(), untouched && leg.failures() > 0)
+            && let Opened::Event(newer) = self.open(newer, &place, Some(&source)).await?
+            && let Happening::Changed { after, .. } = &newer.happening
+        {
+            // It waited, and was edited meanwhile: the newest text goes out at once.
+            event = Arc::new(Event { happening: Happening::Posted(after.clone()), ..(*newer).clone() });
+        }
+        self.note_echo(&event);
+        let known = self.known(leg, &event, &source, &target, &route).await?;
+        match admit(&event, &known, directory.policy(&source.org)) {
+            Admission::Drop(code) => self.end(leg, fence, Ending::dropped(code)).await,
+            Admission::Bury(message) => {
+                let ending = Ending {
+                    tombstone: Some((source.id.clone(), message)),
+                    ..Ending::dropped(codes::UNMAPPED)
+                };
+                self.end(leg, fence, ending).await
+            }
+            Admission::Wait => Ok(self.aside(leg)),
+            Admission::Delete(message) => {
+                let copies = self.store().copies((&source.id, &message), &target.id).await?;
+                let steps = plan::deletions(&target.conversation.remote, &copies);
+                let ending = Ending { gone: Some((source.id.clone(), message)), ..Ending::delivered() };
+                self.do_steps(leg, fence, &target, steps, ending).await
+            }
+            Admission::Create | Admission::Edit => {
+                self.relay_message(leg, fence, &event, &source, &target, &route).await
+            }
+        }
+    }
+
+    async fn relay_message(
+        &self,
+        leg: &Arc<Leg>,
+        fence: i64,
+        event: &Event,
+        source: &Spot,
+        target: &Spot,
+        route: &Route,
+    ) -> Result<Turn, RelayError> {
+        let Some(message) = message_of(event) else {
+            return self.end(leg, fence, Ending::dropped(codes::KIND)).await;
+        };
+        let root = match self.root(leg, message, source, target).await? {
+            Found::Root(root) => root,
+            Found::Summon(root) => {
+                self.summon(leg, &root, source).await?;
+                return Ok(self.aside(leg));
+            }
+            Found::Wait => return Ok(self.aside(leg)),
+            Found::Coming => return Ok(Turn::Aside(self.now_ms() + self.timing().patience_ms)),
+        };
+        let author = self.shown_author(source, message).await?;
+        let mentions = self.mentions(source, target, &message.body).await?;
+        let connector = &target.place.connector;
+        let capabilities = self.capabilities(target);
+        let scene = Scene {
+            message,
+            author: &author,
+            mentions: &mentions,
+            target: &target.conversation.remote,
+            capabilities: &capabilities,
+            root,
+        };
+        let (post, notes) = plan::compose(&scene);
+        let bodies = connector.split(&post);
+        let mut existing = self.store().copies((&source.id, &message.id), &target.id).await?;
+        let done_before = leg.parts();
+        existing.retain(|known| !done_before.iter().any(|copy| copy.part == known.part));
+        let mut markers = Vec::with_capacity(bodies.len());
+        for part in (0_u32..).take(bodies.len()) {
+            markers.push(self.vault().marker(&source.org, leg.id.as_str(), part).await?);
+        }
+        let mut steps = plan::steps(&post, bodies, &existing, &|part| {
+            markers[part as usize % markers.len().max(1)].clone()
+        });
+        steps.retain(|step| !done_before.iter().any(|copy| copy.part == step.part));
+        let shown = Shown {
+            original: OriginalRow {
+                bridge: route.bridge.clone(),
+                conversation: source.id.clone(),
+                message: message.id.clone(),
+                thread_root: message.thread_root.clone(),
+                sent_ms: message.sent_at_ms,
+                active_ms: message.sent_at_ms,
+            },
+            version: message.version,
+            fingerprint: self.vault().fingerprint(&source.org, &canonical(message)),
+            copies: existing,
+            made: done_before,
+        };
+        let ending = Ending { notes, shown: Some(shown), ..Ending::delivered() };
+        self.do_steps(leg, fence, target, steps, ending).await
+    }
+
+    fn aside(&self, leg: &Leg) -> Turn {
+        let now_ms = self.now_ms();
+        let until_ms = match leg.patience_until_ms.load(Ordering::Relaxed) {
+            0 => now_ms + self.timing().patience_ms,
+            until_ms => until_ms.max(now_ms + self.timing().patience_ms / 10),
+        };
+        leg.patience_until_ms.store(until_ms, Ordering::Relaxed);
+        Turn::Aside(until_ms)
+    }
+
+    async fn known(
+        &self,
+        leg: &Leg,
+        event: &Event,
+        source: &Spot,
+        target: &Spot,
+        route: &Route,
+    ) -> Result<Known, RelayError> {
+        let message = match &event.happening {
+            Happening::Posted(message) | Happening::Changed { after: message, .. } => &message.id,
+            Happening::Deleted { message, .. } => message,
+            _ => return Ok(Known::default()),
+        };
+        let store = self.store();
+        let copies = store.copies((&source.id, message), &target.id).await?;
+        let first = copies.first();
+        let same_text = match (
+            first.and_then(|copy| copy.epoch.as_deref().zip(copy.fingerprint.as_deref())),
+            message_of(event),
+        ) {
+            (Some((epoch, digest)), Some(message)) => {
+                self.vault().same_fingerprint(&source.org, epoch, digest, &canonical(message))
+            }
+            _ => None,
+        };
+        let bridged_since_ms = self.directory().bridge(&route.bridge).map_or(0, |bridge| bridge.row.since_ms);
+        Ok(Known {
+            is_copy: store.original_of_copy(&source.id, message).await?.is_some(),
+            shown: first.is_some(),
+            shown_version: first.and_then(|copy| copy.version),
+            same_text,
+            tombstone: store.tombstone(&source.id, message).await?,
+            bridged_since_ms,
+            patient: self.patient(leg),
+        })
+    }
+
+    /// Whether a leg that waits for its message should go on waiting.
+    fn patient(&self, leg: &Leg) -> bool {
+        let until_ms = leg.patience_until_ms.load(Ordering::Relaxed);
+        until_ms == 0 || self.now_ms() < until_ms
+    }
+
+    async fn root(
+        &self,
+        leg: &Leg,
+        message: &Message,
+        source: &Spot,
+        target: &Spot,
+    ) -> Result<Found, RelayError> {
+        let Some(root) = message.thread_root.as_ref().filter(|root| **root != message.id) else {
+            return Ok(Found::Root(Root::None));
+        };
+        if leg.rootless.load(Ordering::Relaxed) {
+            return Ok(Found::Root(Root::Lost));
+        }
+        let store = self.store();
+        if let Some(copy) = store.copies((&source.id, root), &target.id).await?.first() {
+            return Ok(Found::Root(Root::At(root_of(copy))));
+        }
+        if let Some((original, _)) = store.original_of_copy(&source.id, root).await? {
+            if original.conversation == target.id {
+                return Ok(Found::Root(Root::At(original.thread_root.unwrap_or(original.message))));
+            }
+            let copies = store.copies((&original.conversation, &original.message), &target.id).await?;
+            if let Some(copy) = copies.first() {
+                return Ok(Found::Root(Root::At(root_of(copy))));
+            }
+        }
+        let subject = (source.id.clone(), root.clone());
+        if self.with_lanes(|lanes| lanes.creates(&leg.lane, &subject)) {
+            return Ok(Found::Coming);
+        }
+        if self.patient(leg) {
+            return Ok(Found::Wait);
+        }
+        let gone = store.tombstone(&source.id, root).await?;
+        if gone || leg.summoned.swap(true, Ordering::Relaxed) {
+            return Ok(Found::Root(Root::Lost));
+        }
+        Ok(Found::Summon(root.clone()))
+    }
+
+    pub(crate) fn interval(&self, lane: &LaneId) -> u64 {
+        if !self.timing().pace {
+            return 0;
+        }
+        let LaneId::Conversation(id) = lane else { return 0 };
+        let directory = self.directory();
+        directory.spot(id).map_or(0, |spot| self.capabilities(spot).send_interval_ms)
+    }
+
+    pub(crate) fn capabilities(&self, spot: &Spot) -> Capabilities {
+        spot.place.connector.capabilities(&spot.place.session.installation, &spot.conversation)
+    }
+
+    fn note_echo(&self, event: &Event) {
+        if let Some(message) = message_of(event)
+            && let Some(marker) = &message.origin.marker
+        {
+            self.0.pending.echo(marker, &message.id, message.version);
+        }
+    }
+
+    async fn control_turn(&self, leg: &Arc<Leg>, fence: i64, place: &Arc<Place>) -> Result<Turn, RelayError> {
+        let event = match self.open(leg, place, None).await? {
+            Opened::Event(event) => event,
+            Opened::Nothing(code) => return self.end(leg, fence, nothing(leg, code)).await,
+            Opened::Failed(failure) => {
+                let outcome = failure.into_outcome();
+                return self.judge_at(place, leg, fence, &outcome, Ending::delivered()).await;
+            }
+        };
+        let code = self.obey(place, &event).await?;
+        let ending = code.map_or_else(Ending::delivered, Ending::dropped);
+        self.end(leg, fence, ending).await
+    }
+}
+
+/// Where the root of a reply was found.
+enum Found {
+    Root(Root),
+    /// It has to be relayed first.
+    Summon(RemoteMessage),
+    /// It may come.
+    Wait,
+    /// It is in the same lane.
+    Coming,
+}
+
+fn root_of(copy: &CopyRow) -> RemoteMessage {
+    copy.thread_root.clone().unwrap_or_else(|| copy.message.clone())
+}
+
+/// What fingerprints are made of: the text and the files.
+pub(crate) fn canonical(message: &Message) -> Vec<u8> {
+    let mut bytes = dragoman_markup::canonical(&message.body);
+    for file in &message.files {
+        bytes.push(0);
+        bytes.extend_from_slice(file.id.as_bytes());
+    }
+    bytes
+}
+
+/// The end of a leg whose event cannot be had any more: what people or the gateway miss by that is a dead letter.
+fn nothing(leg: &Leg, code: Code) -> Ending {
+    let expected = matches!(code, codes::DELETED_MEANWHILE | codes::KIND);
+    let missed = matches!(leg.event.kind(), EventKind::Created | EventKind::Changed)
+        || code == codes::NOT_REREADABLE && leg.event.kind() == EventKind::Control;
+    if expected || !missed { Ending::dropped(code) } else { Ending::dead(code) }
+}
