@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use dragoman_model::Code;
-use dragoman_model::codes::{CONFIG, KEYS_UNAVAILABLE, MALFORMED, STALE, UNAUTHENTIC, UNKNOWN_INSTALLATION};
+use dragoman_model::codes::{CONFIG, KEYS_UNAVAILABLE, KIND, MALFORMED, STALE, UNAUTHENTIC, UNKNOWN_INSTALLATION};
 use dragoman_platform::{Answer, App, Delivery, Inbound, Item, Rejection};
 use http::{Method, StatusCode};
 
@@ -53,8 +53,9 @@ impl TeamsConnector {
         }
         self.learn(app, &activity);
         let item = envelope::bot_item(&activity, &request.body, app_id, now);
+        let dropped = if item.is_none() { vec![KIND] } else { Vec::new() };
         let items = item.into_iter().collect();
-        Ok(Delivery { items, answer: Answer::status(StatusCode::OK), dropped: Vec::new() })
+        Ok(Delivery { items, answer: Answer::status(StatusCode::OK), dropped })
     }
 
     /// Remembers the addresses and ids that an authentic activity brought.
@@ -186,7 +187,8 @@ fn examine(app: &App, raw: &str, now_ms: i64) -> Result<Examined, Code> {
         let item = envelope::lifecycle_item(&notification, raw, now_ms).ok_or(MALFORMED)?;
         return Ok(Examined { item, rich: false });
     }
-    let resource = parse_resource(&notification.resource).ok_or(MALFORMED)?;
+    // Channels, members and chats can be notified as well as messages.
+    let resource = parse_resource(&notification.resource).ok_or(KIND)?;
     if !verify::client_state_fits(secret, tenant, &resource.conversation, &notification.client_state) {
         return Err(UNAUTHENTIC);
     }
