@@ -227,6 +227,7 @@ fn one(item: Item) -> Delivery {
     Delivery { items: vec![item], answer: Answer::status(StatusCode::OK), dropped: Vec::new() }
 }
 
-fn dropped(code: Code) -> Delivery {
+/// Acknowledged and left out.
+pub(crate) fn dropped(code: Code) -> Delivery {
     Delivery { items: Vec::new(), answer: Answer::status(StatusCode::OK), dropped: vec![code] }
 }

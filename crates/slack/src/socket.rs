@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use dragoman_model::{Random, codes};
 use dragoman_platform::http::{Hosts, Stream};
-use dragoman_platform::{Answer, App, Delivery, Failure, Sink};
+use dragoman_platform::{App, Delivery, Failure, Sink};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{SinkExt as _, StreamExt as _};
-use http::StatusCode;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -242,11 +241,6 @@ impl Listener<'_> {
                         Heard::Event { envelope_id, delivery } => {
                             taking.push(self.take(envelope_id, delivery));
                         }
-                        Heard::Other { envelope_id } => {
-                            if socket.send(acknowledgement(&envelope_id)).await.is_err() {
-                                break None;
-                            }
-                        }
                         Heard::Nothing => {}
                     }
                 }
@@ -303,10 +297,6 @@ enum Heard {
         envelope_id: String,
         delivery: Delivery,
     },
-    /// Something that is acknowledged and not used.
-    Other {
-        envelope_id: String,
-    },
     Nothing,
 }
 
@@ -322,14 +312,15 @@ fn read(text: &str) -> Heard {
         ("events_api", Some(envelope_id)) => {
             let payload = frame.payload.map(serde_json::value::RawValue::get).unwrap_or_default();
             // What cannot be read will not be readable the next time: it is counted and acknowledged.
-            let delivery = envelope::read(payload.as_bytes()).unwrap_or_else(|_| Delivery {
-                items: Vec::new(),
-                answer: Answer::status(StatusCode::OK),
-                dropped: vec![codes::MALFORMED],
-            });
+            let delivery =
+                envelope::read(payload.as_bytes()).unwrap_or_else(|_| envelope::dropped(codes::MALFORMED));
             Heard::Event { envelope_id: envelope_id.into_owned(), delivery }
         }
-        (_, Some(envelope_id)) => Heard::Other { envelope_id: envelope_id.into_owned() },
+        // Commands and buttons are acknowledged, counted and not used.
+        (_, Some(envelope_id)) => Heard::Event {
+            envelope_id: envelope_id.into_owned(),
+            delivery: envelope::dropped(codes::KIND),
+        },
         _ => Heard::Nothing,
     }
 }

@@ -148,7 +148,7 @@ async fn events_are_acknowledged_after_they_were_taken() {
     assert_eq!(hear(&mut first).await, None, "not durable, not acknowledged");
     rig.sink.refuses.store(false, Ordering::SeqCst);
 
-    // What is not used is acknowledged, what is not understood as well, and counted.
+    // What is not used is acknowledged, what is not understood as well; both are counted.
     say(&mut first, &json!({ "type": "slash_commands", "envelope_id": "e-4", "payload": {} })).await;
     assert_eq!(hear(&mut first).await, Some(json!({ "envelope_id": "e-4" })));
     say(
@@ -157,7 +157,7 @@ async fn events_are_acknowledged_after_they_were_taken() {
     )
     .await;
     assert_eq!(hear(&mut first).await, Some(json!({ "envelope_id": "e-5" })));
-    assert_eq!(rig.sink.dropped.load(Ordering::SeqCst), 1);
+    assert_eq!(rig.sink.dropped.load(Ordering::SeqCst), 2);
     first.send(Message::text("nonsense {")).await.unwrap();
     say(&mut first, &frame(6)).await;
     assert_eq!(hear(&mut first).await, Some(json!({ "envelope_id": "e-6" })));
