@@ -31,6 +31,23 @@ pub fn teams_for(document: Document, flavour: Flavour) -> Document {
     Document { blocks: teams.blocks(&document.blocks) }.normalise()
 }
 
+/// What a text is on Webex.
+///
+/// Underlines go, tables become code, dates, emoji and mentions of anything but people and everybody become
+/// text, headings are one line, several empty lines are one.
+pub fn webex(document: Document) -> Document {
+    crate::webex::degrade(&document)
+}
+
+/// What a text is on Zoom.
+///
+/// Zoom has lines of one kind each: lists that nest or that have other numbers become lines with their signs,
+/// code stays as text between backticks, tables and rules become lines, quotes keep links and italics only,
+/// links of other schemes than http and https become text.
+pub fn zoom(document: Document) -> Document {
+    crate::zoom::degrade(&document)
+}
+
 struct Teams {
     flavour: Flavour,
     roster: Roster,

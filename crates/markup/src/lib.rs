@@ -15,6 +15,8 @@ pub mod teams;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod uri;
+pub mod webex;
+pub mod zoom;
 
 pub use budget::Budget;
 pub use canonical::canonical;

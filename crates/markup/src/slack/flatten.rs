@@ -195,7 +195,7 @@ impl Flattener {
 }
 
 /// A table as lines of text, columns padded.
-pub(super) fn table_text(rows: &[Vec<Vec<Run>>]) -> String {
+pub(crate) fn table_text(rows: &[Vec<Vec<Run>>]) -> String {
     let texts: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|cell| text_of(cell)).collect()).collect();
     let columns = texts.iter().map(Vec::len).max().unwrap_or(0);
@@ -217,7 +217,7 @@ pub(super) fn table_text(rows: &[Vec<Vec<Run>>]) -> String {
 }
 
 /// Code without control characters and without line breaks at its end.
-pub(super) fn code_text(text: &str) -> String {
+pub(crate) fn code_text(text: &str) -> String {
     let clean: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\t' | '\n')).collect();
     clean.trim_end_matches('\n').to_owned()
 }

@@ -17,4 +17,4 @@ pub use mrkdwn::parse_mrkdwn;
 pub use render::{SlackText, render};
 
 pub(crate) use flat::assemble;
-pub(crate) use flatten::{code_language, flatten};
+pub(crate) use flatten::{code_language, code_text, flatten, table_text};

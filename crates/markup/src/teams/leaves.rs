@@ -65,17 +65,27 @@ impl<'a> Reader<'a> {
 
     pub(super) fn start_at(&mut self, tag: &'static str, index: Option<u32>, self_closing: bool) {
         self.end_at();
-        self.at = Some(At { tag, index, text: String::new(), nested: 0 });
+        self.at = Some(At { tag, index, given: None, text: String::new(), nested: 0 });
         if self_closing {
             self.end_at();
         }
     }
 
+    /// A mention whose tag says whom it names; what stands up to the end of `tag` is the name.
+    pub(crate) fn start_mention(&mut self, tag: &'static str, mention: Mention) {
+        self.end_at();
+        self.at = Some(At { tag, index: None, given: Some(mention), text: String::new(), nested: 0 });
+    }
+
     pub(super) fn end_at(&mut self) {
         let Some(at) = self.at.take() else { return };
+        let shown = clean(&at.text.replace(NBSP, " ").split_whitespace().collect::<Vec<_>>().join(" "));
+        if let Some(mention) = at.given {
+            self.given_mention(mention, shown);
+            return;
+        }
         let order = self.ats;
         self.ats += 1;
-        let shown = clean(&at.text.replace(NBSP, " ").split_whitespace().collect::<Vec<_>>().join(" "));
         let found = match at.index {
             Some(index) => self.input.mentions.iter().find(|mention| mention.index == index),
             None => self.by_order(order, &shown),
@@ -87,6 +97,17 @@ impl<'a> Reader<'a> {
         if self.link.is_some() {
             self.literal(&mention_text(&mention));
         } else if !self.join_name(&mention) {
+            self.leaf(Leaf::Mention(mention));
+        }
+    }
+
+    fn given_mention(&mut self, mut mention: Mention, shown: String) {
+        if let Mention::Person { name, .. } = &mut mention {
+            *name = shown;
+        }
+        if self.link.is_some() {
+            self.literal(&mention_text(&mention));
+        } else {
             self.leaf(Leaf::Mention(mention));
         }
     }

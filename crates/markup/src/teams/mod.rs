@@ -15,3 +15,5 @@ pub use render::{Flavour, RenderedMention, TeamsText, render};
 
 pub(crate) use canonical::teams_runs;
 pub(crate) use mentions::Roster;
+pub(crate) use parse::tokenize;
+pub(crate) use sink::{Reader, attribute};

@@ -102,7 +102,7 @@ impl TokenSink for Sink<'_> {
 
 /// Feeds the tokenizer piece by piece. It compares each attribute of a tag with all before, so a tag of
 /// hundreds of thousands would take minutes: such a tag is skipped, and reading goes on behind it.
-fn tokenize(html: &str, handle: &mut dyn FnMut(Token)) {
+pub(crate) fn tokenize(html: &str, handle: &mut dyn FnMut(Token)) {
     let mut rest = StrTendril::from_slice(html);
     while let Some(left) = read_until_overlong(rest, handle) {
         rest = left;

@@ -1,11 +1,12 @@
 //! Tokens of HTML become blocks as they come: one pass, no document object model.
 
-use dragoman_model::{Block, Document};
+use dragoman_model::{Block, Document, Mention};
 use html5ever::tokenizer::{Tag, TagKind};
 
 use super::input::TeamsInput;
 use super::tree::{Kind, Tree};
 use crate::budget::{Budget, Meter};
+use crate::slack::code_language;
 use crate::runs::{BOLD, CODE, ITALIC, Leaf, Run, STRIKE, UNDERLINE, push_text, text_of};
 
 pub(super) const NBSP: char = '\u{a0}';
@@ -26,13 +27,15 @@ pub(super) struct At {
     pub(super) tag: &'static str,
     /// Its index in the mentions; `None` goes by order.
     pub(super) index: Option<u32>,
+    /// The mention itself, where the tag says it.
+    pub(super) given: Option<Mention>,
     pub(super) text: String,
     /// Spans that were opened inside.
     pub(super) nested: usize,
 }
 
-/// Reads the tokens of one body.
-pub(super) struct Reader<'a> {
+/// Reads the tokens of one body; of Webex's HTML too, which is a part of this.
+pub(crate) struct Reader<'a> {
     pub(super) input: TeamsInput<'a>,
     pub(super) tree: Tree,
     pub(super) meter: Meter,
@@ -55,7 +58,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(input: TeamsInput<'a>, budget: Budget) -> Self {
+    pub(crate) fn new(input: TeamsInput<'a>, budget: Budget) -> Self {
         Self {
             input,
             tree: Tree::new(budget.depth),
@@ -72,14 +75,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn finish(mut self) -> Document {
+    pub(crate) fn finish(mut self) -> Document {
         self.end_at();
         self.end_code();
         self.end_link();
         self.tree.finish()
     }
 
-    pub(super) fn tag(&mut self, tag: &Tag) {
+    pub(crate) fn tag(&mut self, tag: &Tag) {
         let name: &str = &tag.name;
         if let Some(hidden) = self.hidden {
             if tag.kind == TagKind::EndTag && name == hidden {
@@ -97,11 +100,32 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether tags are part of something else now: of code, or of what is not shown.
+    pub(crate) fn is_literal(&self) -> bool {
+        self.hidden.is_some() || self.code.is_some()
+    }
+
+    /// The edge of a paragraph that stands apart from its neighbours.
+    pub(crate) fn end_paragraph(&mut self) {
+        self.end_at();
+        self.end_link();
+        self.new_line();
+        if !self.tree.between_frames() && !self.tree.top().kind.is_inline() {
+            self.tree.top().flush();
+        }
+    }
+
     fn tag_in_code(&mut self, tag: &Tag) {
         let Some(code) = &mut self.code else { return };
         let name: &str = &tag.name;
         match (tag.kind, name) {
             (TagKind::EndTag, name) if name == code.tag => self.end_code(),
+            (TagKind::StartTag, "code") if code.tag == "pre" && code.text.is_empty() => {
+                // Only right behind `pre` itself does HTML drop a line break.
+                code.begun = true;
+                let language = attribute(tag, "class").and_then(|class| class.strip_prefix("language-"));
+                code.language = code.language.take().or_else(|| language.and_then(code_language));
+            }
             (TagKind::StartTag, "br") => {
                 code.begun = true;
                 code.text.push('\n');
@@ -227,7 +251,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Text between tags.
-    pub(super) fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         if self.hidden.is_some() {
             return;
         }
@@ -440,6 +464,6 @@ fn style(name: &str) -> Option<usize> {
 }
 
 /// An attribute's value.
-pub(super) fn attribute<'a>(tag: &'a Tag, name: &str) -> Option<&'a str> {
+pub(crate) fn attribute<'a>(tag: &'a Tag, name: &str) -> Option<&'a str> {
     tag.attrs.iter().find(|attribute| &*attribute.name.local == name).map(|attribute| &*attribute.value)
 }
