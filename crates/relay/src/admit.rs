@@ -63,6 +63,13 @@ pub(crate) fn admit(event: &Event, known: &Known, policy: Policy) -> Admission {
     }
 }
 
+/// Whether the versions cannot tell which of two different texts is the later one: Slack's are whole seconds.
+pub(crate) fn is_ambiguous(event: &Event, known: &Known) -> bool {
+    matches!(&event.happening, Happening::Changed { after, .. }
+        if known.shown && known.same_text == Some(false) && after.version.is_some()
+            && after.version == known.shown_version)
+}
+
 /// The message that an event is about, if it carries one.
 pub(crate) fn message_of(event: &Event) -> Option<&Message> {
     match &event.happening {
@@ -105,8 +112,9 @@ fn admit_change(after: &Message, before: Option<&Message>, known: &Known, policy
             Admission::Create
         };
     }
+    // Versions may be coarse: of two with the same one the caller asks the source.
     if let (Some(new), Some(old)) = (after.version, known.shown_version)
-        && new <= old
+        && (new < old || (new == old && known.same_text != Some(false)))
     {
         return Admission::Drop(codes::SEEN);
     }

@@ -1,12 +1,13 @@
 //! Catching up after a gap: what the source still knows is compared with the map, and what is missing goes
 //! into the lanes by id, before what came in meanwhile. Nothing of it is stored but ids.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use dragoman_model::{
-    ConversationId, EventId, EventKind, InstallationId, LegId, Message, RemoteMessage, Version,
+    ConversationId, EventId, EventKind, InstallationId, LegId, Message, RemoteMessage, Version, codes,
 };
 use dragoman_platform::{Failure, HistoryQuery};
 use dragoman_store::{Appended, EventRow, LaneId, Mutation, NewEvent, NewLeg, Reply};
@@ -29,6 +30,32 @@ const MOST_ORIGINALS: u32 = 5_000;
 /// Attempts at one page before a catch-up is given up.
 const ATTEMPTS: u32 = 8;
 
+/// After so many milliseconds a source that could not be read is tried again.
+const AGAIN_MS: i64 = 60_000;
+/// Legs read at once.
+const BATCH: u32 = 500;
+/// Receipts of one message that are looked at.
+const MOST_RECEIPTS: u32 = 200;
+
+/// Messages that wait to go to a target.
+type Waiting = BTreeSet<(ConversationId, RemoteMessage)>;
+
+/// A conversation that is catching up. Dropped before it is over, by a panic, it lets its live events go on.
+struct CatchingUp {
+    relay: Relay,
+    conversation: ConversationId,
+    over: bool,
+}
+
+impl Drop for CatchingUp {
+    fn drop(&mut self) {
+        if !self.over {
+            self.relay.catching_up().remove(&self.conversation);
+            self.relay.caught_up(&self.conversation);
+        }
+    }
+}
+
 /// What a listing tells of a message, without its content.
 struct Listed {
     id: RemoteMessage,
@@ -46,24 +73,71 @@ struct Missing {
     changed: Vec<LaneId>,
 }
 
+/// How a catch-up ended.
+enum Caught {
+    /// So many events were missing.
+    Found(usize),
+    /// The source could not be read; it is tried again after so many milliseconds, or not at all.
+    Unread(Option<i64>),
+}
+
 impl Relay {
-    /// Catches up with one conversation in the background.
+    /// Catches up with one conversation in the background; its live events wait meanwhile. Asked for again before it is
+    /// over, it is done once more.
     pub fn catch_up_later(&self, conversation: ConversationId) {
-        {
-            let mut catching_up = self.0.catching_up.lock().unwrap_or_else(PoisonError::into_inner);
-            *catching_up.entry(conversation.clone()).or_default() += 1;
-        }
-        let relay = self.clone();
-        self.0.parts.tasks.spawn(async move {
-            match relay.catch_up(&conversation).await {
-                Ok(0) => {}
-                Ok(found) => tracing::info!(conversation = %conversation, found, "caught up"),
-                Err(error) => {
-                    tracing::warn!(conversation = %conversation, code = %error.code(), "catching up failed: {error}");
-                }
+        match self.catching_up().entry(conversation.clone()) {
+            Entry::Occupied(mut again) => {
+                again.insert(true);
+                return;
             }
-            relay.caught_up(&conversation);
+            Entry::Vacant(new) => {
+                new.insert(false);
+            }
+        }
+        let mut guard = CatchingUp { relay: self.clone(), conversation, over: false };
+        self.0.parts.tasks.spawn(async move {
+            while !guard.over {
+                guard.relay.catch_up_once(&guard.conversation).await;
+                guard.over = guard.relay.caught_up(&guard.conversation);
+            }
         });
+    }
+
+    /// Ends the waiting of live events, unless it was asked to catch up once more.
+    fn caught_up(&self, conversation: &ConversationId) -> bool {
+        {
+            let mut catching_up = self.catching_up();
+            if catching_up.get_mut(conversation).is_some_and(std::mem::take)
+                && !self.0.parts.stop.is_cancelled()
+            {
+                return false;
+            }
+            catching_up.remove(conversation);
+        }
+        for lane in self.with_lanes(crate::lanes::Lanes::resting) {
+            self.spawn_lane(lane);
+        }
+        true
+    }
+
+    /// Catches up with one conversation not before the given time.
+    pub(crate) fn catch_up_at(&self, conversation: ConversationId, due_ms: i64) {
+        self.0.owed.lock().unwrap_or_else(PoisonError::into_inner).insert(conversation, due_ms);
+    }
+
+    /// Starts catching up where it is due.
+    pub(crate) fn catch_up_with_owed(&self) {
+        let now_ms = self.now_ms();
+        let due: Vec<ConversationId> = {
+            let mut owed = self.0.owed.lock().unwrap_or_else(PoisonError::into_inner);
+            let due: Vec<_> =
+                owed.iter().filter(|(_, due)| **due <= now_ms).map(|(id, _)| id.clone()).collect();
+            owed.retain(|_, due| *due > now_ms);
+            due
+        };
+        for conversation in due {
+            self.catch_up_later(conversation);
+        }
     }
 
     /// Catches up with every bridged conversation of an installation in the background.
@@ -78,35 +152,43 @@ impl Relay {
         }
     }
 
-    fn caught_up(&self, conversation: &ConversationId) {
-        {
-            let mut catching_up = self.0.catching_up.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(count) = catching_up.get_mut(conversation) {
-                *count -= 1;
-                if *count == 0 {
-                    catching_up.remove(conversation);
-                }
+    fn catching_up(&self) -> std::sync::MutexGuard<'_, BTreeMap<ConversationId, bool>> {
+        self.0.catching_up.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn catch_up_once(&self, conversation: &ConversationId) {
+        let Ok(_turn) = self.0.reading.acquire().await else { return };
+        match self.catch_up(conversation).await {
+            Ok(Caught::Found(0)) | Err(RelayError::Stopping) => {}
+            Ok(Caught::Found(found)) => tracing::info!(%conversation, found, "caught up"),
+            Ok(Caught::Unread(Some(after_ms))) => {
+                self.catch_up_at(conversation.clone(), self.now_ms() + after_ms);
             }
-        }
-        for lane in self.with_lanes(crate::lanes::Lanes::resting) {
-            self.spawn_lane(lane);
+            Ok(Caught::Unread(None)) => {
+                tracing::warn!(%conversation, code = %codes::NOT_RECOVERABLE, "what was missed here cannot be had any more");
+            }
+            Err(error) => {
+                tracing::warn!(%conversation, code = %error.code(), "catching up failed and is tried again: {error}");
+                self.catch_up_at(conversation.clone(), self.now_ms() + AGAIN_MS);
+            }
         }
     }
 
-    /// Compares a conversation with its source. Returns how many events it found.
-    async fn catch_up(&self, conversation: &ConversationId) -> Result<usize, RelayError> {
+    /// Compares a conversation with its source.
+    async fn catch_up(&self, conversation: &ConversationId) -> Result<Caught, RelayError> {
         let directory = self.directory();
         let (Some(spot), Some(route)) =
             (directory.spot(conversation).cloned(), directory.route(conversation).cloned())
         else {
-            return Ok(0);
+            return Ok(Caught::Found(0));
         };
         if !self.capabilities(&spot).history {
-            tracing::warn!(conversation = %conversation, code = %dragoman_model::codes::NOT_RECOVERABLE, "this conversation has no history to catch up with");
-            return Ok(0);
+            return Ok(Caught::Unread(None));
         }
         let started_ms = self.now_ms();
-        let bridged_ms = directory.bridge(&route.bridge).map_or(0, |bridge| bridge.row.created_ms);
+        let (bridged_ms, active_ms) = directory
+            .bridge(&route.bridge)
+            .map_or((0, 0), |bridge| (bridge.row.created_ms, bridge.row.since_ms));
         let row = self.store().conversation(conversation).await?;
         let seen_ms = row.map_or(0, |row| row.seen_until_ms);
         let since_ms = (seen_ms - MARGIN_MS).min(started_ms - MAPPED_MS).max(bridged_ms);
@@ -114,28 +196,19 @@ impl Relay {
             self.store().originals_since(conversation, started_ms - THREADS_MS, MOST_ORIGINALS).await?;
         let threads: BTreeSet<RemoteMessage> = originals
             .iter()
-            .filter(|original| original.active_ms >= started_ms - THREADS_MS)
             .map(|original| original.thread_root.clone().unwrap_or_else(|| original.message.clone()))
             .collect();
-        let Some(mut listed) = self.list(&spot, since_ms, threads).await? else { return Ok(0) };
+        let mut listed = match self.list(&spot, since_ms, threads).await? {
+            Ok(listed) => listed,
+            Err(after_ms) => return Ok(Caught::Unread(after_ms)),
+        };
         listed.sort_by(|a, b| (a.sent_ms, &a.id).cmp(&(b.sent_ms, &b.id)));
         let waiting = self.waiting(&spot, &route).await?;
         let mut found = 0;
         let mut present = BTreeSet::new();
         for message in listed {
             present.insert(message.id.clone());
-            if message.sent_ms < bridged_ms {
-                continue;
-            }
-            let missing = self.missing(&spot, &route, &waiting, &message).await?;
-            let (sent, now) = (message.sent_ms.saturating_mul(1000), started_ms.saturating_mul(1000));
-            for (kind, lanes, order) in [
-                (EventKind::Created, missing.created, sent),
-                (EventKind::Changed, missing.changed, sent.max(now)),
-            ] {
-                if lanes.is_empty() {
-                    continue;
-                }
+            for (kind, order, lanes) in self.missing(&spot, &route, &message, active_ms, &waiting).await? {
                 found += 1;
                 let root = message.thread_root.clone();
                 self.append_into(&spot, &route, &message.id, root, kind, order, lanes).await?;
@@ -143,123 +216,177 @@ impl Relay {
         }
         for original in originals {
             let recent = original.sent_ms >= since_ms && original.sent_ms >= started_ms - MAPPED_MS;
-            if recent
-                && !present.contains(&original.message)
-                && self.is_deleted(&spot, &original.message, original.thread_root.as_ref()).await
-            {
-                found += 1;
-                let order = started_ms.saturating_mul(1000);
-                self.append_by_id(
-                    &spot,
-                    &route,
-                    &original.message,
-                    original.thread_root,
-                    EventKind::Deleted,
-                    order,
-                )
-                .await?;
+            if !recent || present.contains(&original.message) {
+                continue;
+            }
+            match self.is_deleted(&spot, &original.message, original.thread_root.as_ref()).await? {
+                Ok(false) => {}
+                Ok(true) => {
+                    found += 1;
+                    let lanes = route.targets.iter().cloned().map(LaneId::Conversation).collect();
+                    let (order, root) = (started_ms.saturating_mul(1000), original.thread_root);
+                    self.append_into(
+                        &spot,
+                        &route,
+                        &original.message,
+                        root,
+                        EventKind::Deleted,
+                        order,
+                        lanes,
+                    )
+                    .await?;
+                }
+                Err(after_ms) => return Ok(Caught::Unread(after_ms)),
             }
         }
         let seen = Mutation::SeenUntil { conversation: conversation.clone(), seen_until_ms: started_ms };
         self.store().commit(seen).await?;
-        Ok(found)
+        Ok(Caught::Found(found))
     }
 
-    /// All messages since a time, without content. `None`: the platform refuses.
+    /// All messages since a time, without content. The inner error as in [`Caught::Unread`].
     async fn list(
         &self,
         spot: &Spot,
         since_ms: i64,
         threads: BTreeSet<RemoteMessage>,
-    ) -> Result<Option<Vec<Listed>>, RelayError> {
+    ) -> Result<Result<Vec<Listed>, Option<i64>>, RelayError> {
         let mut query = HistoryQuery { since_ms, threads, cursor: None };
         let mut listed = Vec::new();
+        loop {
+            let place = &spot.place;
+            let read = || place.connector.history(&place.session, &spot.conversation, &query);
+            let page = match self.patiently(spot, read).await? {
+                Ok(page) => page,
+                Err(after_ms) => return Ok(Err(after_ms)),
+            };
+            listed.extend(page.messages.into_iter().filter(|message| !is_ours(message)).map(Listed::from));
+            match page.next {
+                Some(cursor) => query.cursor = Some(cursor),
+                None => return Ok(Ok(listed)),
+            }
+        }
+    }
+
+    /// Reads, again where the platform asks for that.
+    async fn patiently<T, R>(
+        &self,
+        spot: &Spot,
+        read: impl Fn() -> R,
+    ) -> Result<Result<T, Option<i64>>, RelayError>
+    where
+        R: Future<Output = Result<T, Failure>>,
+    {
         let mut attempts = 0;
         loop {
             if self.0.parts.stop.is_cancelled() {
                 return Err(RelayError::Stopping);
             }
-            let place = &spot.place;
-            match place.connector.history(&place.session, &spot.conversation, &query).await {
-                Ok(page) => {
-                    attempts = 0;
-                    listed.extend(
-                        page.messages.into_iter().filter(|message| !is_ours(message)).map(Listed::from),
-                    );
-                    match page.next {
-                        Some(cursor) => query.cursor = Some(cursor),
-                        None => return Ok(Some(listed)),
-                    }
-                }
-                Err(Failure::Retry { after_ms, .. }) if attempts < ATTEMPTS => {
+            let failure = match read().await {
+                Ok(answer) => return Ok(Ok(answer)),
+                Err(failure) => failure,
+            };
+            match failure {
+                Failure::Retry { after_ms, .. } if attempts < ATTEMPTS => {
                     attempts += 1;
                     let pause = self.timing().ladder.pause(attempts, &**self.random());
-                    tokio::time::sleep(Duration::from_millis(after_ms.unwrap_or(pause))).await;
+                    let pause = Duration::from_millis(after_ms.unwrap_or(pause));
+                    tokio::select! {
+                        () = self.0.parts.stop.cancelled() => return Err(RelayError::Stopping),
+                        () = tokio::time::sleep(pause) => {}
+                    }
                 }
-                Err(failure) => {
+                failure => {
                     tracing::warn!(conversation = %spot.id, code = %failure.code(), "history cannot be read: {failure}");
-                    return Ok(None);
+                    let again = matches!(failure, Failure::Retry { .. } | Failure::SignIn(_));
+                    return Ok(Err(again.then_some(AGAIN_MS)));
                 }
             }
         }
     }
 
-    /// Messages of a conversation that a waiting leg will create. They need no second leg, and must not get one:
-    /// the first may have been sent before a restart, and only its own marker is looked for.
-    async fn waiting(
-        &self,
-        spot: &Spot,
-        route: &Route,
-    ) -> Result<BTreeSet<(ConversationId, RemoteMessage)>, RelayError> {
-        let mut waiting = BTreeSet::new();
+    /// Messages of a conversation that wait in the lanes of its targets: they were accepted, and perhaps sent.
+    async fn waiting(&self, spot: &Spot, route: &Route) -> Result<Waiting, RelayError> {
+        let mut waiting = Waiting::new();
         for target in &route.targets {
             let lane = LaneId::Conversation(target.clone());
             let mut after = None;
             loop {
-                let legs = self.store().legs(&lane, after, LEGS).await?;
+                let legs = self.store().legs(&lane, after, BATCH).await?;
                 let Some(last) = legs.last() else { break };
                 after = Some((last.order, last.seq));
-                let here = legs.into_iter().map(|leg| leg.event).filter(|event| {
-                    let kind = EventKind::parse(&event.kind);
-                    event.conversation.as_ref() == Some(&spot.id)
-                        && matches!(kind, Some(EventKind::Created | EventKind::Changed))
-                });
-                waiting
-                    .extend(here.filter_map(|event| event.message).map(|message| (target.clone(), message)));
+                let here = legs.into_iter().filter(|leg| leg.event.conversation.as_ref() == Some(&spot.id));
+                let about = here.filter(|leg| leg.event.kind != EventKind::Reaction.as_str());
+                waiting.extend(about.filter_map(|leg| Some((target.clone(), leg.event.message?))));
             }
         }
         Ok(waiting)
     }
 
-    /// What a listed message is missing at its targets.
+    /// What a listed message is missing: kind and place of the event that brings it, and into which lanes.
     async fn missing(
         &self,
         spot: &Spot,
         route: &Route,
-        waiting: &BTreeSet<(ConversationId, RemoteMessage)>,
         message: &Listed,
-    ) -> Result<Missing, RelayError> {
+        active_ms: i64,
+        waiting: &Waiting,
+    ) -> Result<Vec<(EventKind, i64, Vec<LaneId>)>, RelayError> {
         let store = self.store();
-        let mut missing = Missing::default();
         if store.original_of_copy(&spot.id, &message.id).await?.is_some() {
-            return Ok(missing);
+            return Ok(Vec::new());
         }
+        let (mut unknown, mut stale) = (Vec::new(), Vec::new());
         for target in &route.targets {
+            if waiting.contains(&(target.clone(), message.id.clone())) {
+                continue;
+            }
             let lane = LaneId::Conversation(target.clone());
             match store.copies((&spot.id, &message.id), target).await?.first() {
-                None if waiting.contains(&(target.clone(), message.id.clone())) => {}
-                None => missing.created.push(lane),
-                Some(copy) if message.version > copy.version => missing.changed.push(lane),
+                // A copy without a version was not finished, and is a dead letter.
+                Some(copy) if copy.version.is_some() && message.version > copy.version => stale.push(lane),
                 Some(_) => {}
+                None if message.sent_ms >= active_ms && !self.judged(spot, message, target).await? => {
+                    unknown.push(lane);
+                }
+                None => {}
             }
         }
-        Ok(missing)
+        // Creates where they belong; edits after everything that is listed.
+        let now_ms = self.now_ms();
+        let events = [
+            (EventKind::Created, message.sent_ms.min(now_ms).saturating_mul(1000), unknown),
+            (EventKind::Changed, now_ms.saturating_mul(1000), stale),
+        ];
+        Ok(events.into_iter().filter(|(.., lanes)| !lanes.is_empty()).collect())
     }
 
-    async fn is_deleted(&self, spot: &Spot, message: &RemoteMessage, root: Option<&RemoteMessage>) -> bool {
+    /// Whether the creation of a message was decided for a target, so that there is no copy for a reason: refused,
+    /// dropped by policy, removed there since.
+    async fn judged(
+        &self,
+        spot: &Spot,
+        message: &Listed,
+        target: &ConversationId,
+    ) -> Result<bool, RelayError> {
+        let receipts = self.store().receipts(Some(&spot.org), Some(&message.id), MOST_RECEIPTS).await?;
+        Ok(receipts.iter().any(|receipt| {
+            receipt.kind == EventKind::Created.as_str()
+                && receipt.from.as_ref() == Some(&spot.id)
+                && receipt.to.as_ref() == Some(target)
+                && receipt.code.as_deref() != Some(codes::EMPTY.as_str())
+        }))
+    }
+
+    async fn is_deleted(
+        &self,
+        spot: &Spot,
+        message: &RemoteMessage,
+        root: Option<&RemoteMessage>,
+    ) -> Result<Result<bool, Option<i64>>, RelayError> {
         let place = &spot.place;
-        let read = place.connector.message(&place.session, &spot.conversation, root, message).await;
-        matches!(read, Ok(None))
+        let read = || place.connector.message(&place.session, &spot.conversation, root, message);
+        Ok(self.patiently(spot, read).await?.map(|message| message.is_none()))
     }
 
     /// Relays the root of a thread before the reply that waits for it, into the same lane.
@@ -272,19 +399,6 @@ impl Relay {
         let Some(route) = self.directory().route(&source.id).cloned() else { return Ok(()) };
         let lanes = vec![leg.lane.clone()];
         self.append_into(source, &route, root, None, EventKind::Created, leg.place.0 - 1, lanes).await
-    }
-
-    async fn append_by_id(
-        &self,
-        spot: &Spot,
-        route: &Route,
-        message: &RemoteMessage,
-        thread_root: Option<RemoteMessage>,
-        kind: EventKind,
-        order: i64,
-    ) -> Result<(), RelayError> {
-        let lanes = route.targets.iter().cloned().map(LaneId::Conversation).collect();
-        self.append_into(spot, route, message, thread_root, kind, order, lanes).await
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one row; a struct would only rename them")]

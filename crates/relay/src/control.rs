@@ -151,7 +151,11 @@ impl Relay {
             && spot.conversation.fact("allow_external") != "yes"
             && let Some(route) = directory.route(&spot.id)
         {
-            let pause = Mutation::SetBridge { bridge: route.bridge.clone(), state: BridgeState::Paused };
+            let pause = Mutation::SetBridge {
+                bridge: route.bridge.clone(),
+                state: BridgeState::Paused,
+                since_ms: None,
+            };
             self.store().commit(pause).await?;
             self.audit(place, "bridge.paused-external", route.bridge.as_str()).await?;
             tracing::warn!(bridge = %route.bridge, code = %codes::EXTERNAL, "a conversation is now shared with another organisation; its bridge is paused");

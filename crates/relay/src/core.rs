@@ -1,6 +1,6 @@
 //! The relay: what its parts share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use dragoman_model::{Clock, ConversationId, InstallationId, Random, RemoteUser};
 use dragoman_platform::Connector;
 use dragoman_store::{Faults, LaneId, Lease, Store};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -22,6 +22,9 @@ use crate::people::Nobody;
 use crate::retry::{Breaker, Ladder};
 use crate::slots::Slots;
 use crate::vault::Vault;
+
+/// Conversations that catch up at the same time; the others wait, so that platforms are not flooded.
+const READING: usize = 4;
 
 /// Pictures of people, as links that a platform may fetch without any token.
 pub trait AvatarLinks: Send + Sync {
@@ -102,7 +105,14 @@ pub(crate) struct Inner {
     pub(crate) directory: ArcSwap<Directory>,
     pub(crate) lanes: Mutex<Lanes>,
     pub(crate) breakers: Mutex<BTreeMap<InstallationId, Breaker>>,
-    pub(crate) catching_up: Mutex<BTreeMap<ConversationId, u32>>,
+    /// Conversations that catch up, and whether they were asked to once more meanwhile.
+    pub(crate) catching_up: Mutex<BTreeMap<ConversationId, bool>>,
+    /// Conversations to catch up with later, and when: we refused events of theirs, or could not read them.
+    pub(crate) owed: Mutex<BTreeMap<ConversationId, i64>>,
+    /// Conversations whose subscription is being seen to.
+    pub(crate) watching: Mutex<BTreeSet<ConversationId>>,
+    /// How many conversations are read at the same time.
+    pub(crate) reading: Semaphore,
     pub(crate) pending: Pending,
     pub(crate) nobody: Nobody,
     pub(crate) last_order: AtomicI64,
@@ -117,7 +127,7 @@ impl Relay {
     pub async fn new(parts: Parts) -> Result<Self, RelayError> {
         let named = parts.store.named_slots().await?;
         parts.slots.erase_unnamed(named).await?;
-        let directory = Directory::load(&parts.store, &parts.vault, &parts.connectors).await?;
+        let directory = Directory::load(&parts.store, &parts.vault, &parts.connectors, None).await?;
         let (activity, _) = broadcast::channel(1024);
         Ok(Self(Arc::new(Inner {
             parts,
@@ -125,6 +135,9 @@ impl Relay {
             lanes: Mutex::default(),
             breakers: Mutex::default(),
             catching_up: Mutex::default(),
+            owed: Mutex::default(),
+            watching: Mutex::default(),
+            reading: Semaphore::new(READING),
             pending: Pending::default(),
             nobody: Nobody::default(),
             last_order: AtomicI64::new(0),
@@ -143,7 +156,8 @@ impl Relay {
     pub async fn reload(&self) -> Result<(), RelayError> {
         let _one_at_a_time = self.0.reloading.lock().await;
         let parts = &self.0.parts;
-        let directory = Directory::load(&parts.store, &parts.vault, &parts.connectors).await?;
+        let directory =
+            Directory::load(&parts.store, &parts.vault, &parts.connectors, Some(&self.directory())).await?;
         self.0.directory.store(Arc::new(directory));
         Ok(())
     }

@@ -64,6 +64,7 @@ pub struct Directory {
     orgs: BTreeMap<OrgId, (String, Policy)>,
     apps: BTreeMap<AppId, Arc<App>>,
     places: BTreeMap<InstallationId, Arc<Place>>,
+    keepers: BTreeMap<InstallationId, Arc<StoredTokens>>,
     workspaces: HashMap<(AppId, RemoteWorkspace), InstallationId>,
     spots: HashMap<ConversationId, Arc<Spot>>,
     remote: HashMap<(InstallationId, RemoteConversation), ConversationId>,
@@ -72,11 +73,13 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Reads everything from the store and unseals what is needed.
+    /// Reads everything from the store and unseals what is needed. Keepers of tokens are taken over from the
+    /// snapshot before, so that two never refresh one token at the same time.
     pub async fn load(
         store: &Arc<dyn Store>,
         vault: &Arc<Vault>,
         connectors: &BTreeMap<&'static str, Arc<dyn Connector>>,
+        before: Option<&Self>,
     ) -> Result<Self, RelayError> {
         let mut directory = Self::default();
         for org in store.orgs().await? {
@@ -91,7 +94,15 @@ impl Directory {
         for row in store.installations().await? {
             let Some(app) = directory.apps.get(&row.app).cloned() else { continue };
             let Some(connector) = connectors.get(app.platform.0).cloned() else { continue };
-            directory.add_place(store, vault, app, connector, row);
+            let keeper = before.and_then(|before| before.keepers.get(&row.id)).map_or_else(
+                || {
+                    let (store, vault) = (Arc::clone(store), Arc::clone(vault));
+                    Arc::new(StoredTokens::new(store, vault, row.org.clone(), row.id.clone()))
+                },
+                Arc::clone,
+            );
+            keeper.forget();
+            directory.add_place(keeper, app, connector, row);
         }
         for row in store.conversations().await? {
             directory.add_spot(vault, row).await?;
@@ -104,18 +115,12 @@ impl Directory {
 
     fn add_place(
         &mut self,
-        store: &Arc<dyn Store>,
-        vault: &Arc<Vault>,
+        tokens: Arc<StoredTokens>,
         app: Arc<App>,
         connector: Arc<dyn Connector>,
         row: InstallationRow,
     ) {
-        let tokens = Arc::new(StoredTokens::new(
-            Arc::clone(store),
-            Arc::clone(vault),
-            row.org.clone(),
-            row.id.clone(),
-        ));
+        self.keepers.insert(row.id.clone(), Arc::clone(&tokens));
         self.workspaces.insert((app.id.clone(), row.workspace.clone()), row.id.clone());
         let installation = dragoman_platform::Installation {
             id: row.id.clone(),

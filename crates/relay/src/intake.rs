@@ -23,6 +23,9 @@ pub struct Accepted {
     pub dropped: Vec<Code>,
 }
 
+/// Conversations whose events we refused are compared with their source this many milliseconds after the last refusal.
+const REFUSED_MS: i64 = 30_000;
+
 struct Sealed {
     new: NewEvent,
     record: SealedRecord,
@@ -31,7 +34,8 @@ struct Sealed {
 
 impl Relay {
     /// Makes the items of an authentic delivery durable. When this returns, the platform may be answered; an
-    /// error means that nothing of it may be acknowledged.
+    /// error means that nothing of it may be acknowledged. To be run to its end: dropped midway, an event may be
+    /// durable and not be handed on before the next start.
     pub async fn accept(&self, app: &App, delivery: Delivery) -> Result<Accepted, RelayError> {
         let mut accepted = Accepted { fresh: 0, dropped: delivery.dropped };
         let mut batch = Vec::new();
@@ -40,6 +44,8 @@ impl Relay {
                 Ok(Ok(sealed)) => batch.push(sealed),
                 Ok(Err(code)) => accepted.dropped.push(code),
                 Err(error) => {
+                    self.owe(&batch);
+                    self.owe_item(app, &item);
                     self.give_back(&batch);
                     return Err(error);
                 }
@@ -54,19 +60,18 @@ impl Relay {
         });
         let append = self.0.parts.store.commit(Mutation::Append { events, lease: self.lease() });
         let (slots, reply) = tokio::join!(self.0.parts.slots.write(secrets.collect()), append);
-        let replies = match (slots, reply) {
-            (Ok(()), Ok(Reply::Appended(replies))) => replies,
-            (Ok(()), Ok(_)) => return Err(StoreError::Closed.into()),
-            // The rows may be durable without their secrets, or the other way round: unreadable either way
-            // and not acknowledged. The platform sends the event again; its delivery key must not stand in
-            // the way, so a row without a secret is settled as such when its turn comes.
-            (Err(error), _) => return Err(error.into()),
-            (_, Err(error)) => {
+        let replies = match reply {
+            Ok(Reply::Appended(replies)) => replies,
+            Ok(_) => return Err(StoreError::Closed.into()),
+            Err(error) => {
+                self.owe(&batch);
                 self.give_back(&batch);
                 return Err(error.into());
             }
         };
-        self.0.parts.faults.hit("dispatch.before");
+        if slots.is_err() {
+            self.owe(&batch);
+        }
         for (sealed, reply) in batch.into_iter().zip(replies) {
             match reply {
                 Appended::Fresh(places) => {
@@ -79,7 +84,26 @@ impl Relay {
                 }
             }
         }
-        Ok(accepted)
+        // The rows are durable and were handed on, so that the platform's redelivery, which is known by now, finds
+        // them delivered. But they would not survive a restart: nothing is acknowledged.
+        slots.map(|()| accepted)
+    }
+
+    /// What could not be made durable and is perhaps not sent again is looked for later.
+    fn owe(&self, batch: &[Sealed]) {
+        let due_ms = self.now_ms() + REFUSED_MS;
+        for conversation in batch.iter().filter_map(|sealed| sealed.new.event.conversation.clone()) {
+            self.catch_up_at(conversation, due_ms);
+        }
+    }
+
+    fn owe_item(&self, app: &App, item: &Item) {
+        let directory = self.directory();
+        let installation = directory.installation(&app.id, &item.workspace);
+        let spot = installation.zip(item.conversation.as_ref()).and_then(|(i, c)| directory.spot_at(i, c));
+        if let Some(spot) = spot {
+            self.catch_up_at(spot.id.clone(), self.now_ms() + REFUSED_MS);
+        }
     }
 
     fn give_back(&self, batch: &[Sealed]) {

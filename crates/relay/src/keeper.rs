@@ -1,6 +1,8 @@
 //! Keeping house: timers of lanes, erasure within a second, payloads that rest too long, leases, subscriptions,
 //! epochs, and taking up work after a restart.
 
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use dragoman_model::ConversationId;
@@ -13,8 +15,6 @@ use crate::error::RelayError;
 const RECEIPTS_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// Rows touched by one housekeeping write.
 const BATCH: u32 = 500;
-/// Down longer than this, conversations are compared with their sources.
-const DOWN_MS: i64 = 60_000;
 /// A failed subscription is tried again after this many milliseconds.
 const WATCH_RETRY_MS: i64 = 60_000;
 
@@ -22,7 +22,7 @@ impl Relay {
     /// Takes up what was under way and starts keeping house. Returns at once; tasks end with the token.
     pub async fn start(&self) -> Result<(), RelayError> {
         self.recover_lanes().await?;
-        self.catch_up_after_down_time();
+        self.catch_up_after_restart();
         for (name, task) in [("timers", Task::Timers), ("erasure", Task::Erasure), ("house", Task::House)] {
             let relay = self.clone();
             self.0.parts.tasks.spawn(async move {
@@ -44,7 +44,7 @@ impl Relay {
             let Some(last) = lanes.last() else { return Ok(()) };
             after = Some(last.id.clone());
             for lane in lanes {
-                if self.with_lanes(|known| known.recover(&lane.id, None)) {
+                if self.with_lanes(|known| known.recover(&lane.id)) {
                     self.spawn_lane(lane.id);
                 }
             }
@@ -53,17 +53,18 @@ impl Relay {
 
     /// Looks into a lane again, after something was put into it by hand.
     pub fn wake(&self, lane: LaneId) {
-        if self.with_lanes(|known| known.recover(&lane, None)) {
+        if self.with_lanes(|known| known.look_into(&lane)) {
             self.spawn_lane(lane);
         }
     }
 
-    fn catch_up_after_down_time(&self) {
+    fn catch_up_after_restart(&self) {
         let directory = self.directory();
         let bridged = directory.bridged();
         let seen_ms =
             bridged.iter().filter_map(|id| directory.spot(id)).map(|spot| spot.row.seen_until_ms).max();
-        if seen_ms.is_some_and(|seen_ms| seen_ms > 0 && self.now_ms() - seen_ms > DOWN_MS) {
+        // However short it was: not every platform sends again what nobody took.
+        if seen_ms.is_some_and(|seen_ms| seen_ms > 0) {
             for id in bridged {
                 self.catch_up_later(id);
             }
@@ -134,6 +135,10 @@ impl Relay {
             tracing::error!("an epoch key could not be destroyed: {error}");
         }
         self.shred().await?;
+        for leg in self.with_lanes(|lanes| lanes.legs()) {
+            leg.event.forget_plain();
+        }
+        self.catch_up_with_owed();
         let lanes = self.with_lanes(|lanes| lanes.active());
         if !lanes.is_empty() {
             let limit = u32::try_from(lanes.len()).unwrap_or(u32::MAX);
@@ -165,7 +170,7 @@ impl Relay {
             for (event, _) in &shredded {
                 for leg in legs.iter().filter(|leg| leg.event.row.id == *event) {
                     leg.event.shred();
-                    self.close(leg).await;
+                    leg.event.forget_plain();
                 }
             }
             self.0.parts.slots.erase(shredded.into_iter().map(|(_, slot)| slot).collect());
@@ -176,7 +181,7 @@ impl Relay {
     /// has one: enough to tell after a restart how long the gateway was down.
     async fn remember_alive(&self) -> Result<(), RelayError> {
         let directory = self.directory();
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for id in directory.bridged() {
             let Some(spot) = directory.spot(&id) else { continue };
             if seen.insert(spot.place.session.installation.id.clone()) {
@@ -205,12 +210,20 @@ impl Relay {
 
     /// Sees to a conversation's subscription in the background.
     pub fn watch_later(&self, id: ConversationId) {
+        if !self.watching().insert(id.clone()) {
+            return;
+        }
         let relay = self.clone();
         self.0.parts.tasks.spawn(async move {
             if let Err(error) = relay.watch_now(&id).await {
                 tracing::warn!(conversation = %id, "the subscription could not be recorded: {error}");
             }
+            relay.watching().remove(&id);
         });
+    }
+
+    fn watching(&self) -> std::sync::MutexGuard<'_, BTreeSet<ConversationId>> {
+        self.0.watching.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sees to it that events of a conversation arrive. The failure, if the platform has one.

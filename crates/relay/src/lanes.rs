@@ -38,8 +38,10 @@ struct Lane {
     running: bool,
     /// More legs are in the store.
     spilled: bool,
-    /// Legs of an earlier life are being read: the least append number among those read so far.
-    recovering: Option<i64>,
+    /// Legs were left to the store since the last reading began: what was read may lack them.
+    left_out: bool,
+    /// The legs read next may have been sent in an earlier life.
+    recovered: bool,
     not_before_ms: i64,
     /// Our own store failed: not before this even for reading.
     held_until_ms: i64,
@@ -84,13 +86,17 @@ impl Lanes {
     }
 
     /// A lane that the store has legs for. `true`: start a task for it.
-    pub(crate) fn recover(&mut self, id: &LaneId, fence: Option<i64>) -> bool {
+    pub(crate) fn recover(&mut self, id: &LaneId) -> bool {
         let lane = self.lanes.entry(id.clone()).or_default();
-        lane.fence = fence.or(lane.fence);
-        if !lane.running && lane.queue.is_empty() {
-            lane.recovering.get_or_insert(i64::MAX);
-        }
+        lane.recovered |= !lane.running && lane.queue.is_empty();
+        self.look_into(id)
+    }
+
+    /// A lane that got legs in the store past us. `true`: start a task for it.
+    pub(crate) fn look_into(&mut self, id: &LaneId) -> bool {
+        let lane = self.lanes.entry(id.clone()).or_default();
         lane.spilled = true;
+        lane.left_out = true;
         self.start(id)
     }
 
@@ -167,8 +173,9 @@ impl Lanes {
     pub(crate) fn refill(&mut self, id: &LaneId, legs: Vec<Arc<Leg>>, more: bool) {
         let Some(lane) = self.lanes.get_mut(id) else { return };
         lane.spilled = more || std::mem::take(&mut lane.left_out);
-        if std::mem::take(&mut lane.recovered) {
-            cast_doubt(&legs);
+        if lane.recovered {
+            let first = lane.queue.is_empty() && lane.beside.is_empty();
+            lane.recovered = cast_doubt(&legs, first);
         }
         for leg in legs {
             if !lane.beside.contains_key(&leg.place) && !lane.queue.contains_key(&leg.place) {
@@ -275,14 +282,6 @@ impl Lanes {
         found
     }
 
-    /// Whether a leg passes others that wait beside the lane, so that it will not stand first after a restart.
-    pub(crate) fn overtakes(&self, leg: &Leg) -> bool {
-        self.lanes
-            .get(&leg.lane)
-            .and_then(|lane| lane.beside.first_key_value())
-            .is_some_and(|(first, _)| *first < leg.place)
-    }
-
     /// Whether a leg that creates this message, at top level, waits in the lane. Such a leg waits for no other
     /// message, so that one may wait for it.
     pub(crate) fn creates(&self, id: &LaneId, subject: &Subject) -> bool {
@@ -376,14 +375,18 @@ fn is_free_create(row: &EventRow) -> bool {
 
 /// After a restart the head may have been sent; and as others may have been put before what was under way, or wait
 /// beside it, so may those behind it, up to the first that was accepted live and waits for nothing.
-fn cast_doubt(legs: &[Arc<Leg>]) {
+///
+/// Tells whether the doubt reaches further.
+fn cast_doubt(legs: &[Arc<Leg>], from_head: bool) -> bool {
     for (index, leg) in legs.iter().enumerate() {
         let tried = leg.failures() > 0 || !leg.parts().is_empty();
-        leg.set_doubt(if index == 0 || tried { Doubt::Grave } else { Doubt::Slight });
+        let grave = tried || from_head && index == 0;
+        leg.set_doubt(if grave { Doubt::Grave } else { Doubt::Slight });
         if is_free_create(&leg.event.row) && leg.event.row.feed != REREAD {
-            break;
+            return false;
         }
     }
+    true
 }
 
 impl Lane {

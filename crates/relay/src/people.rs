@@ -51,23 +51,30 @@ impl Relay {
         let cached = self.store().account(installation, user).await?;
         if let Some(row) = &cached
             && self.now_ms() - row.refreshed_ms < BELIEVED_MS
-            && let Some(profile) = self.open_profile(row).await?
+            && let Some(profile) = self.open_profile(row).await
         {
             return Ok(Some(profile));
         }
         match spot.place.connector.profile(&spot.place.session, &spot.conversation, user).await {
             Ok(Some(profile)) => {
-                self.remember(spot, &profile).await?;
+                self.remember_if_possible(spot, &profile).await;
                 Ok(Some(profile))
             }
             Ok(None) => Ok(None),
             Err(failure) => {
                 tracing::debug!(code = %failure.code(), "a profile could not be read");
                 match cached {
-                    Some(row) => self.open_profile(&row).await,
+                    Some(row) => Ok(self.open_profile(&row).await),
                     None => Ok(None),
                 }
             }
+        }
+    }
+
+    /// A profile that cannot be kept is read again; the message does not wait for that.
+    async fn remember_if_possible(&self, spot: &Spot, profile: &Profile) {
+        if let Err(error) = self.remember(spot, profile).await {
+            tracing::debug!(code = %error.code(), "a profile could not be kept: {error}");
         }
     }
 
@@ -93,14 +100,16 @@ impl Relay {
         Ok(())
     }
 
-    async fn open_profile(&self, row: &AccountRow) -> Result<Option<Profile>, RelayError> {
+    /// `None` as well where it cannot be opened: it is read again from the platform.
+    async fn open_profile(&self, row: &AccountRow) -> Option<Profile> {
         if row.sealed_profile.is_empty() {
-            return Ok(None);
+            return None;
         }
         let key = format!("{}/{}", row.installation, row.user);
         let field = FieldRef { org: &row.org, purpose: "profile", row: &key };
-        let text = self.vault().open_text(&field, &row.sealed_profile).await?;
-        Ok(unpack(&row.user, text.expose()))
+        let text = self.vault().open_text(&field, &row.sealed_profile).await;
+        let text = text.inspect_err(|error| tracing::warn!(code = %error.code(), "a kept profile: {error}"));
+        unpack(&row.user, text.ok()?.expose())
     }
 
     /// What the mentions of a text become at a target.
@@ -183,7 +192,7 @@ impl Relay {
                 None
             });
         match &found {
-            Some(profile) => self.remember(target, profile).await?,
+            Some(profile) => self.remember_if_possible(target, profile).await,
             None => self.0.nobody.remember(there, digest, self.now_ms()),
         }
         Ok(found)

@@ -28,6 +28,12 @@ impl StoredTokens {
         Self { store, vault, org, installation, cached: Mutex::default(), locks: Mutex::default() }
     }
 
+    /// Forgets what was read, because somebody else may have changed it. The locks stay: a refresh that is under way
+    /// is waited for.
+    pub fn forget(&self) {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     async fn read(&self, slot: &TokenSlot) -> Result<Option<Arc<TokenSet>>, RelayError> {
         let word = slot_word(slot);
         let Some(row) = self.store.token(&self.installation, &word).await? else { return Ok(None) };
@@ -78,11 +84,12 @@ impl TokenKeeper for StoredTokens {
         if let Some(set) = self.cached.lock().unwrap_or_else(PoisonError::into_inner).get(slot) {
             return Ok(Some(Arc::clone(set)));
         }
-        let set = self.read(slot).await.map_err(|error| TokenError(error.code()))?;
-        if let Some(set) = &set {
-            self.cached.lock().unwrap_or_else(PoisonError::into_inner).insert(slot.clone(), Arc::clone(set));
-        }
-        Ok(set)
+        let Some(set) = self.read(slot).await.map_err(|error| TokenError(error.code()))? else {
+            return Ok(None);
+        };
+        // One that was put meanwhile is newer.
+        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Some(Arc::clone(cached.entry(slot.clone()).or_insert(set))))
     }
 
     async fn lock(&self, slot: &TokenSlot) -> tokio::sync::OwnedMutexGuard<()> {

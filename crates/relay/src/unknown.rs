@@ -65,7 +65,7 @@ impl Relay {
                         }
                     }
                 }
-                Err(Failure::Refused(_) | Failure::Malformed(_)) => return Ok(self.by_policy(target)),
+                Err(Failure::Refused(_) | Failure::Malformed(_)) => return Ok(self.by_policy(target, doubt)),
                 Err(failure) => {
                     // Nothing can be said now: the lane waits, and the doubt stays.
                     leg.set_doubt(doubt);

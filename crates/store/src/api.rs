@@ -136,6 +136,8 @@ pub enum Mutation {
         bridge: BridgeId,
         /// New state.
         state: BridgeState,
+        /// The new `since_ms`; `None` keeps it.
+        since_ms: Option<i64>,
     },
     /// Changes its members. [`StoreError::Exists`] as for `AddBridge`.
     SetMembers {
@@ -143,6 +145,8 @@ pub enum Mutation {
         bridge: BridgeId,
         /// All members from now on.
         members: Vec<ConversationId>,
+        /// The new `since_ms`; `None` keeps it.
+        since_ms: Option<i64>,
     },
     /// Inserts or replaces, keeping a person link that the new row does not have.
     PutAccount(AccountRow),

@@ -153,6 +153,9 @@ pub struct BridgeRow {
     pub members: Vec<ConversationId>,
     /// Milliseconds since 1970.
     pub created_ms: i64,
+    /// Messages sent before this are not relayed when a conversation catches up: it was made, resumed or joined
+    /// then. Milliseconds since 1970.
+    pub since_ms: i64,
 }
 
 /// A person's account as the directory knows it.

@@ -40,6 +40,7 @@ impl Act for BridgeAdd {
             state: Stored::Active,
             members,
             created_ms: now_ms,
+            since_ms: now_ms,
         };
         let subject = subject(&id, &row.members);
         desk.relay.store().commit(Mutation::AddBridge(row.clone())).await?;
@@ -79,13 +80,17 @@ impl Act for BridgeState {
             // Said before it is over, while everybody still knows who is meant.
             steer::announce(&desk.relay, &row.id, "This conversation is not linked any more.").await;
         }
-        desk.relay.store().commit(Mutation::SetBridge { bridge: row.id.clone(), state }).await?;
+        // What was written during a pause stays where it is.
+        let since_ms = (state == Stored::Active).then(|| desk.now_ms());
+        desk.relay.store().commit(Mutation::SetBridge { bridge: row.id.clone(), state, since_ms }).await?;
         desk.audit(Some(&row.org), &format!("bridge.{}", state.as_str()), row.id.to_string()).await?;
         desk.relay.reload().await?;
         let mut warnings = Vec::new();
         match state {
             Stored::Active => {
                 warnings = watch(desk, &row.members).await?;
+                // Edits and deletions of what was relayed before the pause.
+                row.members.iter().for_each(|member| desk.relay.catch_up_later(member.clone()));
                 let text = linked_text(&desk.relay.directory(), &row);
                 steer::announce(&desk.relay, &row.id, &text).await;
             }
@@ -125,7 +130,10 @@ impl Act for BridgeMembers {
             .chain(joined.clone())
             .collect();
         let changed = BridgeRow { members: members.clone(), ..row.clone() };
-        desk.relay.store().commit(Mutation::SetMembers { bridge: row.id.clone(), members }).await?;
+        // Who joins gets nothing that was written before.
+        let since_ms = (!joined.is_empty()).then(|| desk.now_ms());
+        let set = Mutation::SetMembers { bridge: row.id.clone(), members, since_ms };
+        desk.relay.store().commit(set).await?;
         desk.audit(Some(&row.org), "bridge.members", subject(&row.id, &changed.members)).await?;
         desk.relay.reload().await?;
         let left: Vec<ConversationId> = leaving.into_iter().collect();
@@ -317,14 +325,12 @@ fn label(spot: &Spot) -> String {
 /// What members read when a bridge begins to relay.
 fn linked_text(directory: &Directory, row: &BridgeRow) -> String {
     let named = |spot: &Spot| {
-        let place = &spot.place;
+        let (place, channel) = (&spot.place, spot.conversation.name.as_str());
+        let workspace = place.name.as_str();
         // An id in the place of a name says nothing to members.
-        let is_named = place.name != place.session.installation.workspace.as_str();
-        if is_named {
-            label(spot)
-        } else {
-            format!("{} · {}", place.connector.display_name(), spot.conversation.name)
-        }
+        let is_id = workspace == place.session.installation.workspace.as_str();
+        let names = [place.connector.display_name(), if is_id { "" } else { workspace }, channel];
+        names.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().join(" · ")
     };
     let labels: Vec<String> =
         row.members.iter().filter_map(|id| directory.spot(id)).map(|spot| named(&spot)).collect();

@@ -44,19 +44,25 @@ impl State {
                 self.may_join(&row.id, &row.org, row.state, &row.members)?;
                 self.bridges.insert(row.id.clone(), row.clone());
             }
-            Mutation::SetBridge { bridge, state } => {
+            Mutation::SetBridge { bridge, state, since_ms } => {
                 let row = self.bridge(bridge)?;
                 if *state != BridgeState::Ended {
                     for member in &row.members {
                         self.free_member(bridge, member)?;
                     }
                 }
-                self.bridges.entry(bridge.clone()).and_modify(|row| row.state = *state);
+                self.bridges.entry(bridge.clone()).and_modify(|row| {
+                    row.state = *state;
+                    row.since_ms = since_ms.unwrap_or(row.since_ms);
+                });
             }
-            Mutation::SetMembers { bridge, members } => {
+            Mutation::SetMembers { bridge, members, since_ms } => {
                 let row = self.bridge(bridge)?;
                 self.may_join(bridge, &row.org, row.state, members)?;
-                self.bridges.entry(bridge.clone()).and_modify(|row| row.members.clone_from(members));
+                self.bridges.entry(bridge.clone()).and_modify(|row| {
+                    row.members.clone_from(members);
+                    row.since_ms = since_ms.unwrap_or(row.since_ms);
+                });
             }
             Mutation::PutAccount(row) => self.put_account(row)?,
             Mutation::DropAccount { installation, user } => {

@@ -64,7 +64,8 @@ CREATE TABLE bridge (
     id TEXT NOT NULL PRIMARY KEY,
     org TEXT NOT NULL REFERENCES org (id),
     state TEXT NOT NULL,
-    created_ms INTEGER NOT NULL
+    created_ms INTEGER NOT NULL,
+    since_ms INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX bridge_of_org ON bridge (org);
 

@@ -30,10 +30,11 @@ pub(super) fn apply(conn: &Connection, mutation: &Mutation) -> Result<Reply> {
             }
         }
         Mutation::AddBridge(row) => add_bridge(conn, row)?,
-        Mutation::SetBridge { bridge, state } => set_bridge(conn, bridge, *state)?,
-        Mutation::SetMembers { bridge, members } => {
+        Mutation::SetBridge { bridge, state, since_ms } => set_bridge(conn, bridge, *state, *since_ms)?,
+        Mutation::SetMembers { bridge, members, since_ms } => {
             let (org, state) = bridge_state(conn, bridge)?;
             put_members(conn, bridge, &org, state, members)?;
+            run(conn, &q::SET_SINCE, params![bridge.as_str(), since_ms])?;
         }
         Mutation::PutAccount(row) => put_account(conn, row)?,
         Mutation::DropAccount { installation, user } => {
@@ -195,8 +196,8 @@ fn add_bridge(conn: &Connection, bridge: &BridgeRow) -> Result<()> {
     if exists(conn, &q::BRIDGE_STATE, [bridge.id.as_str()])? {
         return Err(StoreError::exists("bridge", &bridge.id).into());
     }
-    let state = bridge.state.as_str();
-    run(conn, &q::ADD_BRIDGE, params![bridge.id.as_str(), bridge.org.as_str(), state, bridge.created_ms])?;
+    let (id, org, state) = (bridge.id.as_str(), bridge.org.as_str(), bridge.state.as_str());
+    run(conn, &q::ADD_BRIDGE, params![id, org, state, bridge.created_ms, bridge.since_ms])?;
     put_members(conn, &bridge.id, &bridge.org, bridge.state, &bridge.members)
 }
 
@@ -206,7 +207,7 @@ fn bridge_state(conn: &Connection, bridge: &BridgeId) -> Result<(OrgId, BridgeSt
     found.ok_or_else(|| StoreError::missing("bridge", bridge).into())
 }
 
-fn set_bridge(conn: &Connection, bridge: &BridgeId, state: BridgeState) -> Result<()> {
+fn set_bridge(conn: &Connection, bridge: &BridgeId, state: BridgeState, since_ms: Option<i64>) -> Result<()> {
     bridge_state(conn, bridge)?;
     if state != BridgeState::Ended {
         let members = all(conn, &q::MEMBERS_OF, [bridge.as_str()], |r| row::id::<ConversationId>(r, 0))?;
@@ -215,6 +216,7 @@ fn set_bridge(conn: &Connection, bridge: &BridgeId, state: BridgeState) -> Resul
         }
     }
     run(conn, &q::SET_BRIDGE, [bridge.as_str(), state.as_str()])?;
+    run(conn, &q::SET_SINCE, params![bridge.as_str(), since_ms])?;
     run(conn, &q::SET_LIVE, params![bridge.as_str(), state != BridgeState::Ended])?;
     Ok(())
 }

@@ -203,10 +203,11 @@ async fn the_mark_of_a_conversation_moves_on_only(bench: &mut Bench) {
 
 async fn a_conversation_is_in_one_living_bridge(bench: &mut Bench) {
     set_up(bench).await;
-    let set = |state| Mutation::SetBridge { bridge: "b1".into(), state };
+    let set = |state| Mutation::SetBridge { bridge: "b1".into(), state, since_ms: None };
     let members = |bridge: &str, members: &[&str]| Mutation::SetMembers {
         bridge: bridge.into(),
         members: members.iter().map(|id| (*id).into()).collect(),
+        since_ms: None,
     };
     let second = Mutation::AddBridge(bridge("b2", "o1", &["c3", "c4"]));
     assert_eq!(bench.refused(second.clone()).await, "exists bridge_member c3");
@@ -223,6 +224,13 @@ async fn a_conversation_is_in_one_living_bridge(bench: &mut Bench) {
     assert_eq!(bench.refused(Mutation::AddBridge(bridge("b1", "o1", &[]))).await, "exists bridge b1");
     let bridges = bench.store().bridges().await.unwrap();
     assert_eq!(bridges, [bridge("b1", "o1", &["c2", "c1"]), bridge("b2", "o1", &["c3", "c4"])]);
+
+    let resume = Mutation::SetBridge { bridge: "b1".into(), state: BridgeState::Active, since_ms: Some(20) };
+    bench.done(resume).await;
+    let members = vec!["c4".into(), "c3".into()];
+    bench.done(Mutation::SetMembers { bridge: "b2".into(), members, since_ms: Some(30) }).await;
+    let since: Vec<_> = bench.store().bridges().await.unwrap().iter().map(|bridge| bridge.since_ms).collect();
+    assert_eq!(since, [20, 30]);
 }
 
 async fn accounts_are_found_and_keep_their_person(bench: &mut Bench) {

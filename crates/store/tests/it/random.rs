@@ -211,10 +211,15 @@ fn mutation(known: &Known, (kind, [a, b, c, d, e]): Step, at: i64) -> Mutation {
                 1 => Mutation::SetMembers {
                     bridge: id.as_str().into(),
                     members: members.map(Into::into).into(),
+                    since_ms: (d > 4).then_some(i64::from(e)),
                 },
                 _ => {
                     let states = [BridgeState::Active, BridgeState::Paused, BridgeState::Ended];
-                    Mutation::SetBridge { bridge: id.as_str().into(), state: states[usize::from(e % 3)] }
+                    Mutation::SetBridge {
+                        bridge: id.as_str().into(),
+                        state: states[usize::from(e % 3)],
+                        since_ms: (d > 4).then_some(i64::from(e)),
+                    }
                 }
             }
         }

@@ -79,6 +79,7 @@ pub(crate) fn bridge(id: &str, org: &str, members: &[&str]) -> BridgeRow {
         state: BridgeState::Active,
         members: members.iter().map(|id| (*id).into()).collect(),
         created_ms: 8,
+        since_ms: 8,
     }
 }
 

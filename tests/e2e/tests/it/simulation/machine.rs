@@ -277,6 +277,7 @@ impl Machine {
             state: BridgeState::Active,
             members,
             created_ms,
+            since_ms: created_ms,
         };
         store.commit(Mutation::AddBridge(bridge)).await.context("the bridge")?;
         Ok(())
