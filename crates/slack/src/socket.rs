@@ -317,10 +317,9 @@ fn read(text: &str) -> Heard {
             Heard::Event { envelope_id: envelope_id.into_owned(), delivery }
         }
         // Commands and buttons are acknowledged, counted and not used.
-        (_, Some(envelope_id)) => Heard::Event {
-            envelope_id: envelope_id.into_owned(),
-            delivery: envelope::dropped(codes::KIND),
-        },
+        (_, Some(envelope_id)) => {
+            Heard::Event { envelope_id: envelope_id.into_owned(), delivery: envelope::dropped(codes::KIND) }
+        }
         _ => Heard::Nothing,
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use dragoman_model::Code;
-use dragoman_model::codes::{CONFIG, KEYS_UNAVAILABLE, KIND, MALFORMED, STALE, UNAUTHENTIC, UNKNOWN_INSTALLATION};
+use dragoman_model::codes::{
+    CONFIG, KEYS_UNAVAILABLE, KIND, MALFORMED, STALE, UNAUTHENTIC, UNKNOWN_INSTALLATION,
+};
 use dragoman_platform::{Answer, App, Delivery, Inbound, Item, Rejection};
 use http::{Method, StatusCode};
 

@@ -140,8 +140,8 @@ impl SlackSim {
         self.engine.sockets.cut(app_id);
     }
 
-    /// Sends a Socket Mode frame that was made elsewhere over one of an app's connections. `None`: there is
-    /// none; else whether its envelope was acknowledged in time.
+    /// Sends a Socket Mode frame that was made elsewhere: an envelope over one of an app's connections, anything
+    /// else over each. `None`: there is none; else whether the envelope was acknowledged in time.
     pub async fn send_frame(&self, app_id: &str, frame: &Value, within: Duration) -> Option<bool> {
         self.engine.frame(app_id, frame, within).await
     }

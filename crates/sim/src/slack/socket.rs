@@ -182,6 +182,17 @@ impl SocketHub {
 }
 
 impl Engine {
+    /// Sends a frame that was made elsewhere: an envelope over one of the app's connections, anything else over
+    /// each. `None`: there is none; else whether the envelope was acknowledged in time.
+    pub async fn frame(&self, app_id: &str, frame: &Value, within: Duration) -> Option<bool> {
+        let Some(envelope_id) = frame["envelope_id"].as_str() else {
+            self.sockets.tell(app_id, || Out::Text(frame.to_string()));
+            return (self.sockets.count(app_id) > 0).then_some(false);
+        };
+        let answer = self.sockets.send(app_id, envelope_id, frame.to_string())?;
+        Some(matches!(tokio::time::timeout(within, answer).await, Ok(Ok(()))))
+    }
+
     /// Delivers an envelope over one of the app's connections, again when it is not acknowledged.
     pub fn deliver_by_socket(self: &Arc<Self>, app: &SeedApp, envelope: Envelope) {
         let app_id = app.app_id.clone();

@@ -538,6 +538,12 @@ impl TeamsSim {
         activity::deliver(&self.inner, app, activity, activity["conversation"]["id"].as_str());
     }
 
+    /// The body of rich notifications about objects that were made elsewhere, with valid tokens, for the live
+    /// subscription of a conversation: change type, resource, object. Nothing is sent.
+    pub fn notifications(&self, conversation: &str, changes: &[(&str, String, Value)]) -> Option<Value> {
+        notify::made_elsewhere(&self.inner, conversation, changes)
+    }
+
     /// Repeats the notification of a message's creation, as the service does at times.
     pub fn notify_again(&self, conversation: &str, message: &str) -> Result<(), Refusal> {
         let id = number(message)?;

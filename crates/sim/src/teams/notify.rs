@@ -202,6 +202,30 @@ fn item(core: &mut Core, s: &Subscription, kind: &str, resource: &str, data: &Va
     Item { subscription: s.id.clone(), app: s.app.clone(), url: s.url.clone(), value }
 }
 
+/// A batch about objects that were made elsewhere, for the live subscription that covers a conversation. Each
+/// change is a change type, a resource and the object itself.
+pub(super) fn made_elsewhere(
+    inner: &Inner,
+    conversation: &str,
+    changes: &[(&str, String, Value)],
+) -> Option<Value> {
+    let now = inner.now();
+    let mut core = inner.core();
+    let c = core.tenant.conversations.get(conversation)?;
+    let covers = |s: &&Subscription| s.live(now) && s.resource.covers(&core.tenant, &s.app, c);
+    let s = core.subscriptions.values().find(covers)?.clone();
+    let items: Vec<Item> = changes
+        .iter()
+        .map(|(kind, resource, object)| {
+            let data = json!({
+                "id": object["id"], "@odata.type": "#Microsoft.Graph.chatMessage", "@odata.id": resource,
+            });
+            item(&mut core, &s, kind, resource, &data, object.to_string().as_bytes())
+        })
+        .collect();
+    Some(batch(&mut core, now, &items))
+}
+
 fn client_state(core: &mut Core, s: &Subscription) -> Value {
     if core.twisted(Twist::NotificationWrongState) { json!("somebody-else") } else { json!(s.client_state) }
 }
