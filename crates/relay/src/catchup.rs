@@ -23,8 +23,6 @@ const MARGIN_MS: i64 = 5 * 60 * 1000;
 const MAPPED_MS: i64 = 48 * 60 * 60 * 1000;
 /// Replies in threads active within this time are looked for.
 const THREADS_MS: i64 = 30 * 24 * 60 * 60 * 1000;
-/// Legs read at a time.
-const LEGS: u32 = 500;
 /// Originals compared in one conversation.
 const MOST_ORIGINALS: u32 = 5_000;
 /// Attempts at one page before a catch-up is given up.
@@ -62,15 +60,6 @@ struct Listed {
     thread_root: Option<RemoteMessage>,
     version: Option<Version>,
     sent_ms: i64,
-}
-
-/// Lanes into which a message has to go.
-#[derive(Default)]
-struct Missing {
-    /// There is no copy yet.
-    created: Vec<LaneId>,
-    /// The copy is older.
-    changed: Vec<LaneId>,
 }
 
 /// How a catch-up ended.
@@ -182,7 +171,7 @@ impl Relay {
         else {
             return Ok(Caught::Found(0));
         };
-        if !self.capabilities(&spot).history {
+        if !spot.capabilities().history {
             return Ok(Caught::Unread(None));
         }
         let started_ms = self.now_ms();
@@ -345,11 +334,10 @@ impl Relay {
             match store.copies((&spot.id, &message.id), target).await?.first() {
                 // A copy without a version was not finished, and is a dead letter.
                 Some(copy) if copy.version.is_some() && message.version > copy.version => stale.push(lane),
-                Some(_) => {}
                 None if message.sent_ms >= active_ms && !self.judged(spot, message, target).await? => {
                     unknown.push(lane);
                 }
-                None => {}
+                Some(_) | None => {}
             }
         }
         // Creates where they belong; edits after everything that is listed.

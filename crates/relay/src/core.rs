@@ -126,7 +126,7 @@ impl Relay {
     /// start with [`Relay::start`].
     pub async fn new(parts: Parts) -> Result<Self, RelayError> {
         let named = parts.store.named_slots().await?;
-        parts.slots.erase_unnamed(named).await?;
+        parts.slots.erase_unnamed(named)?;
         let directory = Directory::load(&parts.store, &parts.vault, &parts.connectors, None).await?;
         let (activity, _) = broadcast::channel(1024);
         Ok(Self(Arc::new(Inner {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use dragoman_model::{
-    AppId, BridgeId, ConversationId, InstallationId, OrgId, Platform, RemoteConversation, RemoteWorkspace,
+    AppId, BridgeId, Capabilities, ConversationId, InstallationId, OrgId, Platform, RemoteConversation,
+    RemoteWorkspace,
 };
 use dragoman_platform::{App, Connector, Conversation, ConversationKind, Session};
 use dragoman_seal::{FieldRef, Token};
@@ -56,6 +57,13 @@ pub struct Spot {
     pub conversation: Conversation,
     /// As stored.
     pub row: ConversationRow,
+}
+
+impl Spot {
+    /// What it can carry.
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        self.place.connector.capabilities(&self.place.session.installation, &self.conversation)
+    }
 }
 
 /// The snapshot.

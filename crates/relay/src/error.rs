@@ -39,9 +39,8 @@ impl RelayError {
             Self::Store(StoreError::NewerSchema { .. }) => codes::NEWER_SCHEMA,
             Self::Store(StoreError::Locked { .. }) => codes::LOCKED,
             Self::Store(_) | Self::Stopping => codes::NOT_DURABLE,
-            Self::Keys(_) => codes::KEYS_UNAVAILABLE,
+            Self::Keys(_) | Self::Open(OpenError::EpochLocked) => codes::KEYS_UNAVAILABLE,
             Self::Open(OpenError::EpochGone | OpenError::SlotErased) => codes::KEY_GONE,
-            Self::Open(OpenError::EpochLocked) => codes::KEYS_UNAVAILABLE,
             Self::Open(OpenError::WrongOrg | OpenError::WrongPlace | OpenError::Tampered(_))
             | Self::Damaged(_) => codes::TAMPERED,
         }

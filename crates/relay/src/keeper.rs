@@ -145,10 +145,10 @@ impl Relay {
             self.store().commit(Mutation::ClaimLanes { lease: self.lease(), lanes, limit }).await?;
         }
         self.renew_watches();
-        if round % 3 == 0 {
+        if round.is_multiple_of(3) {
             self.store().checkpoint().await?;
         }
-        if round % 6 == 0 {
+        if round.is_multiple_of(6) {
             self.remember_alive().await?;
             let now_ms = self.now_ms();
             let expire = Mutation::Expire { now_ms, receipts_before_ms: now_ms - RECEIPTS_MS, limit: BATCH };

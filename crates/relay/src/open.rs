@@ -85,7 +85,7 @@ impl Relay {
 }
 
 /// The current state of the message at its source, as the event that its row names. `None`: it is gone.
-async fn reread(live: &LiveEvent, source: &Spot) -> Result<Option<Event>, Failure> {
+pub(crate) async fn reread(live: &LiveEvent, source: &Spot) -> Result<Option<Event>, Failure> {
     let row = &live.row;
     let Some(message) = &row.message else { return Err(Failure::Malformed(codes::NOT_REREADABLE)) };
     let event = |happening| Event {

@@ -85,7 +85,7 @@ impl Slots {
     }
 
     /// Recovery: erases every slot that no row names.
-    pub async fn erase_unnamed(&self, named: Vec<SlotId>) -> Result<usize, RelayError> {
+    pub fn erase_unnamed(&self, named: Vec<SlotId>) -> Result<usize, RelayError> {
         let named: BTreeSet<SlotId> = named.into_iter().collect();
         Ok(self.file.erase_unnamed(&named)?)
     }

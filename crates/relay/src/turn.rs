@@ -4,15 +4,16 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use dragoman_model::{Capabilities, Code, Event, EventKind, Happening, Message, RemoteMessage, codes};
+use dragoman_model::{Code, Event, EventKind, Happening, Message, RemoteMessage, codes};
+use dragoman_platform::Failure;
 use dragoman_store::{CopyRow, LaneId, OriginalRow};
 
-use crate::admit::{Admission, Known, admit, message_of};
+use crate::admit::{Admission, Known, admit, is_ambiguous, message_of};
 use crate::core::Relay;
 use crate::directory::{Place, Route, Spot};
 use crate::error::RelayError;
 use crate::leg::{Doubt, Leg};
-use crate::open::Opened;
+use crate::open::{Opened, reread};
 use crate::plan::{self, Root, Scene};
 use crate::settle::{Ending, Shown};
 
@@ -76,7 +77,20 @@ impl Relay {
             event = Arc::new(Event { happening: Happening::Posted(after.clone()), ..(*newer).clone() });
         }
         self.note_echo(&event);
-        let known = self.known(leg, &event, &source, &target, &route).await?;
+        let mut known = self.known(leg, &event, &source, &target, &route).await?;
+        if is_ambiguous(&event, &known) && source.capabilities().reread {
+            match reread(&leg.event, &source).await {
+                Ok(Some(now)) => {
+                    event = Arc::new(now);
+                    known = self.known(leg, &event, &source, &target, &route).await?;
+                }
+                Err(failure @ (Failure::Retry { .. } | Failure::SignIn(_))) => {
+                    let outcome = failure.into_outcome();
+                    return self.judge_at(&place, leg, fence, &outcome, Ending::delivered()).await;
+                }
+                Ok(None) | Err(_) => {}
+            }
+        }
         match admit(&event, &known, directory.policy(&source.org)) {
             Admission::Drop(code) => self.end(leg, fence, Ending::dropped(code)).await,
             Admission::Bury(message) => {
@@ -123,7 +137,7 @@ impl Relay {
         let author = self.shown_author(source, message).await?;
         let mentions = self.mentions(source, target, &message.body).await?;
         let connector = &target.place.connector;
-        let capabilities = self.capabilities(target);
+        let capabilities = target.capabilities();
         let scene = Scene {
             message,
             author: &author,
@@ -262,11 +276,7 @@ impl Relay {
         }
         let LaneId::Conversation(id) = lane else { return 0 };
         let directory = self.directory();
-        directory.spot(id).map_or(0, |spot| self.capabilities(spot).send_interval_ms)
-    }
-
-    pub(crate) fn capabilities(&self, spot: &Spot) -> Capabilities {
-        spot.place.connector.capabilities(&spot.place.session.installation, &spot.conversation)
+        directory.spot(id).map_or(0, |spot| spot.capabilities().send_interval_ms)
     }
 
     fn note_echo(&self, event: &Event) {

@@ -94,8 +94,8 @@ fn a_file_becomes_a_line_with_name_size_and_link() {
         permalink: Some("https://files.example/1".into()),
     });
     let (post, _) = composed(&message, &Mentions::new(), &capabilities(&[]), Root::None);
-    assert_eq!(dragoman_markup::plain(&post.body).contains("plan.pdf"), true);
-    assert_eq!(dragoman_markup::plain(&post.body).contains("1.2 MB"), true);
+    assert!(dragoman_markup::plain(&post.body).contains("plan.pdf"));
+    assert!(dragoman_markup::plain(&post.body).contains("1.2 MB"));
 }
 
 fn names(existing: &[CopyRow], bodies: usize) -> Vec<(&'static str, u32)> {
