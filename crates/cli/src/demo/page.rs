@@ -11,10 +11,14 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::routing::get;
 use dragoman_model::ConversationId;
 use dragoman_relay::{Activity, Relay};
+use dragoman_sim::teams::seed;
 use futures_util::stream::{Stream, StreamExt as _, unfold};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+/// The person whose Slack client is opened.
+const ANA: &str = "U07ANASOUZA";
 
 /// What the page shows.
 #[derive(Clone)]
@@ -50,10 +54,16 @@ pub(crate) async fn serve(page: Page, port: u16) -> Result<(SocketAddr, impl Fut
     Ok((address, server))
 }
 
+/// A chat page's address, as an attribute's value: for whom it opens, and on what.
+fn opened(base: &str, query: &[(&str, &str)]) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    format!("{base}/?{}", query.replace('&', "&amp;"))
+}
+
 async fn show(State(page): State<Page>) -> Html<String> {
-    let html =
-        include_str!("page.html").replace("{slack}", &page.slack_url).replace("{teams}", &page.teams_url);
-    Html(html)
+    let slack = opened(&page.slack_url, &[("user", ANA), ("channel", "C07LAUNCH")]);
+    let teams = opened(&page.teams_url, &[("as", seed::DANA), ("conversation", seed::LAUNCH)]);
+    Html(include_str!("page.html").replace("{slack}", &slack).replace("{teams}", &teams))
 }
 
 async fn activity(State(page): State<Page>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
@@ -89,5 +99,16 @@ fn entry(relay: &Relay, activity: &Activity) -> Entry {
         way: format!("{} → {}", name(&activity.from), name(&activity.to)),
         code: activity.code.map(dragoman_model::Code::as_str),
         took_ms: activity.took_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_attributes() {
+        let address = opened("http://127.0.0.1:1", &[("as", "a b"), ("conversation", "19:x@thread.tacv2")]);
+        assert_eq!(address, "http://127.0.0.1:1/?as=a+b&amp;conversation=19%3Ax%40thread.tacv2");
     }
 }

@@ -65,6 +65,13 @@ const avatarOf = (message) => {
   return picture;
 };
 
+/** Pictures of those who replied, the last ones. */
+const facesOf = (root) => {
+  const last = new Map();
+  for (const one of view.messages) if (one.thread_ts === root && one.ts !== root) last.set(authorOf(one), one);
+  return [...last.values()].slice(-3).map(avatarOf);
+};
+
 const authorOf = (message) => message.username || (message.user ? Rich.nameOf(message.user) : (message.bot_profile || {}).name || "Integration");
 const when = (ts) => new Date(parseFloat(ts) * 1000);
 const clock = (ts) => when(ts).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
@@ -137,7 +144,7 @@ function drawMessage(message, previous, inThread) {
   }
   if (message.reply_count && !inThread) {
     body.append(el("button", { type: "button", class: "replies", "data-test": "replies", onclick: () => openThread(message.ts) },
-      ...(message.reply_users || []).slice(0, 3).map((user) => el("img", { alt: "", src: /^[UW]/.test(user) ? `/avatars/${user}.svg` : initials(Rich.nameOf(user), user) })),
+      ...facesOf(message.ts),
       `${message.reply_count} ${message.reply_count === 1 ? "reply" : "replies"}`, el("span", {}, `Last reply ${clock(message.latest_reply)}`)));
   }
   const row = el("article", { class: close ? "msg more" : "msg", "data-test": "message", "data-id": message.ts, "data-subtype": message.subtype || null },
@@ -162,16 +169,23 @@ function drawTools(message, row, text, inThread, system) {
 }
 
 let editing = null;
+const redraw = (ts) => {
+  for (const row of document.querySelectorAll(`[data-test=message][data-id="${ts}"]`)) row.drawn = null;
+  editing = null;
+  draw();
+};
 function editMessage(message, row, text) {
   const area = el("textarea", { "data-test": "edit-box", rows: 1, "aria-label": "Edit message" });
   area.value = Rich.typed(message.text || "");
-  const stop = () => { editing = null; draw(); };
+  const stop = () => redraw(message.ts);
   const save = async () => {
     const value = area.value.trim();
-    editing = null;
     if (value) await act({ action: "edit", user: view.me, channel: view.channel, ts: message.ts, text: value });
-    draw();
+    await loadMessages();
+    redraw(message.ts);
   };
+  if (editing) redraw(editing);
+  if (!text.isConnected) return;
   const box = el("div", { class: "composer edit" }, area,
     el("div", { class: "bar" }, el("span", { class: "fill" }), el("button", { type: "button", class: "plain", onclick: stop }, "Cancel"),
       el("button", { type: "button", class: "send", "data-test": "edit-save", onclick: save }, "Save")));
@@ -280,11 +294,24 @@ function drawList(where, messages, inThread) {
   const box = $(where);
   const bottom = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
   const nodes = [];
+  const old = new Map([...box.children].map((node) => [node.key, node]));
+  // What has not changed stays as it is, under the mouse or half edited.
+  const keep = (key, drawn, make) => {
+    const known = old.get(key);
+    const fits = known && (known.drawn === drawn || (editing && editing === key && known.drawn));
+    const node = fits ? known : make();
+    Object.assign(node, { key, drawn: fits ? known.drawn : drawn });
+    if (known && !fits) node.classList.remove("fresh");
+    nodes.push(node);
+  };
+  const book = JSON.stringify([view.me, view.channel, view.state.names, view.state.channels.map((one) => one.name)]);
   let previous = null, day = "";
   for (const message of messages) {
     const today = dayOf(message.ts);
-    if (today !== day && !inThread) { nodes.push(el("div", { class: "day" }, today)); day = today; previous = null; }
-    nodes.push(drawMessage(message, previous, inThread));
+    if (today !== day && !inThread) { keep(`day ${today}`, today, () => el("div", { class: "day" }, today)); day = today; previous = null; }
+    const before = previous;
+    const above = before && [before.ts, authorOf(before), before.subtype, before.icons, before.reply_count];
+    keep(message.ts, JSON.stringify([message, above, book]), () => drawMessage(message, before, inThread));
     previous = message;
     if (inThread && message.ts === view.root) previous = null;
   }
@@ -292,13 +319,21 @@ function drawList(where, messages, inThread) {
     const room = view.state.channels.find((one) => one.id === view.channel);
     nodes.push(el("div", { class: "empty" }, el("b", {}, room ? (room.kind === "im" || room.kind === "mpim" ? room.name : `#${room.name}`) : "Nothing here"), "This is the very beginning. Say hello."));
   }
-  box.replaceChildren(...nodes);
+  const wanted = new Set(nodes);
+  for (const node of [...box.children]) if (!wanted.has(node)) node.remove();
+  nodes.forEach((node, index) => { if (box.children[index] !== node) box.insertBefore(node, box.children[index] || null); });
   if (bottom || !box.dataset.seen) box.scrollTop = box.scrollHeight;
   box.dataset.seen = "1";
 }
 
+// Whoever reads the end stays there when the room for it changes.
+for (const box of [$("messages"), $("thread-messages")]) {
+  let end = true;
+  box.addEventListener("scroll", () => { end = box.scrollHeight - box.scrollTop - box.clientHeight < 80; });
+  new ResizeObserver(() => { if (end) box.scrollTop = box.scrollHeight; }).observe(box);
+}
+
 function draw() {
-  if (editing) return;
   drawList("messages", view.messages.filter((one) => !one.thread_ts || one.thread_ts === one.ts || one.subtype === "thread_broadcast"), false);
   if (view.root) {
     drawList("thread-messages", view.messages.filter((one) => one.ts === view.root || one.thread_ts === view.root), true);

@@ -155,6 +155,12 @@ function draw(list, messages, inThread, fresh) {
   for (const e of old.values()) e.remove();
   if (atEnd || !fresh) list.scrollTop = list.scrollHeight;
 }
+// Whoever reads the end stays there when the room for it changes.
+for (const list of [$("#messages"), $("#thread-messages")]) {
+  let end = true;
+  list.addEventListener("scroll", () => (end = list.scrollHeight - list.scrollTop - list.clientHeight < 80));
+  new ResizeObserver(() => end && list.scrollTo({ top: list.scrollHeight, behavior: "instant" })).observe(list);
+}
 function show(fresh = false) {
   const place = here();
   $("#title").textContent = place?.name || "No conversation";
