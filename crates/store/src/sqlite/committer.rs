@@ -142,8 +142,7 @@ fn transaction(
 ) -> rusqlite::Result<Vec<Result<Reply>>> {
     hit(faults, mutations, "append.before", "settle.before");
     conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    let answers = mutations.iter().map(|mutation| step(conn, mutation)).collect::<rusqlite::Result<_>>();
-    let committed = answers.and_then(|answers| {
+    let committed = answers(conn, mutations).and_then(|answers| {
         hit(faults, mutations, "append.unsynced", "settle.unsynced");
         if fails(faults, mutations) {
             return Err(injected());
@@ -158,13 +157,37 @@ fn transaction(
     committed
 }
 
+/// Nearly always all mutations succeed. Savepoints cost more than that saves: only a batch in which one fails is
+/// begun anew with them.
+fn answers(conn: &Connection, mutations: &[&Mutation]) -> rusqlite::Result<Vec<Result<Reply>>> {
+    let mut done = Vec::with_capacity(mutations.len());
+    for mutation in mutations {
+        match write::apply(conn, mutation) {
+            Ok(reply) => done.push(Ok(reply)),
+            Err(fail) => {
+                of_the_disk(fail)?;
+                conn.prepare_cached("ROLLBACK")?.execute([])?;
+                conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+                return mutations.iter().map(|mutation| step(conn, mutation)).collect();
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// The outer error, if it is the disk's; else the failure is of one mutation only.
+fn of_the_disk(fail: Fail) -> rusqlite::Result<Fail> {
+    match fail {
+        Fail::Sql(error) if matches!(conn::classify(&error, ""), StoreError::Disk { .. }) => Err(error),
+        fail => Ok(fail),
+    }
+}
+
 /// One mutation, taken back if it fails.
 fn step(conn: &Connection, mutation: &Mutation) -> rusqlite::Result<Result<Reply>> {
     conn.prepare_cached("SAVEPOINT mutation")?.execute([])?;
     let answer = match write::apply(conn, mutation) {
-        Err(Fail::Sql(error)) if matches!(conn::classify(&error, ""), StoreError::Disk { .. }) => {
-            return Err(error);
-        }
+        Err(fail) => Err(of_the_disk(fail)?),
         answer => answer,
     };
     if answer.is_err() {
