@@ -3,7 +3,7 @@
 use dragoman_markup::{Budget, slack};
 use dragoman_model::{
     Author, AuthorKind, Block, Control, Document, Event, FileRef, Happening, Inline, Marker, Message, Notice,
-    NoticeKind, Origin, RemoteConversation, RemoteMessage, RemoteUser, codes,
+    NoticeKind, Origin, RemoteConversation, RemoteMessage, RemoteUser, Version, codes,
 };
 use dragoman_platform::{Failure, Session};
 use serde_json::Value;
@@ -220,7 +220,9 @@ pub(crate) fn message(wire: &wire::Message, ts: &str, own: &Own) -> Message {
         body: body(wire),
         files: wire.files.iter().chain(&wire.file).filter_map(file).collect(),
         sent_at_ms: ids::millis(ts),
-        version: edited.and_then(ids::version),
+        // Never edited is a state as well: an edit that was missed is newer than it. Not the time of the message
+        // itself, because edits are stamped with whole seconds.
+        version: Some(edited.and_then(ids::version).unwrap_or(Version(0))),
         origin: Origin { ours: own.wrote(wire), marker: marker(wire) },
     }
 }
