@@ -136,6 +136,8 @@ impl Socket {
             std::future::pending::<()>().await;
         };
         tokio::select! {
+            // In a fixed order, so that equal runs are equal.
+            biased;
             ended = listen => ended,
             () = missed => Ok(()),
         }

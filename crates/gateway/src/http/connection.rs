@@ -50,6 +50,8 @@ impl Pulse {
         loop {
             let deadline = self.state().deadline;
             tokio::select! {
+                // In a fixed order, so that equal runs are equal.
+                biased;
                 () = sleep_until(deadline) => {
                     if self.state().deadline <= Instant::now() {
                         return;

@@ -238,6 +238,8 @@ impl Shared {
         let mut end = None;
         loop {
             tokio::select! {
+                // In a fixed order, so that equal runs are equal.
+                biased;
                 // A client that breaks off, or sends what is not HTTP, is no news.
                 _ = connection.as_mut() => return,
                 () = pulse.expired() => return self.cut(),
