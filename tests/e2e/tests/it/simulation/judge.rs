@@ -24,7 +24,10 @@ pub(super) fn judge(scene: &Scene) -> Vec<String> {
     for (number, said) in scene.said.iter().enumerate() {
         for (channel, here) in copies.iter().enumerate() {
             let found = here.get(&number).map_or(&[][..], Vec::as_slice);
-            let at = format!("note {number:03} ({}) of {} in {}", said.ts, CHANNELS[said.channel].1, CHANNELS[channel].1);
+            let at = format!(
+                "note {number:03} ({}) of {} in {}",
+                said.ts, CHANNELS[said.channel].1, CHANNELS[channel].1
+            );
             if channel == said.channel {
                 if !found.is_empty() {
                     wrong.push(format!("{at}: came back, {} times", found.len()));
@@ -93,12 +96,20 @@ fn inversions(scene: &Scene, here: &BTreeMap<usize, Vec<Copy<'_>>>, channel: usi
     for (first, copies) in here {
         let (Some(earlier), [copy]) = (scene.said.get(*first), &copies[..]) else { continue };
         // A reply may have waited for its root while others went on.
-        let Some(accepted_ms) = accepted.get(earlier.ts.as_str()).filter(|_| earlier.root.is_none()) else { continue };
+        let Some(accepted_ms) = accepted.get(earlier.ts.as_str()).filter(|_| earlier.root.is_none()) else {
+            continue;
+        };
         for (second, others) in here.range(first + 1..) {
             let (Some(later), [other]) = (scene.said.get(*second), &others[..]) else { continue };
             let written_ms = micros(&later.ts) / 1000;
-            if later.channel == earlier.channel && *accepted_ms < written_ms && micros(other.ts) < micros(copy.ts) {
-                wrong.push(format!("note {second:03} stands before note {first:03} in {}", CHANNELS[channel].1));
+            if later.channel == earlier.channel
+                && *accepted_ms < written_ms
+                && micros(other.ts) < micros(copy.ts)
+            {
+                wrong.push(format!(
+                    "note {second:03} stands before note {first:03} in {}",
+                    CHANNELS[channel].1
+                ));
             }
         }
     }

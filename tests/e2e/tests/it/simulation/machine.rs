@@ -11,9 +11,7 @@ use dragoman_model::{AppId, BridgeId, Clock, ConversationId, InstallationId, Org
 use dragoman_platform::http::{HttpClient, HttpSettings};
 use dragoman_platform::{Connector, TokenKeeper as _, TokenSet, TokenSlot};
 use dragoman_relay::{Parts, Relay, Slots, StoredTokens, Timing, Vault};
-use dragoman_seal::{
-    EpochPolicy, FieldRef, KeyService, Keyring, LocalKeys, SlotLimits, SlotStore, Token,
-};
+use dragoman_seal::{EpochPolicy, FieldRef, KeyService, Keyring, LocalKeys, SlotLimits, SlotStore, Token};
 use dragoman_sim::slack::BotIdentity;
 use dragoman_slack::{SlackConnector, SlackSettings};
 use dragoman_store::{
@@ -227,12 +225,8 @@ impl Machine {
         store.commit(Mutation::PutApp(app)).await?;
         for ((team, token), bot) in TOKENS.into_iter().zip(bots) {
             let id = InstallationId::from(format!("inst-{team}"));
-            let facts = [
-                ("app_id", APP),
-                ("bot_id", &bot.bot_id),
-                ("bot_user_id", &bot.user_id),
-                ("team_id", team),
-            ];
+            let facts =
+                [("app_id", APP), ("bot_id", &bot.bot_id), ("bot_user_id", &bot.user_id), ("team_id", team)];
             let installation = InstallationRow {
                 id: id.clone(),
                 org: org.clone(),
@@ -246,8 +240,7 @@ impl Machine {
             };
             store.commit(Mutation::PutInstallation(installation)).await?;
             let tokens = StoredTokens::new(Arc::clone(store), Arc::clone(vault), org.clone(), id);
-            let set =
-                TokenSet { access: Token::new(token.to_owned()), refresh: None, expires_at_ms: None };
+            let set = TokenSet { access: Token::new(token.to_owned()), refresh: None, expires_at_ms: None };
             tokens.put(&TokenSlot::App, set).await?;
         }
         let mut members = Vec::new();

@@ -90,12 +90,7 @@ impl Plan {
             deeds.push((dice.between(START_MS, TURBULENT_MS), Deed::Fault(fault(&dice))));
         }
         deeds.sort_by_key(|(at, _)| *at);
-        Self {
-            deeds,
-            outages: outages(&dice),
-            weather: weather(&dice),
-            latency_ms: dice.between(5, 200),
-        }
+        Self { deeds, outages: outages(&dice), weather: weather(&dice), latency_ms: dice.between(5, 200) }
     }
 }
 
@@ -113,8 +108,15 @@ fn deed(dice: &Dice) -> Deed {
 
 fn fault(dice: &Dice) -> FaultOrder {
     let count = u32::try_from(dice.between(1, 4)).expect("small");
-    let method = ["chat.postMessage", "chat.postMessage", "chat.update", "chat.delete", "conversations.*", "users.info", "*"]
-        [dice.index(7)];
+    let method = [
+        "chat.postMessage",
+        "chat.postMessage",
+        "chat.update",
+        "chat.delete",
+        "conversations.*",
+        "users.info",
+        "*",
+    ][dice.index(7)];
     let kind = match dice.below(7) {
         0 => FaultKind::RateLimited { retry_after: dice.between(1, 12).to_string() },
         1 => FaultKind::ServerErrorBefore { status: 503 },

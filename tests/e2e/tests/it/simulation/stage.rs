@@ -129,7 +129,8 @@ impl Stage {
 
     /// What is still under way.
     async fn unrest(&self, world: &World, slack: &SlackSim, said: usize) -> Result<Option<String>> {
-        let ours: usize = CHANNELS.iter().map(|(_, id)| slack.messages(id).iter().filter(|m| is_bot(m)).count()).sum();
+        let ours: usize =
+            CHANNELS.iter().map(|(_, id)| slack.messages(id).iter().filter(|m| is_bot(m)).count()).sum();
         let most = said * (CHANNELS.len() - 1) * 2;
         ensure!(ours <= most, "{ours} copies of {said} messages: a loop");
         let Some(running) = self.machine.running() else { return Ok(Some("the gateway is down".to_owned())) };

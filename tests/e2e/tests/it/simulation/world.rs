@@ -48,9 +48,15 @@ const PATIENCE_MS: u64 = 15_000;
 enum State {
     Up,
     /// The power goes soon, or then at the latest; and for how long.
-    Doomed { at_most_ms: u64, outage: Outage },
+    Doomed {
+        at_most_ms: u64,
+        outage: Outage,
+    },
     /// Until then; then, perhaps, once more.
-    Down { until_ms: u64, again: Option<u8> },
+    Down {
+        until_ms: u64,
+        again: Option<u8>,
+    },
 }
 
 struct Driver<'a> {
@@ -98,7 +104,8 @@ pub(super) fn run(seed: u64, bug: Bug) -> Outcome {
     });
     let (next, sky) = (outages.next(), weather.next());
     let crashes = Vec::new();
-    let mut driver = Driver { sim, stage, state: State::Up, outages, next, weather, sky, storm: None, crashes };
+    let mut driver =
+        Driver { sim, stage, state: State::Up, outages, next, weather, sky, storm: None, crashes };
     let error = driver.drive();
     let took = driver.sim.elapsed();
     let mut scene = std::mem::take(&mut *lock(&driver.stage.scene));
@@ -134,7 +141,11 @@ impl Driver<'_> {
     fn network(&mut self, now_ms: u64) {
         if let Some((until_ms, lossy)) = self.storm {
             if now_ms >= until_ms {
-                if lossy { self.sim.repair("slack", "gateway") } else { self.sim.release("slack", "gateway") }
+                if lossy {
+                    self.sim.repair("slack", "gateway")
+                } else {
+                    self.sim.release("slack", "gateway")
+                }
                 self.storm = None;
             }
         } else if let Some(weather) = self.sky.filter(|weather| weather.at_ms <= now_ms) {
@@ -198,7 +209,8 @@ fn story(scene: &Scene, crashes: &[u64]) -> String {
         let _ = writeln!(story, "{text}");
     };
     for entry in &scene.log {
-        let (at, conversation) = (entry.at - EPOCH_MICROS / 1000, entry.conversation.as_deref().unwrap_or("-"));
+        let (at, conversation) =
+            (entry.at - EPOCH_MICROS / 1000, entry.conversation.as_deref().unwrap_or("-"));
         line(format_args!(
             "{at} {:?} {} {conversation} {} {}ms #{} {}",
             entry.kind, entry.method, entry.status, entry.ms, entry.attempt, entry.detail
