@@ -99,7 +99,8 @@ pub(crate) struct Sim {
     /// Where the app on Slack receives events; `POST /_sim/slack/app` sets it later
     #[arg(long, value_name = "URL")]
     pub(crate) slack_events: Option<String>,
-    /// Where the bot on Teams receives activities; `POST /_sim/endpoint` sets it later
+    /// Where the bot on Teams receives activities; without it the app is in no team yet. `POST /_sim/endpoint`
+    /// and `POST /_sim/install` do it later
     #[arg(long, value_name = "URL")]
     pub(crate) teams_messages: Option<String>,
     /// The app on Slack receives events through Socket Mode

@@ -79,3 +79,25 @@ async fn act(cli: Cli) -> Result<()> {
         | Command::Serve => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::unix::fs::FileExt as _;
+
+    #[test]
+    fn the_allocator_of_this_binary_overwrites_what_it_frees() {
+        let secret = vec![0xC7_u8; 48 << 10];
+        let at = secret.as_ptr().addr() as u64;
+        let memory = File::open("/proc/self/mem").expect("our own memory");
+        let mut seen = vec![0_u8; 48 << 10];
+        memory.read_exact_at(&mut seen, at).expect("it is there");
+        assert!(seen.iter().all(|byte| *byte == 0xC7), "this is where it was");
+        seen.fill(0);
+        drop(secret);
+        // Given back to the system it cannot be read at all.
+        let _ = memory.read_exact_at(&mut seen, at);
+        let left = seen.iter().filter(|byte| **byte == 0xC7).count();
+        assert!(left < 1024, "{left} bytes of it are still there");
+    }
+}

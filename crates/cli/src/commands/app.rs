@@ -117,10 +117,12 @@ fn read_values(values: &[String]) -> Result<BTreeMap<String, api::SecretText>> {
                 bail!("--set takes KEY=VALUE; there is no = in what was given");
             };
             let value = if let Some(path) = value.strip_prefix('@') {
-                let text = std::fs::read_to_string(path).with_context(|| format!("{path} cannot be read"))?;
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("the value of {key} cannot be read from {path}"))?;
                 text.trim_end_matches(['\r', '\n']).to_owned()
             } else if let Some(variable) = value.strip_prefix('$') {
-                std::env::var(variable).with_context(|| format!("the variable {variable} is not set"))?
+                std::env::var(variable)
+                    .with_context(|| format!("the variable {variable}, for {key}, is not set"))?
             } else {
                 value.to_owned()
             };

@@ -76,8 +76,10 @@ pub(crate) async fn run(options: Sim) -> Result<()> {
     };
     teams_config.limits.graph = !options.no_limits;
     teams_config.limits.connector = !options.no_limits;
-    if let Some(endpoint) = &options.teams_messages {
-        teams_config.apps[0] = teams_config.apps[0].clone().with_endpoint(endpoint);
+    match &options.teams_messages {
+        Some(endpoint) => teams_config.apps[0] = teams_config.apps[0].clone().with_endpoint(endpoint),
+        // A bot that nobody listens for would never hear that it was added.
+        None => teams_config.apps[0].installed_teams.clear(),
     }
     let app = slack_config.apps[0].clone();
     let team = slack_config.workspaces[0].id.clone();

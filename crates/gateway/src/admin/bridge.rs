@@ -300,7 +300,9 @@ fn leaving(
                     let platform = spot.place.session.app.platform;
                     reference::name_of(&spot.place, &spot.conversation.remote) == *name
                         || format!("{platform}:{}", spot.conversation.remote) == *name
-                        || format!("{platform}:#{}", spot.conversation.name.trim_start_matches('#')) == *name
+                        || name
+                            .strip_prefix(&format!("{platform}:#"))
+                            .is_some_and(|wanted| reference::is_called(&spot.conversation.name, wanted))
                 })
         };
         let meant: Vec<&ConversationId> = row.members.iter().filter(is_meant).collect();

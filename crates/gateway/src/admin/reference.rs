@@ -111,6 +111,12 @@ pub(crate) fn name_of(place: &Place, remote: &RemoteConversation) -> String {
     format!("{}:{remote}", place.session.installation.id)
 }
 
+/// Whether a conversation is meant by a name: its own, or the last part of one such as `Product / launch`.
+pub(crate) fn is_called(name: &str, wanted: &str) -> bool {
+    let (name, wanted) = (name.trim_start_matches('#').to_lowercase(), wanted.to_lowercase());
+    name == wanted || name.rsplit_once(" / ").is_some_and(|(_, last)| last == wanted)
+}
+
 async fn by_id(place: &Place, id: &str) -> Result<Conversation, Problem> {
     let remote = RemoteConversation::from(id);
     let read = place.connector.conversation(&place.session, &remote).await;
@@ -128,8 +134,7 @@ async fn by_name(place: &Place, name: &str) -> Result<Vec<Conversation>, Problem
                 Problem::platform("looking for conversations", place.connector.display_name(), &failure)
             },
         )?;
-        let named = |it: &Conversation| it.name.trim_start_matches('#').to_lowercase() == name.to_lowercase();
-        fitting.extend(page.items.into_iter().filter(named));
+        fitting.extend(page.items.into_iter().filter(|it| is_called(&it.name, name)));
         cursor = page.next;
         if cursor.is_none() {
             break;
@@ -148,6 +153,15 @@ mod tests {
         assert_eq!(name, Reference { scope: "alpha", wanted: Wanted::Name("general") });
         let id = parse("beta:19:abc@thread").unwrap();
         assert_eq!(id, Reference { scope: "beta", wanted: Wanted::Id("19:abc@thread") });
+    }
+
+    #[test]
+    fn the_last_part_of_a_name_is_enough() {
+        assert!(is_called("#launch", "Launch"));
+        assert!(is_called("Product / launch", "launch"));
+        assert!(is_called("Product / launch", "product / launch"));
+        assert!(!is_called("Product / launch", "Product"));
+        assert!(!is_called("pre-launch", "launch"));
     }
 
     #[test]

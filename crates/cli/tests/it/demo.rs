@@ -1,0 +1,80 @@
+//! The demo: it leaves nothing behind, and its story is one document.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::http::{Http, eventually};
+use crate::rig::{BINARY, line_of, signal_to};
+
+fn demo(temporary: &TempDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new(BINARY);
+    command.arg("demo").args(arguments).env("TMPDIR", temporary.path()).env_remove("RUST_LOG");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+async fn ends(mut child: Child, temporary: &TempDir, succeeds: bool) {
+    let status = eventually("the demo ends", async || child.try_wait().expect("a child")).await;
+    assert_eq!(status.success(), succeeds, "{status}");
+    let left: Vec<_> = fs::read_dir(temporary.path()).expect("a folder").flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+async fn the_demo_ends_with_ctrl_c_and_leaves_nothing() {
+    let temporary = TempDir::new().expect("a folder");
+    let mut child = demo(&temporary, &[]).spawn().expect("the binary runs");
+    let page = line_of(child.stdout.as_mut().expect("a pipe"), "http://127.0.0.1:");
+    let (status, html) = Http::new().get(&page).await.expect("a page");
+    assert!(status.is_success() && html.contains("Dragoman"), "{html}");
+    assert_eq!(fs::read_dir(temporary.path()).expect("a folder").count(), 1);
+    signal_to(&child, Signal::INT);
+    ends(child, &temporary, true).await;
+    assert!(Http::new().get(&page).await.is_none(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn ctrl_c_while_the_demo_starts_leaves_nothing() {
+    let temporary = TempDir::new().expect("a folder");
+    let child = demo(&temporary, &[]).spawn().expect("the binary runs");
+    eventually("it has begun", async || {
+        fs::read_dir(temporary.path()).expect("a folder").next().is_some().then_some(())
+    })
+    .await;
+    signal_to(&child, Signal::INT);
+    ends(child, &temporary, true).await;
+}
+
+#[tokio::test]
+async fn a_story_that_is_interrupted_fails_and_leaves_nothing() {
+    let temporary = TempDir::new().expect("a folder");
+    let child = demo(&temporary, &["--story"]).spawn().expect("the binary runs");
+    eventually("it has begun", async || {
+        fs::read_dir(temporary.path()).expect("a folder").next().is_some().then_some(())
+    })
+    .await;
+    signal_to(&child, Signal::TERM);
+    ends(child, &temporary, false).await;
+}
+
+#[test]
+fn the_story_is_one_document_and_everything_in_it_arrived() {
+    let temporary = TempDir::new().expect("a folder");
+    let output = demo(&temporary, &["--story", "--json"]).output().expect("the binary runs");
+    let story: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    let steps = story["steps"].as_array().expect("steps");
+    let failed: Vec<&Value> = steps.iter().filter(|step| step["ok"] != true).collect();
+    assert!(output.status.success() && failed.is_empty(), "{failed:#?}");
+    for key in ["name", "feature", "from", "to", "detail"] {
+        assert!(steps.iter().all(|step| step[key].is_string()), "{key}");
+    }
+    assert!(steps.iter().all(|step| step["ms"].is_u64()));
+    for (from, to) in [("slack", "teams"), ("teams", "slack"), ("slack", "slack"), ("teams", "teams")] {
+        assert!(steps.iter().any(|step| step["from"] == from && step["to"] == to), "{from} to {to}");
+    }
+    assert_eq!(fs::read_dir(temporary.path()).expect("a folder").count(), 0);
+}

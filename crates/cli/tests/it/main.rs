@@ -1,0 +1,16 @@
+//! The real binary as an operator drives it: commands, a gateway that runs, simulators as platforms.
+
+mod demo;
+mod doctor;
+mod full_disk;
+mod help;
+mod http;
+mod hygiene;
+mod operator;
+mod refusals;
+mod rig;
+mod shutdown;
+mod sims;
+mod socket_mode;
+mod tls;
+mod world;
