@@ -36,7 +36,14 @@ const BATCH: u32 = 500;
 const MOST_RECEIPTS: u32 = 200;
 
 /// Messages that wait to go to a target.
-type Waiting = BTreeSet<(ConversationId, RemoteMessage)>;
+type Waiting = BTreeMap<(ConversationId, RemoteMessage), WaitingText>;
+
+/// What is known of a message that waits.
+struct WaitingText {
+    root: Option<RemoteMessage>,
+    /// Whether its current state is read, or its deletion relayed, when its turn comes.
+    current: bool,
+}
 
 /// A conversation that is catching up. Dropped before it is over, by a panic, it lets its live events go on.
 struct CatchingUp {
@@ -228,6 +235,21 @@ impl Relay {
                 Err(after_ms) => return Ok(Caught::Unread(after_ms)),
             }
         }
+        for ((target, message), text) in waiting {
+            if text.current || present.contains(&message) {
+                continue;
+            }
+            match self.is_deleted(&spot, &message, text.root.as_ref()).await? {
+                Ok(false) => {}
+                Ok(true) => {
+                    found += 1;
+                    let (kind, order) = (EventKind::Deleted, started_ms.saturating_mul(1000));
+                    let lanes = vec![LaneId::Conversation(target)];
+                    self.append_into(&spot, &route, &message, text.root, kind, order, lanes).await?;
+                }
+                Err(after_ms) => return Ok(Caught::Unread(after_ms)),
+            }
+        }
         let seen = Mutation::SeenUntil { conversation: conversation.clone(), seen_until_ms: started_ms };
         self.store().commit(seen).await?;
         Ok(Caught::Found(found))
@@ -305,8 +327,13 @@ impl Relay {
                 let Some(last) = legs.last() else { break };
                 after = Some((last.order, last.seq));
                 let here = legs.into_iter().filter(|leg| leg.event.conversation.as_ref() == Some(&spot.id));
-                let about = here.filter(|leg| leg.event.kind != EventKind::Reaction.as_str());
-                waiting.extend(about.filter_map(|leg| Some((target.clone(), leg.event.message?))));
+                for leg in here.filter(|leg| leg.event.kind != EventKind::Reaction.as_str()) {
+                    let Some(message) = leg.event.message else { continue };
+                    let text = waiting
+                        .entry((target.clone(), message))
+                        .or_insert_with(|| WaitingText { root: leg.event.thread_root, current: false });
+                    text.current |= !leg.has_payload || leg.event.kind == EventKind::Deleted.as_str();
+                }
             }
         }
         Ok(waiting)
@@ -327,10 +354,14 @@ impl Relay {
         }
         let (mut unknown, mut stale) = (Vec::new(), Vec::new());
         for target in &route.targets {
-            if waiting.contains(&(target.clone(), message.id.clone())) {
+            let lane = LaneId::Conversation(target.clone());
+            if let Some(text) = waiting.get(&(target.clone(), message.id.clone())) {
+                // It is not sent a second time, but its text may be older than an edit that was missed.
+                if !text.current && message.version > Some(Version(0)) {
+                    stale.push(lane);
+                }
                 continue;
             }
-            let lane = LaneId::Conversation(target.clone());
             match store.copies((&spot.id, &message.id), target).await?.first() {
                 // A copy without a version was not finished, and is a dead letter.
                 Some(copy) if copy.version.is_some() && message.version > copy.version => stale.push(lane),
