@@ -72,6 +72,7 @@ impl Relay {
         if slots.is_err() {
             self.owe(&batch);
         }
+        self.0.parts.faults.hit("dispatch.before");
         for (sealed, reply) in batch.into_iter().zip(replies) {
             match reply {
                 Appended::Fresh(places) => {

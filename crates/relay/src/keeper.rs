@@ -59,15 +59,10 @@ impl Relay {
     }
 
     fn catch_up_after_restart(&self) {
-        let directory = self.directory();
-        let bridged = directory.bridged();
-        let seen_ms =
-            bridged.iter().filter_map(|id| directory.spot(id)).map(|spot| spot.row.seen_until_ms).max();
-        // However short it was: not every platform sends again what nobody took.
-        if seen_ms.is_some_and(|seen_ms| seen_ms > 0) {
-            for id in bridged {
-                self.catch_up_later(id);
-            }
+        // However short it was: not every platform sends again what nobody took, and what it does send again would
+        // come after what is newer.
+        for id in self.directory().bridged() {
+            self.catch_up_later(id);
         }
     }
 
