@@ -328,9 +328,10 @@ function drawList(where, messages, inThread) {
 
 // Whoever reads the end stays there when the room for it changes.
 for (const box of [$("messages"), $("thread-messages")]) {
-  let end = true;
-  box.addEventListener("scroll", () => { end = box.scrollHeight - box.scrollTop - box.clientHeight < 80; });
-  new ResizeObserver(() => { if (end) box.scrollTop = box.scrollHeight; }).observe(box);
+  let end = true, size = "";
+  const sizeNow = () => `${box.clientWidth} ${box.clientHeight}`;
+  box.addEventListener("scroll", () => { if (sizeNow() === size) end = box.scrollHeight - box.scrollTop - box.clientHeight < 80; });
+  new ResizeObserver(() => { size = sizeNow(); if (end) box.scrollTop = box.scrollHeight; }).observe(box);
 }
 
 function draw() {

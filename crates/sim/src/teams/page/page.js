@@ -158,8 +158,15 @@ function draw(list, messages, inThread, fresh) {
 // Whoever reads the end stays there when the room for it changes.
 for (const list of [$("#messages"), $("#thread-messages")]) {
   let end = true;
-  list.addEventListener("scroll", () => (end = list.scrollHeight - list.scrollTop - list.clientHeight < 80));
-  new ResizeObserver(() => end && list.scrollTo({ top: list.scrollHeight, behavior: "instant" })).observe(list);
+  let size = "";
+  const sizeNow = () => `${list.clientWidth} ${list.clientHeight}`;
+  list.addEventListener("scroll", () => {
+    if (sizeNow() === size) end = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
+  });
+  new ResizeObserver(() => {
+    size = sizeNow();
+    if (end) list.scrollTo({ top: list.scrollHeight, behavior: "instant" });
+  }).observe(list);
 }
 function show(fresh = false) {
   const place = here();
