@@ -335,7 +335,7 @@ fn linked_text(directory: &Directory, row: &BridgeRow) -> String {
         names.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().join(" · ")
     };
     let labels: Vec<String> =
-        row.members.iter().filter_map(|id| directory.spot(id)).map(named).collect();
+        row.members.iter().filter_map(|id| directory.spot(id)).map(|spot| named(spot)).collect();
     format!(
         "These conversations are linked; what is written in one appears in the others: {}",
         labels.join("; ")
