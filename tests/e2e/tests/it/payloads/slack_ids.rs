@@ -119,6 +119,7 @@ impl Ids<'_> {
             users("user", actor, &mut found);
         }
         users("", envelope, &mut found);
+        mentioned(event["text"].as_str().unwrap_or_default(), &mut found);
         let mut next = 0;
         for id in found {
             if id == "USLACKBOT" || self.users.contains_key(&id) {
@@ -197,6 +198,13 @@ fn is_user_key(key: &str) -> bool {
         "bot",
     ]
     .contains(&key)
+}
+
+fn mentioned(text: &str, found: &mut Vec<String>) {
+    for rest in text.split("<@").skip(1) {
+        let end = rest.find(['>', '|']).unwrap_or(rest.len());
+        found.push(rest[..end].to_owned());
+    }
 }
 
 fn users(key: &str, value: &Value, found: &mut Vec<String>) {
