@@ -371,10 +371,10 @@ impl Relay {
                 Some(_) | None => {}
             }
         }
-        // Creates where they belong; edits after everything that is listed.
+        // Creates where they belong, before what was accepted in the same moment; edits after all that is listed.
         let now_ms = self.now_ms();
         let events = [
-            (EventKind::Created, message.sent_ms.min(now_ms).saturating_mul(1000), unknown),
+            (EventKind::Created, message.sent_ms.min(now_ms).saturating_mul(1000) - 1, unknown),
             (EventKind::Changed, now_ms.saturating_mul(1000), stale),
         ];
         Ok(events.into_iter().filter(|(.., lanes)| !lanes.is_empty()).collect())

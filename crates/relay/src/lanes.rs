@@ -72,6 +72,7 @@ impl Lanes {
         let id = leg.lane.clone();
         let lane = self.lanes.entry(id.clone()).or_default();
         lane.fence = fence.or(lane.fence);
+        lane.recovered |= lane.fence.is_none();
         let behind = lane.queue.last_key_value().is_none_or(|(last, _)| leg.place > *last);
         if behind && (lane.spilled || lane.queue.len() >= WINDOW) {
             lane.spilled = true;
@@ -195,6 +196,8 @@ impl Lanes {
         let Some(lane) = self.lanes.get_mut(id) else { return };
         lane.fence = fence;
         if fence.is_none() {
+            // Somebody else works on it, and may leave a send of unknown outcome.
+            lane.recovered = true;
             lane.not_before_ms = retry_at_ms;
         } else {
             lane.empty();
@@ -239,6 +242,7 @@ impl Lanes {
         if let Some(lane) = self.lanes.get_mut(id) {
             lane.fence = None;
             lane.empty();
+            lane.recovered = true;
             lane.held_until_ms = until_ms;
         }
     }
@@ -397,7 +401,6 @@ impl Lane {
         self.subjects.clear();
         self.spilled = true;
         self.left_out = true;
-        self.recovered = true;
     }
 
     fn insert(&mut self, leg: Arc<Leg>) {

@@ -1,0 +1,474 @@
+//! One life of the relay after another on one simulated disk, driven and judged by lines of text.
+//!
+//! `A post 1 hello` and the like happen in a room and are delivered; with `quiet` before the verb they happen and
+//! nobody hears of them. `B next TRICK` says what becomes of the next call into a room. `B shows: a | b` and
+//! `B calls: x | y` are judged as they stand, calls since the last look.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use dragoman_model::{Clock, EventId, EventKind, LegId, OrgId, Random};
+use dragoman_platform::{Answer, App, Delivery, Item};
+use dragoman_relay::{Parts, Relay, Slots, Timing, Vault};
+use dragoman_seal::{EpochPolicy, FieldRef, KeyService, Keyring, LocalKeys, SlotLimits, SlotStore};
+use dragoman_store::{
+    AppRow, BridgeRow, BridgeState, ConversationRow, Faults, InstallationRow, Lease, ModelStore, Mutation,
+    OrgRow,
+};
+use dragoman_testkit::{SeededRandom, SimDisk};
+use http::StatusCode;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::fake::{Fake, Said, payload};
+
+const ORG: &str = "org";
+const APP: &str = "app";
+const BRIDGE: &str = "bridge";
+const ROOMS: [&str; 3] = ["A", "B", "C"];
+
+/// The runtime's paused clock, going on from life to life.
+struct LifeClock {
+    base_ms: AtomicI64,
+    started: Mutex<Option<Instant>>,
+}
+
+impl Clock for LifeClock {
+    fn now_ms(&self) -> i64 {
+        let started = *self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        let lived = started.map_or(0, |started| i64::try_from(started.elapsed().as_millis()).unwrap());
+        self.base_ms.load(Ordering::SeqCst) + lived
+    }
+
+    fn monotonic_ms(&self) -> i64 {
+        self.now_ms()
+    }
+}
+
+struct Life {
+    relay: Relay,
+    slots: Slots,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    runtime: Runtime,
+}
+
+struct Bench {
+    members: usize,
+    clock: Arc<LifeClock>,
+    random: Arc<dyn Random>,
+    keys: Arc<dyn KeyService>,
+    data: SimDisk,
+    folder: SimDisk,
+    fake: Arc<Fake>,
+    life: Option<Life>,
+    delivered: u64,
+    last: Vec<(EventKind, String, Said, String)>,
+}
+
+/// Runs a script between two rooms.
+#[track_caller]
+pub(crate) fn check(script: &str) {
+    Bench::new(2).run(script);
+}
+
+/// Runs a script between three rooms.
+#[track_caller]
+pub(crate) fn check_three(script: &str) {
+    Bench::new(3).run(script);
+}
+
+impl Bench {
+    fn new(members: usize) -> Self {
+        let clock =
+            Arc::new(LifeClock { base_ms: AtomicI64::new(1_700_000_000_000), started: Mutex::default() });
+        let random: Arc<dyn Random> = Arc::new(SeededRandom::new(7));
+        let mut bench = Self {
+            members,
+            fake: Arc::new(Fake::new(clock.clone())),
+            clock,
+            keys: Arc::new(LocalKeys::ephemeral(Arc::clone(&random))),
+            random,
+            data: SimDisk::new(),
+            folder: SimDisk::new(),
+            life: None,
+            delivered: 0,
+            last: Vec::new(),
+        };
+        bench.start(true);
+        // The first catching up is over then.
+        bench.pass("1s");
+        bench
+    }
+
+    #[track_caller]
+    fn run(&mut self, script: &str) {
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            self.line(line);
+        }
+    }
+
+    #[track_caller]
+    fn line(&mut self, line: &str) {
+        if let Some((room, wanted)) = line.split_once(" shows: ") {
+            let shown = self.fake.room(room, |room| {
+                let here = room.said.iter().filter(|said| said.marker.is_some() && !said.deleted);
+                here.map(|said| said.text.clone()).collect::<Vec<_>>().join(" | ")
+            });
+            let shown = if shown.is_empty() { "nothing".to_owned() } else { shown };
+            assert_eq!(shown, wanted, "what {room} shows at `{line}`");
+            return;
+        }
+        if let Some((room, wanted)) = line.split_once(" calls: ") {
+            let calls =
+                self.fake.room(room, |room| std::mem::take(&mut room.calls)).join(" | ").replace('\n', "↵");
+            assert_eq!(calls, wanted, "calls into {room} at `{line}`");
+            return;
+        }
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            ["run", time] => self.pass(time),
+            ["crash"] => self.crash(),
+            ["start"] => self.start(false),
+            ["stop"] => self.stop(),
+            ["again"] => {
+                let last = self.last.clone();
+                self.deliver(last);
+            }
+            ["pause"] => self.set_bridge(BridgeState::Paused),
+            ["resume"] => self.set_bridge(BridgeState::Active),
+            ["policy", name, word] => self.policy(name, word),
+            ["disk", state] => self.data.set_full(state == "full"),
+            ["stolen", room] => self.steal(room),
+            ["replay"] => self.replay(),
+            ["dead", ref codes @ ..] => assert_eq!(self.dead(), *codes, "dead letters"),
+            ["secrets", count] => {
+                let slots = &self.life.as_ref().unwrap().slots;
+                assert_eq!(slots.in_use().to_string(), count, "secrets in use");
+            }
+            [room, "next", ref tricks @ ..] => self.fake.room(room, |room| {
+                room.tricks.extend(tricks.iter().map(|trick| (*trick).to_owned()));
+            }),
+            [room, "cannot", what] => self.fake.room(room, |room| room.cannot.push(what.to_owned())),
+            [room, "echo"] => self.echo(room),
+            [room, "removes", text] => self.fake.room(room, |room| {
+                room.said.iter_mut().filter(|said| said.text == text).for_each(|said| said.deleted = true);
+            }),
+            [room, "quiet", ref words @ ..] => {
+                self.say(room, words);
+            }
+            [room, ref words @ ..] => {
+                let said = self.say(room, words);
+                self.deliver(vec![said]);
+            }
+            [] => {}
+        }
+    }
+
+    /// Something happens in a room.
+    fn say(&mut self, room: &str, words: &[&str]) -> (EventKind, String, Said, String) {
+        let now_ms = self.now_ms();
+        let new = |id: &str, root: Option<&str>, text: &[&str]| Said {
+            id: id.to_owned(),
+            root: root.map(str::to_owned),
+            text: text.join(" "),
+            // Edits count from here.
+            version: 0,
+            sent_ms: now_ms,
+            deleted: false,
+            marker: None,
+        };
+        let (kind, said) = self.fake.room(room, |room| match words {
+            ["post", id, text @ ..] => {
+                room.said.push(new(id, None, text));
+                (EventKind::Created, new(id, None, text))
+            }
+            ["reply", id, root, text @ ..] => {
+                room.said.push(new(id, Some(root), text));
+                (EventKind::Created, new(id, Some(root), text))
+            }
+            // It was said before; the event comes only now.
+            ["hear", id] => (EventKind::Created, room.find(id).unwrap().clone()),
+            ["edit", id, text @ ..] => {
+                let said = room.find(id).unwrap();
+                said.text = text.join(" ");
+                said.version = now_ms;
+                (EventKind::Changed, said.clone())
+            }
+            ["delete", id] => {
+                let said = room.find(id).unwrap();
+                said.deleted = true;
+                (EventKind::Deleted, said.clone())
+            }
+            other => panic!("nobody knows how to {other:?}"),
+        });
+        self.delivered += 1;
+        (kind, room.to_owned(), said, format!("key{}", self.delivered))
+    }
+
+    /// Our own copies come back as events.
+    fn echo(&mut self, room: &str) {
+        let said = self.fake.room(room, |room| room.said.clone());
+        let ours = said.into_iter().filter(|said| said.marker.is_some());
+        let echoes = ours.map(|said| {
+            let key = format!("echo {room} {}", said.id);
+            (EventKind::Created, room.to_owned(), said, key)
+        });
+        let echoes = echoes.collect();
+        self.deliver(echoes);
+    }
+
+    fn deliver(&mut self, said: Vec<(EventKind, String, Said, String)>) {
+        let app = App {
+            id: APP.into(),
+            org: ORG.into(),
+            platform: dragoman_model::Platform("fake"),
+            facts: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            features: BTreeSet::new(),
+        };
+        let items = said.iter().map(|(kind, room, said, key)| Item {
+            workspace: room.as_str().into(),
+            conversation: Some(room.as_str().into()),
+            message: Some(said.id.as_str().into()),
+            thread_root: said.root.as_deref().map(Into::into),
+            kind: *kind,
+            delivery_key: Some(key.as_str().into()),
+            at_ms: said.sent_ms,
+            feed: "events",
+            payload: payload(kind.as_str(), room, said),
+        });
+        let answer = Answer::status(StatusCode::OK);
+        let delivery = Delivery { items: items.collect(), answer, dropped: Vec::new() };
+        self.last = said;
+        if let Some(life) = &self.life {
+            // Refused where the disk is full; the platform may come again.
+            let _ = life.runtime.block_on(life.relay.accept(&app, delivery));
+        }
+    }
+
+    fn now_ms(&self) -> i64 {
+        match &self.life {
+            Some(life) => life.runtime.block_on(async { self.clock.now_ms() }),
+            None => self.clock.now_ms(),
+        }
+    }
+
+    fn pass(&self, time: &str) {
+        let (number, unit) = time.split_at(time.len() - 1);
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            other => panic!("no unit {other}"),
+        };
+        let seconds = seconds * number.parse::<u64>().unwrap();
+        match &self.life {
+            Some(life) => {
+                life.runtime.block_on(async { tokio::time::sleep(Duration::from_secs(seconds)).await })
+            }
+            None => {
+                self.clock.base_ms.fetch_add(i64::try_from(seconds * 1000).unwrap(), Ordering::SeqCst);
+            }
+        }
+    }
+
+    /// The power goes.
+    fn crash(&mut self) {
+        self.end_life();
+        self.data.crash(&*self.random);
+        self.folder.crash(&*self.random);
+    }
+
+    fn stop(&mut self) {
+        if let Some(life) = &self.life {
+            life.stop.cancel();
+            life.tasks.close();
+            let ended = async { tokio::time::timeout(Duration::from_secs(10), life.tasks.wait()).await };
+            assert!(life.runtime.block_on(ended).is_ok(), "it does not stop");
+        }
+        self.end_life();
+    }
+
+    fn end_life(&mut self) {
+        let now_ms = self.now_ms();
+        drop(self.life.take());
+        *self.clock.started.lock().unwrap() = None;
+        self.clock.base_ms.store(now_ms, Ordering::SeqCst);
+    }
+
+    fn start(&mut self, first: bool) {
+        let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (relay, slots) = runtime.block_on(async {
+            *self.clock.started.lock().unwrap() = Some(Instant::now());
+            let store = Arc::new(ModelStore::open(&self.data).unwrap());
+            let clock: Arc<dyn Clock> = self.clock.clone();
+            let keyring = Keyring::open(
+                Arc::clone(&self.keys),
+                Arc::new(self.folder.clone()),
+                "epochs",
+                Arc::clone(&clock),
+                Arc::clone(&self.random),
+                EpochPolicy::default(),
+            );
+            let vault = Arc::new(Vault::new(Arc::new(keyring.unwrap())));
+            let limits = SlotLimits { segment: 64, limit: 4096 };
+            let file = SlotStore::open(&self.data, "slots", limits, Arc::clone(&self.random)).unwrap();
+            let slots = Slots::inline(Arc::new(file));
+            let parts = Parts {
+                store: store.clone(),
+                vault: Arc::clone(&vault),
+                slots: slots.clone(),
+                connectors: BTreeMap::from([("fake", self.fake.clone() as _)]),
+                clock,
+                random: Arc::clone(&self.random),
+                avatars: None,
+                timing: Timing { pace: false, ..Timing::default() },
+                owner: "local".to_owned(),
+                faults: Faults::none(),
+                tasks: tasks.clone(),
+                stop: stop.clone(),
+            };
+            let relay = Relay::new(parts).await.unwrap();
+            if first {
+                self.set_up(&relay).await;
+                relay.reload().await.unwrap();
+            }
+            relay.start().await.unwrap();
+            (relay, slots)
+        });
+        self.life = Some(Life { relay, slots, stop, tasks, runtime });
+    }
+
+    async fn set_up(&self, relay: &Relay) {
+        let (store, vault, created_ms) = (relay.store(), relay.vault(), self.clock.now_ms());
+        let org = OrgId::from(ORG);
+        let (version, wrapped) = vault.keyring().create_org(&org).await.unwrap();
+        let row = OrgRow {
+            id: org.clone(),
+            name: "Harbor Works".to_owned(),
+            wrapped_keys: BTreeMap::from([(version, wrapped)]),
+            policy: BTreeMap::new(),
+            created_ms,
+        };
+        vault.register_org(&row).await.unwrap();
+        let app = AppRow {
+            id: APP.into(),
+            org: org.clone(),
+            platform: "fake".to_owned(),
+            facts: BTreeMap::new(),
+            sealed_secrets: BTreeMap::new(),
+            features: BTreeSet::new(),
+            created_ms,
+        };
+        let mut rows = vec![Mutation::PutOrg(row), Mutation::PutApp(app)];
+        for room in &ROOMS[..self.members] {
+            rows.push(Mutation::PutInstallation(InstallationRow {
+                id: (*room).into(),
+                org: org.clone(),
+                app: APP.into(),
+                workspace: (*room).into(),
+                name: (*room).to_owned(),
+                facts: BTreeMap::new(),
+                scopes: BTreeSet::new(),
+                trouble: None,
+                created_ms,
+            }));
+            let field = FieldRef { org: &org, purpose: "conversation-name", row: room };
+            rows.push(Mutation::PutConversation(ConversationRow {
+                id: (*room).into(),
+                org: org.clone(),
+                installation: (*room).into(),
+                remote: (*room).into(),
+                kind: "channel".to_owned(),
+                sealed_name: vault.seal_text(&field, room).await.unwrap(),
+                external: false,
+                facts: BTreeMap::new(),
+                watch_id: Some(String::new()),
+                watch_renew_ms: None,
+                watch_expires_ms: None,
+                seen_until_ms: 0,
+            }));
+        }
+        rows.push(Mutation::AddBridge(BridgeRow {
+            id: BRIDGE.into(),
+            org,
+            state: BridgeState::Active,
+            members: ROOMS[..self.members].iter().map(|room| (*room).into()).collect(),
+            created_ms,
+            since_ms: created_ms,
+        }));
+        for row in rows {
+            store.commit(row).await.unwrap();
+        }
+    }
+
+    fn life(&self) -> &Life {
+        self.life.as_ref().unwrap()
+    }
+
+    fn commit(&self, mutation: Mutation) {
+        let life = self.life();
+        life.runtime.block_on(async {
+            life.relay.store().commit(mutation).await.unwrap();
+            life.relay.reload().await.unwrap();
+        });
+    }
+
+    /// As `bridge pause` and `bridge resume` do.
+    fn set_bridge(&self, state: BridgeState) {
+        let since_ms = (state == BridgeState::Active).then(|| self.now_ms());
+        self.commit(Mutation::SetBridge { bridge: BRIDGE.into(), state, since_ms });
+        if state == BridgeState::Active {
+            let life = self.life();
+            life.runtime.block_on(async {
+                ROOMS[..self.members].iter().for_each(|room| life.relay.catch_up_later((*room).into()));
+            });
+        }
+    }
+
+    fn policy(&self, name: &str, word: &str) {
+        let life = self.life();
+        let mut row = life.runtime.block_on(life.relay.store().orgs()).unwrap().remove(0);
+        row.policy.insert(name.to_owned(), word.to_owned());
+        self.commit(Mutation::PutOrg(row));
+    }
+
+    /// Another worker takes the lane into a room once the lease is over.
+    fn steal(&self, room: &str) {
+        let lane = dragoman_store::LaneId::Conversation(room.into());
+        let now_ms = self.now_ms() + 120_000;
+        let lease = Lease { owner: "other".to_owned(), now_ms, until_ms: now_ms + 1 };
+        self.commit(Mutation::ClaimLanes { lease, lanes: vec![lane], limit: 1 });
+    }
+
+    fn dead(&self) -> Vec<String> {
+        let life = self.life();
+        let letters = life.runtime.block_on(life.relay.store().dead_letters(None, 100)).unwrap();
+        letters.into_iter().rev().map(|letter| letter.code.replace("DRG-", "")).collect()
+    }
+
+    /// As `dead-letter replay` does, with all there are.
+    fn replay(&self) {
+        let now_ms = self.now_ms();
+        let life = self.life();
+        let letters = life.runtime.block_on(life.relay.store().dead_letters(None, 100)).unwrap();
+        for letter in letters {
+            let replay = Mutation::Replay {
+                dead_letter: letter.id,
+                event: EventId::fresh(now_ms, &*self.random),
+                leg: LegId::fresh(now_ms, &*self.random),
+                now_ms,
+            };
+            life.runtime.block_on(async {
+                life.relay.store().commit(replay).await.unwrap();
+                life.relay.wake(letter.lane);
+            });
+        }
+    }
+}

@@ -1,0 +1,508 @@
+use crate::bench::{check, check_three};
+
+#[test]
+fn messages_arrive_in_order_and_once() {
+    check(
+        "A post 1 one
+         A post 2 two
+         again
+         A post 3 three
+         run 1s
+         B calls: post one | post two | post three
+         B echo
+         run 1s
+         A shows: nothing
+         dead
+         secrets 0",
+    );
+}
+
+#[test]
+fn edits_and_deletions_follow() {
+    check(
+        "A post 1 one
+         run 1s
+         A edit 1 uno
+         run 1s
+         B shows: uno
+         A delete 1
+         run 1s
+         B shows: nothing",
+    );
+}
+
+#[test]
+fn a_lost_answer_is_settled_by_the_echo() {
+    check(
+        "B next unanswered
+         A post 1 one
+         run 1s
+         B echo
+         run 30s
+         B calls: post one
+         B shows: one",
+    );
+}
+
+#[test]
+fn a_lost_answer_is_looked_for() {
+    check(
+        "B next unanswered
+         A post 1 one
+         A post 2 two
+         run 30s
+         B calls: post one | find | post two
+         B shows: one | two",
+    );
+}
+
+#[test]
+fn what_is_provably_absent_is_sent_again() {
+    check(
+        "B next lost
+         A post 1 one
+         A post 2 two
+         run 30s
+         B calls: post one | find | find | post one | post two
+         B shows: one | two",
+    );
+}
+
+#[test]
+fn what_cannot_be_known_is_decided_by_policy() {
+    check(
+        "B cannot read-back
+         B next unanswered
+         A post 1 one
+         run 30s
+         B shows: one | one
+         policy unknown_outcome gap
+         B next lost
+         A post 2 two
+         run 30s
+         B shows: one | one
+         dead MAYBE-LOST
+         replay
+         run 5s
+         B shows: one | one | two
+         dead",
+    );
+}
+
+#[test]
+fn a_crash_after_the_send_costs_no_copy() {
+    check(
+        "A post 0 zero
+         run 1s
+         B next done-and-hang
+         A post 1 one
+         A post 2 two
+         run 1s
+         crash
+         start
+         run 60s
+         B shows: zero | one | two
+         dead",
+    );
+}
+
+#[test]
+fn a_crash_while_others_wait_beside_the_lane_costs_no_copy() {
+    check(
+        "run 1s
+         A quiet post 0 zero
+         A edit 0 nought
+         B next done-and-hang
+         A post 1 one
+         run 1s
+         crash
+         start
+         run 60s
+         B shows: one | nought
+         dead",
+    );
+}
+
+#[test]
+fn a_crash_in_the_midst_of_parts_goes_on_with_the_rest() {
+    check(
+        "A post 0 zero
+         run 1s
+         B calls: post zero
+         B next ok done-and-hang
+         A post 1 one/two/three
+         run 1s
+         crash
+         start
+         run 60s
+         B shows: zero | one | two | three",
+    );
+}
+
+#[test]
+fn a_full_disk_at_settlement_sends_nothing_twice() {
+    check(
+        "B next retry
+         A post 1 one
+         disk full
+         run 20s
+         B shows: one
+         disk ok
+         run 5s
+         B shows: one
+         B calls: post one | post one
+         A edit 1 uno
+         run 5s
+         B shows: uno",
+    );
+}
+
+#[test]
+fn what_a_full_disk_refused_is_caught_up_with() {
+    check(
+        "run 1s
+         disk full
+         A post 1 one
+         run 10s
+         B shows: nothing
+         disk ok
+         run 60s
+         B shows: one",
+    );
+}
+
+#[test]
+fn a_target_that_asks_for_a_pause_gets_it() {
+    check(
+        "B next slow-down
+         A post 1 one
+         A post 2 two
+         run 6s
+         B calls: post one
+         run 3s
+         B calls: post one | post two",
+    );
+}
+
+#[test]
+fn reads_that_fail_are_tried_more_and_more_seldom() {
+    check(
+        "A next unreadable unreadable unreadable unreadable unreadable unreadable unreadable unreadable
+         A post 1 one
+         run 8s
+         B shows: nothing
+         run 120s
+         B shows: one",
+    );
+}
+
+#[test]
+fn a_refusal_is_a_dead_letter_and_can_be_replayed() {
+    check(
+        "B next refuse
+         A post 1 one
+         A post 2 two
+         run 5s
+         B shows: two
+         dead REFUSED
+         replay
+         run 5s
+         B shows: two | one
+         dead",
+    );
+}
+
+#[test]
+fn a_refused_part_leaves_parts_that_edits_and_deletions_find() {
+    check(
+        "B next ok refuse
+         A post 1 one/two
+         run 5s
+         B shows: one
+         dead REFUSED
+         replay
+         run 5s
+         B shows: one | two
+         A delete 1
+         run 5s
+         B shows: nothing",
+    );
+}
+
+#[test]
+fn a_signed_out_target_waits_for_a_person() {
+    check(
+        "B next sign-in
+         A post 1 one
+         run 30s
+         B shows: nothing
+         run 120s
+         B shows: one
+         dead",
+    );
+}
+
+#[test]
+fn a_reply_brings_its_root_along() {
+    check(
+        "A quiet post 1 root
+         run 1s
+         A reply 2 1 answer
+         run 10s
+         B shows: root | >answer",
+    );
+}
+
+#[test]
+fn a_reply_and_its_root_come_before_what_was_written_later() {
+    check(
+        "A quiet post 1 root
+         B next slow-down
+         A reply 2 1 answer
+         run 1s
+         A post 3 other
+         run 20s
+         B shows: root | >answer | other",
+    );
+}
+
+#[test]
+fn a_reply_waits_for_a_root_that_is_under_way() {
+    check(
+        "A quiet post 1 root
+         run 1s
+         A reply 2 1 answer
+         B next slow-down
+         A hear 1
+         run 20s
+         B calls: post root | post root | post >answer",
+    );
+}
+
+#[test]
+fn a_root_that_is_gone_at_the_target_costs_the_thread_only() {
+    check(
+        "A post 1 root
+         run 1s
+         B next no-root
+         A reply 2 1 answer
+         run 10s
+         dead
+         B calls: post root | post >answer | post in reply to an earlier message:↵answer",
+    );
+}
+
+#[test]
+fn an_edit_before_its_create_is_one_message() {
+    check(
+        "run 1s
+         A quiet post 1 one
+         A edit 1 uno
+         run 10s
+         B shows: uno",
+    );
+}
+
+#[test]
+fn a_copy_removed_at_the_target_stays_removed() {
+    check(
+        "A post 1 one
+         run 1s
+         B removes one
+         A edit 1 uno
+         run 10s
+         A edit 1 due
+         run 10s
+         B shows: nothing
+         dead",
+    );
+}
+
+#[test]
+fn a_deletion_overtakes_its_create() {
+    check(
+        "run 1s
+         A quiet post 1 one
+         A delete 1
+         run 1s
+         B shows: nothing",
+    );
+}
+
+#[test]
+fn a_message_deleted_while_it_waits_is_not_sent() {
+    check(
+        "B next retry slow-down
+         A post 1 one
+         run 1s
+         A post 2 two
+         A delete 2
+         run 30s
+         B calls: post one | post one | post one
+         B shows: one",
+    );
+}
+
+#[test]
+fn a_message_deleted_while_its_send_is_in_doubt_is_deleted_there() {
+    check(
+        "B next unanswered unreadable
+         A post 1 one
+         run 1s
+         A delete 1
+         run 60s
+         B shows: nothing",
+    );
+}
+
+#[test]
+fn a_dead_member_holds_up_nobody() {
+    check_three(
+        "B next gone gone
+         A post 1 one
+         A post 2 two
+         run 5s
+         C shows: one | two
+         B shows: nothing
+         dead CONVERSATION-GONE CONVERSATION-GONE",
+    );
+}
+
+#[test]
+fn a_gap_is_closed_in_order_and_decided_messages_stay_decided() {
+    check_three(
+        "A post 1 one
+         run 1s
+         B next refuse
+         A post 2 two
+         run 5s
+         dead REFUSED
+         stop
+         A quiet post 3 three
+         run 120s
+         A quiet post 4 four
+         A quiet edit 1 uno
+         start
+         A post 5 five
+         run 30s
+         B shows: uno | three | four | five
+         C shows: uno | two | three | four | five
+         dead REFUSED",
+    );
+}
+
+#[test]
+fn a_deletion_in_a_gap_is_found() {
+    check(
+        "A post 1 one
+         run 5s
+         stop
+         A quiet delete 1
+         run 120s
+         start
+         run 30s
+         B shows: nothing",
+    );
+}
+
+#[test]
+fn a_gap_is_closed_later_where_the_source_cannot_be_read_now() {
+    check(
+        "A post 1 one
+         run 5s
+         stop
+         A quiet post 2 two
+         run 120s
+         A next unreadable unreadable unreadable unreadable unreadable unreadable unreadable unreadable unreadable unreadable
+         start
+         run 10m
+         B shows: one | two",
+    );
+}
+
+#[test]
+fn what_is_written_during_a_pause_stays_where_it_is() {
+    check(
+        "A post 1 one
+         run 5s
+         pause
+         A post 2 two
+         A edit 1 uno
+         run 5s
+         resume
+         run 30s
+         A post 3 three
+         run 5s
+         B shows: uno | three
+         crash
+         start
+         run 60s
+         B shows: uno | three",
+    );
+}
+
+#[test]
+fn after_a_quarter_of_an_hour_only_the_current_state_is_relayed() {
+    check(
+        "B next sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in
+         A post 1 one
+         A post 2 two
+         A post 3 three
+         run 16m
+         secrets 0
+         A quiet edit 1 uno
+         A quiet delete 2
+         run 15m
+         B shows: uno | three
+         dead",
+    );
+}
+
+#[test]
+fn what_cannot_be_read_again_after_a_quarter_of_an_hour_is_a_dead_letter() {
+    check(
+        "A cannot reread
+         B next sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in sign-in
+         A post 1 one
+         run 30m
+         B shows: nothing
+         dead NOT-REREADABLE",
+    );
+}
+
+#[test]
+fn a_message_that_crashes_its_conversion_stops_itself_only() {
+    check(
+        "A post 1 CRASH
+         A post 2 two
+         run 30s
+         B shows: two
+         dead POISON",
+    );
+}
+
+#[test]
+fn a_lane_that_another_worker_took_is_left_and_taken_up_again() {
+    check(
+        "B next retry slow-down
+         A post 1 one
+         run 2s
+         stolen B
+         run 5m
+         B shows: one
+         dead",
+    );
+}
+
+#[test]
+fn stopping_finishes_what_is_under_way() {
+    check(
+        "A post 1 one
+         B next unanswered
+         A post 2 two
+         stop
+         start
+         run 30s
+         B shows: one | two",
+    );
+}
