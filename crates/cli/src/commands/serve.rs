@@ -1,10 +1,11 @@
 //! `serve`: the relay with the gateway in front of it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use dragoman_gateway::http::{Limits, Listener, Tcp, TlsFiles};
-use dragoman_gateway::{AvatarSigner, HookRate, Parts, Settings};
+use dragoman_gateway::{AvatarSigner, GatewayError, HookRate, Parts, Settings};
 use dragoman_model::disk::Disk as _;
 use dragoman_relay::Relay;
 use dragoman_seal::{Key32, KeyService, LocalKeys, StdDisk};
@@ -41,15 +42,14 @@ pub(crate) struct Gateway {
 }
 
 pub(crate) async fn run(config: Config) -> Result<()> {
+    let address = config.listen.address;
     let mut end = End::listen()?;
     let shared = Shared::new(&config)?;
     let keys = runtime::open_keys(&config, &shared)?;
     let faults = faults()?;
     let prepared = Prepared::open(config, shared, keys, faults).await?;
     let gateway = prepared.start().await?;
-    if let Some(address) = gateway.surfaces.door() {
-        tracing::info!(%address, "the door is open");
-    }
+    tracing::info!(%address, "the door is open");
     if let Some(address) = gateway.surfaces.ops() {
         tracing::info!(%address, "health and metrics");
     }
@@ -103,13 +103,18 @@ impl Prepared {
     pub(crate) async fn start(self) -> Result<Gateway> {
         let Self { config, shared, relay, signer, listener } = self;
         let (tasks, stop, quit) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+        // Before catching up begins: what comes from now on waits for the door, what came before is listed.
+        let listener = match listener {
+            Some(listener) => listener,
+            None => Arc::new(bind(config.listen.address).await?),
+        };
         relay.start().await?;
         let surfaces = dragoman_gateway::Gateway::start(Parts {
             relay: relay.clone(),
             http: shared.http.clone(),
             avatars: Some(signer),
             settings: settings(&config),
-            listener,
+            listener: Some(listener),
             tasks: tasks.clone(),
             stop: stop.clone(),
             quit: quit.clone(),
@@ -130,6 +135,10 @@ impl Gateway {
         }
         runtime::wind_down(&self.shared).await;
     }
+}
+
+async fn bind(address: SocketAddr) -> Result<Tcp, GatewayError> {
+    Tcp::bind(address).await.map_err(|source| GatewayError::Listen { what: "the door", address, source })
 }
 
 fn settings(config: &Config) -> Settings {

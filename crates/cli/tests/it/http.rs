@@ -62,11 +62,16 @@ impl Http {
 
 /// Asks until there is an answer; says what was missing where it does not come.
 pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    for _ in 0..1_000 {
-        if let Some(answer) = ask().await {
-            return answer;
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
         }
-        tokio::time::sleep(Duration::from_millis(25)).await;
+    };
+    match tokio::time::timeout(Duration::from_secs(30), asking).await {
+        Ok(answer) => answer,
+        Err(_) => panic!("{what}: not within 30 seconds"),
     }
-    panic!("{what}: not within 25 seconds");
 }
