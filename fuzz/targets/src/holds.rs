@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use dragoman_markup::teams::{Flavour, TeamsInput, TeamsMention};
-use dragoman_markup::{Budget, canonical, degrade, plain, slack, teams};
+use dragoman_markup::zoom::{End, Offsets, Unit, ZoomInput};
+use dragoman_markup::{Budget, canonical, degrade, plain, slack, teams, webex, zoom};
 use dragoman_model::{Document, Inline, Mention};
 
 /// Renders the tree for every platform, reads that again, and compares.
@@ -39,6 +40,33 @@ pub(crate) fn everything(document: &Document) {
         assert!(mentions(&read).is_subset(&made), "Teams HTML mentions somebody new");
         let wanted = degrade::teams_for(document.clone(), flavour);
         assert!(canonical(&read) == canonical(&wanted), "Teams HTML changed on the round trip");
+    }
+
+    // Only Webex itself makes HTML of markdown, so what is read back is in the crate's own tests.
+    let wanted = degrade::webex(document.clone());
+    assert!(mentions(&wanted).is_subset(&made), "Webex mentions somebody new");
+    assert!(canonical(&degrade::webex(wanted.clone())) == canonical(&wanted), "Webex degrades twice");
+    let rendered = webex::render(document);
+    let mut count = 0;
+    wanted.visit_inlines(&mut |inline| count += usize::from(matches!(inline, Inline::Mention(_))));
+    assert!(rendered.markdown.matches("<@").count() == count, "Webex markdown mentions somebody new");
+    assert!(!rendered.text.contains("<@"), "Webex text mentions somebody");
+
+    let wanted = degrade::zoom(document.clone());
+    for unit in [Unit::Utf16, Unit::Chars] {
+        for end in [End::Inclusive, End::Exclusive] {
+            let offsets = Offsets { unit, end };
+            let rendered = zoom::render(document, offsets);
+            let input = ZoomInput {
+                message: &rendered.message,
+                rich_text: &rendered.rich_text,
+                at_items: &rendered.at_items,
+                offsets,
+            };
+            let read = zoom::parse(input, Budget::default());
+            assert!(mentions(&read).is_subset(&made), "a Zoom message mentions somebody new");
+            assert!(canonical(&read) == canonical(&wanted), "a Zoom message changed on the round trip");
+        }
     }
 }
 

@@ -5,5 +5,5 @@ mod targets;
 
 pub use targets::{
     TARGETS, Target, slack_attachments, slack_blocks, slack_envelope, slack_mrkdwn, teams_activity,
-    teams_html, teams_message, teams_notification,
+    teams_html, teams_message, teams_notification, webex_html, zoom_message,
 };

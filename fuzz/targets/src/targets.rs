@@ -1,7 +1,9 @@
 //! One function per parser.
 
 use dragoman_markup::teams::{MentionKind, TeamsInput, TeamsMention};
-use dragoman_markup::{Budget, slack, teams};
+use dragoman_markup::webex::WebexInput;
+use dragoman_markup::zoom::{End, Format, Offsets, Unit, ZoomInput, ZoomMention, ZoomRange};
+use dragoman_markup::{Budget, slack, teams, webex, zoom};
 use dragoman_model::{Event, Happening};
 use serde_json::Value;
 
@@ -20,6 +22,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("teams_html", teams_html),
     ("teams_message", teams_message),
     ("teams_notification", teams_notification),
+    ("webex_html", webex_html),
+    ("zoom_message", zoom_message),
 ];
 
 /// The blocks of a Slack message.
@@ -68,6 +72,48 @@ pub fn teams_html(data: &[u8]) {
     everything(&teams::parse(input, Budget::default()));
     let _ = teams::images(html, Budget::default());
     everything(&teams::parse_plain(html));
+}
+
+/// The HTML of a Webex message, and the same as its plain text.
+///
+/// # Panics
+/// When something does not hold.
+pub fn webex_html(data: &[u8]) {
+    let Ok(html) = std::str::from_utf8(data) else { return };
+    everything(&webex::parse(WebexInput { html: Some(html), text: html }, Budget::default()));
+    everything(&webex::parse(WebexInput { html: None, text: html }, Budget::default()));
+}
+
+/// A Zoom message with its ranges, under every reading of their positions.
+///
+/// # Panics
+/// When something does not hold.
+pub fn zoom_message(data: &[u8]) {
+    let Ok(object) = serde_json::from_slice::<Value>(data) else { return };
+    let list = |key: &str| object[key].as_array().cloned().unwrap_or_default();
+    let position = |value: &Value, key: &str| value[key].as_i64().unwrap_or(-1);
+    let word = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let range = |value: &Value| {
+        let format = Format::read(&word(value, "format_type"), &word(value, "format_attr"))?;
+        let (start, end) = (position(value, "start_position"), position(value, "end_position"));
+        Some(ZoomRange { start, end, format })
+    };
+    let mention = |value: &Value| ZoomMention {
+        start: position(value, "start_position"),
+        end: position(value, "end_position"),
+        person: (value["at_type"] != 2).then(|| word(value, "at_contact")),
+        name: String::new(),
+    };
+    let message = word(&object, "message");
+    let rich_text: Vec<ZoomRange> = list("rich_text").iter().filter_map(range).collect();
+    let at_items: Vec<ZoomMention> = list("at_items").iter().map(mention).collect();
+    for unit in [Unit::Utf16, Unit::Chars] {
+        for end in [End::Inclusive, End::Exclusive, End::Either] {
+            let offsets = Offsets { unit, end };
+            let input = ZoomInput { message: &message, rich_text: &rich_text, at_items: &at_items, offsets };
+            everything(&zoom::parse(input, Budget::default()));
+        }
+    }
 }
 
 /// An event request of Slack, with all that follows from it.

@@ -6,8 +6,8 @@ use html5ever::tokenizer::{Tag, TagKind};
 use super::input::TeamsInput;
 use super::tree::{Kind, Tree};
 use crate::budget::{Budget, Meter};
-use crate::slack::code_language;
 use crate::runs::{BOLD, CODE, ITALIC, Leaf, Run, STRIKE, UNDERLINE, push_text, text_of};
+use crate::slack::code_language;
 
 pub(super) const NBSP: char = '\u{a0}';
 

@@ -4,8 +4,8 @@ use dragoman_model::{Block, Document, Emoji, ListItem};
 
 use super::mentions::{BREAKER, kept};
 use crate::runs::{
-    CODE, ITALIC, Leaf, Run, UNDERLINE, build, canonical, clean, date_text, emoji_text, flatten, mention_text,
-    text_of,
+    CODE, ITALIC, Leaf, Run, UNDERLINE, build, canonical, clean, date_text, emoji_text, flatten,
+    mention_text, text_of,
 };
 use crate::slack::{code_language, code_text, table_text};
 use crate::teams::teams_runs;
@@ -118,11 +118,8 @@ fn one(wanted: bool, block: Block) -> Vec<Block> {
 }
 
 fn code(language: Option<&str>, text: &str) -> Vec<Block> {
-    let text: String = text
-        .chars()
-        .filter(|c| *c != BREAKER)
-        .map(|c| if c == '\u{a0}' { ' ' } else { c })
-        .collect();
+    let text: String =
+        text.chars().filter(|c| *c != BREAKER).map(|c| if c == '\u{a0}' { ' ' } else { c }).collect();
     let text = code_text(&text);
     one(!text.is_empty(), Block::Code { language: language.and_then(code_language), text })
 }

@@ -165,7 +165,7 @@ fn joined(tokens: Vec<Token>) -> Vec<String> {
             Some(Token::Break) | None => None,
         };
         let at_edge = |c: Option<char>| c.is_none_or(|c| c == ' ');
-        let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let is_word = |c: Option<char>| c.is_some_and(is_word);
         match token {
             Token::Piece(piece) => line.push_str(&piece),
             Token::Open(sign) => {
@@ -199,4 +199,9 @@ fn part(line: &mut String, sign: &str) {
     if sign.chars().next().is_some_and(|sign| line.ends_with(sign)) {
         line.push(BREAKER);
     }
+}
+
+/// Whether the sign is a letter or number for `CommonMark`; enclosed letters are symbols there.
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() && !matches!(c, '\u{24b6}'..='\u{24e9}' | '\u{1f130}'..='\u{1f189}')
 }

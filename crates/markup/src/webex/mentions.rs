@@ -34,7 +34,8 @@ pub(super) fn markdown(mention: &Mention) -> Option<String> {
 
 /// Whether the text can be an id of a person: base64 of an address, or a bare UUID.
 fn is_person_id(id: &str) -> bool {
-    (1..=512).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '='))
+    (1..=512).contains(&id.len())
+        && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '='))
 }
 
 /// A name that reads the same whether or not the service takes it for markdown and HTML.

@@ -12,9 +12,6 @@ mod render;
 
 pub use input::WebexInput;
 pub use parse::parse;
-pub use render::{WebexText, render};
+pub use render::{MAX_BYTES, WebexText, render};
 
 pub(crate) use canonical::degrade;
-
-/// How many bytes of `markdown`, and of `text`, one message takes (Webex for Developers, "Create a Message").
-pub const MAX_BYTES: usize = 7439;

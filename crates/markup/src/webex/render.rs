@@ -5,6 +5,9 @@ use dragoman_model::{Block, Document, ListItem};
 use super::lines::{heading, lines};
 use super::mentions::broken;
 
+/// How many bytes of `markdown`, and of `text`, one message takes (Webex for Developers, "Create a Message").
+pub const MAX_BYTES: usize = 7439;
+
 /// A text as `POST /messages` and `PUT /messages/{id}` take it.
 #[derive(Clone)]
 pub struct WebexText {
@@ -15,7 +18,7 @@ pub struct WebexText {
 }
 
 impl WebexText {
-    /// The length that counts against [`super::MAX_BYTES`], in bytes: each of the two has to fit.
+    /// The length that counts against [`MAX_BYTES`], in bytes: each of the two has to fit.
     pub fn bytes(&self) -> usize {
         self.markdown.len().max(self.text.len())
     }

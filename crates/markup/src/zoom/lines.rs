@@ -44,7 +44,8 @@ pub(crate) fn lines(document: &Document) -> Vec<Line> {
         let last = runs.iter().rposition(|runs| !runs.is_empty());
         let (Some(first), Some(last)) = (first, last) else { continue };
         // What is of one kind would be one block without an empty line between.
-        let merges = out.last().is_some_and(|before| before.kind == kind) && !matches!(kind, Kind::Heading(_));
+        let merges =
+            out.last().is_some_and(|before| before.kind == kind) && !matches!(kind, Kind::Heading(_));
         if merges {
             out.push(Line { kind: Kind::Plain, runs: Vec::new() });
         }
@@ -59,7 +60,8 @@ fn shown_block(block: &Block) -> (Kind, Vec<Runs>) {
         Block::Heading { level, text } => (Kind::Heading((*level).clamp(1, 3)), vec![in_one_line(text)]),
         Block::Quote(inner) => (Kind::Quote, quoted(inner)),
         Block::List { start, items } => {
-            let written: Vec<Vec<Runs>> = items.iter().map(item_lines).filter(|item| !item.is_empty()).collect();
+            let written: Vec<Vec<Runs>> =
+                items.iter().map(item_lines).filter(|item| !item.is_empty()).collect();
             let kind = match start {
                 None => Some(Kind::Bullet),
                 Some(1) => Some(Kind::Number),
@@ -98,7 +100,9 @@ fn written(blocks: &[Block], apart: bool) -> Vec<Runs> {
             Block::Paragraph(text) => paragraph(text),
             Block::Heading { text, .. } => {
                 let mut runs = in_one_line(text);
-                runs.iter_mut().for_each(|run| run.styles |= BOLD);
+                for run in &mut runs {
+                    run.styles |= BOLD;
+                }
                 vec![canonical(runs)]
             }
             Block::Quote(inner) => written(inner, false).into_iter().map(|runs| led("> ", runs)).collect(),

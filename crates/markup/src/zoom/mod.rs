@@ -12,9 +12,6 @@ mod render;
 pub use input::{Format, ZoomInput, ZoomMention, ZoomRange};
 pub use offsets::{End, Offsets, Unit};
 pub use parse::parse;
-pub use render::{ZoomText, render};
+pub use render::{MAX_CHARS, ZoomText, render};
 
 pub(crate) use lines::degrade;
-
-/// How many characters one message of a user takes (Zoom API Reference, "Send a chat message").
-pub const MAX_CHARS: usize = 1024;

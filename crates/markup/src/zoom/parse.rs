@@ -84,8 +84,12 @@ impl<'a> Reader<'a> {
                 self.edge += 1;
             }
             let next = self.ranges.edges.get(self.edge).map_or(end, |edge| edge.at.min(end));
-            let styles =
-                self.open.iter().zip(STYLES).filter(|(open, _)| **open > 0).fold(0, |all, (_, style)| all | style);
+            let styles = self
+                .open
+                .iter()
+                .zip(STYLES)
+                .filter(|(open, _)| **open > 0)
+                .fold(0, |all, (_, style)| all | style);
             push_text(&mut runs, &self.text[at..next], styles);
             at = next;
         }

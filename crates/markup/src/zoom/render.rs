@@ -4,8 +4,11 @@ use dragoman_model::{Document, Mention};
 
 use super::input::{Format, ZoomMention, ZoomRange};
 use super::lines::{Kind, Line, lines};
-use super::offsets::Offsets;
+use super::offsets::{Offsets, Unit};
 use crate::runs::{BOLD, ITALIC, Leaf, Run, STRIKE, UNDERLINE};
+
+/// How many characters one message of a user takes (Zoom API Reference, "Send a chat message").
+pub const MAX_CHARS: usize = 1024;
 
 const STYLES: [(u8, Format); 4] = [
     (BOLD, Format::Bold),
@@ -25,6 +28,14 @@ pub struct ZoomText {
     /// The `at_items`, by position. Without them (in edits and direct conversations) the message still reads
     /// `@Name` and mentions nobody.
     pub at_items: Vec<ZoomMention>,
+}
+
+impl ZoomText {
+    /// The length that counts against [`MAX_CHARS`]. What Zoom counts is not told, so the unit that gives the
+    /// larger number does.
+    pub fn length(&self) -> usize {
+        Unit::Utf16.text_unit().measure(&self.message)
+    }
 }
 
 /// The tree as a message. No text of the tree can become a mention or a format: Zoom reads only the ranges.

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use dragoman_markup::teams::{Flavour, TeamsAttachment, TeamsInput};
-use dragoman_markup::{Budget, canonical, plain, slack, teams};
+use dragoman_markup::webex::WebexInput;
+use dragoman_markup::zoom::{End, Format, Offsets, Unit, ZoomInput, ZoomMention, ZoomRange};
+use dragoman_markup::{Budget, canonical, plain, slack, teams, webex, zoom};
 use dragoman_model::{Block, Document};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -147,6 +149,62 @@ fn html_takes_linear_time() {
     let html = ordinary_html();
     let parse = |html: &str| teams::parse(TeamsInput::new(html), Budget::default());
     slow_down(&|| parse(&html), &hostile, &parse);
+}
+
+#[test]
+fn webex_takes_linear_time() {
+    let mention = "<spark-mention data-object-type=\"person\" data-object-id=\"x\">";
+    let units =
+        ["<p>", "</p>", "<p>a", "<br>", "<br><br>a", mention, "</spark-mention>", "<pre><code>", "\u{200b}"];
+    let hostile: Vec<(&str, String)> = units.iter().map(|unit| (*unit, repeated(unit))).collect();
+    let html = ordinary_html();
+    let parse = |html: &str| webex::parse(WebexInput { html: Some(html), text: "" }, Budget::default());
+    slow_down(&|| parse(&html), &hostile, &parse);
+    let words = ["*", "`", "``` ", "<@", " ", "a*", "!", "\\", "1.", "\n", "\n\n-", "_a"];
+    let hostile: Vec<(&str, String)> = words.iter().map(|unit| (*unit, repeated(unit))).collect();
+    let through = |text: &str| {
+        let document = Document::plain(text);
+        assert!(webex::render(&document).bytes() <= 8 * text.len());
+        assert!(zoom::render(&document, Offsets::SENDING).message.len() <= text.len());
+        document
+    };
+    let text = ordinary();
+    slow_down(&|| through(&text), &hostile, &through);
+}
+
+#[test]
+fn zoom_takes_linear_time() {
+    let text = repeated("@Ana wrote **this** here\n");
+    let all = i64::try_from(text.len()).unwrap();
+    let formats = || {
+        [
+            Format::Bold,
+            Format::BulletedList,
+            Format::NumberedList,
+            Format::Quote,
+            Format::Paragraph(1),
+            Format::AddLink("https://a.example/".into()),
+        ]
+    };
+    let read = |rich_text: &[ZoomRange], at_items: &[ZoomMention]| {
+        let input = ZoomInput { message: &text, rich_text, at_items, offsets: Offsets::READING };
+        zoom::parse(input, Budget::default())
+    };
+    let range = |start, end, format| ZoomRange { start, end, format };
+    let ordinary: Vec<ZoomRange> = (0..20_000).map(|n| range(n * 10, n * 10 + 5, Format::Bold)).collect();
+    let usual = time(&|| read(&ordinary, &[])).as_nanos().max(1);
+    for format in formats() {
+        let nested: Vec<ZoomRange> = (0..20_000).map(|n| range(n, all - n, format.clone())).collect();
+        let same: Vec<ZoomRange> = (0..20_000).map(|_| range(0, all, format.clone())).collect();
+        for hostile in [nested, same] {
+            let factor = time(&|| read(&hostile, &[])).as_nanos() / usual;
+            assert!(factor <= 20, "{:?}: {factor} times the time of ordinary ranges", format.wire());
+        }
+    }
+    let everybody: Vec<ZoomMention> =
+        (0..20_000).map(|n| ZoomMention { start: n, end: all, person: None, name: "all".into() }).collect();
+    let factor = time(&|| read(&[], &everybody)).as_nanos() / usual;
+    assert!(factor <= 20, "mentions: {factor} times the time of ordinary ranges");
 }
 
 #[test]
@@ -313,6 +371,8 @@ proptest! {
         let _ = slack::parse_mrkdwn(&text, budget);
         let _ = teams::parse(TeamsInput::new(&text), budget);
         let _ = teams::parse_plain(&text);
+        let _ = webex::parse(WebexInput { html: Some(&text), text: "" }, budget);
+        let _ = webex::parse(WebexInput { html: None, text: &text }, budget);
         let _ = slack::parse(Some(&json!([{ "type": "markdown", "text": text }])), &text, budget);
         let _ = dragoman_markup::emoji::from_slack(&text);
         let _ = dragoman_markup::emoji::from_teams_reaction(&text);
@@ -327,5 +387,41 @@ proptest! {
         let _ = slack::parse_attachments(&json!([value]), budget);
         let read = slack::parse(Some(&slack::render(&document).blocks), "", budget);
         prop_assert_eq!(read, dragoman_markup::degrade::slack(document).normalise());
+    }
+
+    #[test]
+    fn any_ranges_are_read(
+        message in "(\\PC|[\n@ a\u{1f44d}]){0,40}",
+        ranges in proptest::collection::vec((-3_i64..50, -3_i64..50, 0_usize..9), 0..12),
+        huge in any::<bool>(),
+    ) {
+        let factor = if huge { i64::MAX / 64 } else { 1 };
+        let kinds = ["Bold", "Italic", "Strikethrough", "Underline", "BulletedList", "NumberedList", "Quote", "Paragraph", "AddLink"];
+        let rich_text: Vec<ZoomRange> = ranges
+            .iter()
+            .map(|(start, end, kind)| {
+                let attribute = if kinds[*kind] == "Paragraph" { "h2" } else { "https://a.example/" };
+                let format = Format::read(kinds[*kind], attribute).unwrap();
+                ZoomRange { start: *start, end: end.saturating_mul(factor), format }
+            })
+            .collect();
+        let at_items: Vec<ZoomMention> = ranges
+            .iter()
+            .map(|(start, end, kind)| ZoomMention {
+                start: *end,
+                end: start.saturating_mul(factor),
+                person: (kind % 2 == 0).then(|| "person".to_owned()),
+                name: String::new(),
+            })
+            .collect();
+        for unit in [Unit::Utf16, Unit::Chars] {
+            for end in [End::Inclusive, End::Exclusive, End::Either] {
+                let offsets = Offsets { unit, end };
+                let input = ZoomInput { message: &message, rich_text: &rich_text, at_items: &at_items, offsets };
+                let document = zoom::parse(input, Budget::default());
+                let read = crate::webex_zoom::through_zoom(&document, Offsets::SENDING);
+                prop_assert_eq!(read, dragoman_markup::degrade::zoom(document));
+            }
+        }
     }
 }

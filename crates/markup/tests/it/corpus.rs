@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use dragoman_markup::teams::{Flavour, TeamsInput};
-use dragoman_markup::{Budget, degrade, slack, teams};
+use dragoman_markup::webex::WebexInput;
+use dragoman_markup::{Budget, degrade, slack, teams, webex};
+
+use crate::webex_zoom::through_webex;
 
 fn seeds(target: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
@@ -42,5 +45,13 @@ fn teams_html() {
         let html = teams::render(&document, Flavour::Graph).html;
         let read = teams::parse(TeamsInput::new(&html), Budget::default());
         assert_eq!(read, degrade::teams(document).normalise());
+    }
+}
+
+#[test]
+fn webex_html() {
+    for seed in seeds("webex_html") {
+        let document = webex::parse(WebexInput { html: Some(&seed), text: "" }, Budget::default());
+        assert_eq!(through_webex(&document), degrade::webex(document).normalise());
     }
 }

@@ -1,9 +1,13 @@
 //! What was typed as text stays text on the other side.
 
 use dragoman_markup::teams::{Flavour, TeamsInput};
-use dragoman_markup::{Budget, degrade, slack, teams, testing};
+use dragoman_markup::webex::WebexInput;
+use dragoman_markup::zoom::{Offsets, ZoomInput};
+use dragoman_markup::{Budget, degrade, slack, teams, testing, webex, zoom};
 use dragoman_model::{Block, Document, Inline};
 use proptest::prelude::*;
+
+use crate::webex_service;
 
 const TYPED: [&str; 14] = [
     "@channel",
@@ -64,13 +68,113 @@ fn typed_markup_is_escaped_on_teams() {
     }
 }
 
+/// Signs that are markup for Webex, beside those of the other platforms.
+const TYPED_MARKDOWN: [&str; 28] = [
+    "<@All>",
+    "<@personEmail:bo@example.com|Bo>",
+    "<@personId:Y2lz>",
+    "<spark-mention data-object-type=\"groupMention\" data-group-type=\"all\">All</spark-mention>",
+    "<blockquote class=\"danger\">x</blockquote>",
+    "**bold** __bold__",
+    "*it* _it_",
+    "~~gone~~ ~gone~",
+    "`code` ``<@all>``",
+    "```<@all>```",
+    "[label](https://evil.example)",
+    "![picture](https://evil.example/x.png)",
+    "<https://evil.example>",
+    "[ref]: https://evil.example",
+    "# heading",
+    "> quote",
+    "- item",
+    "+ item",
+    "* item",
+    "1. item",
+    "1) item",
+    "---",
+    "___",
+    "===",
+    "a | b",
+    "\\*x\\*",
+    "&lt;@all&gt;",
+    "&#60;@all&#62;",
+];
+
+#[test]
+fn typed_markup_is_escaped_on_webex() {
+    for typed in TYPED.into_iter().chain(TYPED_MARKDOWN) {
+        let sent = webex::render(&Document::plain(typed));
+        assert!(!sent.markdown.contains('<'), "{typed}");
+        assert!(!sent.text.contains("<@"), "{typed}");
+        assert_eq!(webex_service::mentions(&sent.markdown), 0, "{typed}");
+        let html = webex_service::html(&sent.markdown);
+        let read = webex::parse(WebexInput { html: Some(&html), text: "" }, Budget::default());
+        assert_eq!(read, Document::plain(typed), "{html}");
+    }
+}
+
+#[test]
+fn code_mentions_nobody_on_webex() {
+    for typed in TYPED.into_iter().chain(TYPED_MARKDOWN) {
+        let code = Document {
+            blocks: vec![
+                Block::Paragraph(vec![Inline::Code(typed.into())]),
+                Block::Code { language: None, text: typed.into() },
+            ],
+        };
+        let sent = webex::render(&code);
+        assert!(!sent.markdown.contains("<@") && !sent.text.contains("<@"), "{typed}");
+        let html = webex_service::html(&sent.markdown);
+        assert_eq!(
+            webex::parse(WebexInput { html: Some(&html), text: "" }, Budget::default()),
+            code,
+            "{html}"
+        );
+    }
+}
+
+#[test]
+fn labels_names_and_addresses_mention_nobody_on_webex() {
+    let trap = "<@all> ](https://evil.example) **x**";
+    let url = "https://a.example/<@all>?`x`)(&copy;\\";
+    let name = "<@all>|<@personEmail:bo@example.com> _x_ [y](z)";
+    let person = dragoman_model::Mention::Person { id: "Y2lz".into(), name: name.into() };
+    let group = dragoman_model::Mention::Group { id: "g".into(), name: name.into() };
+    let document = Document {
+        blocks: vec![Block::Paragraph(vec![
+            Inline::Link { url: url.into(), text: vec![Inline::Text(trap.into())] },
+            Inline::Link { url: url.into(), text: vec![] },
+            Inline::Mention(person),
+            Inline::Mention(group),
+            Inline::Mention(dragoman_model::Mention::Here),
+            Inline::Mention(dragoman_model::Mention::Person { id: "x> <@all".into(), name: "Ana".into() }),
+        ])],
+    };
+    let sent = webex::render(&document);
+    assert_eq!(webex_service::mentions(&sent.markdown), 1, "{}", sent.markdown);
+    let html = webex_service::html(&sent.markdown);
+    let read = webex::parse(WebexInput { html: Some(&html), text: "" }, Budget::default());
+    assert_eq!(read, degrade::webex(document));
+}
+
+#[test]
+fn typed_markup_is_text_on_zoom() {
+    for typed in TYPED.into_iter().chain(TYPED_MARKDOWN).chain(["@all", "@Ana"]) {
+        let sent = zoom::render(&Document::plain(typed), Offsets::SENDING);
+        assert_eq!(sent.message, typed);
+        assert!(sent.rich_text.is_empty() && sent.at_items.is_empty(), "{typed}");
+        assert_eq!(zoom::parse(ZoomInput::new(typed), Budget::default()), Document::plain(typed));
+    }
+}
+
 #[test]
 fn typed_markup_survives_every_pair() {
     for typed in TYPED {
         let document = Document::plain(typed);
         let over_slack = degrade::slack(document.clone());
         let over_both = degrade::teams(over_slack);
-        assert_eq!(over_both, document);
+        let over_all = degrade::zoom(degrade::webex(over_both));
+        assert_eq!(over_all, document);
     }
 }
 
@@ -103,6 +207,8 @@ fn links_of_other_schemes_are_text() {
         let document = Document { blocks: vec![Block::Paragraph(vec![link])] };
         assert!(!slack::render(&document).blocks.to_string().contains("\"link\""), "{url}");
         assert!(!teams::render(&document, Flavour::Graph).html.contains("<a"), "{url}");
+        assert!(!webex::render(&document).markdown.contains("]("), "{url}");
+        assert!(zoom::render(&document, Offsets::SENDING).rich_text.is_empty(), "{url}");
         let html = format!("<p><a href=\"{url}\">go</a></p>");
         assert_eq!(text(&teams::parse(TeamsInput::new(&html), Budget::default())), "go", "{url}");
         let blocks = serde_json::json!([{ "type": "rich_text", "elements": [{ "type": "rich_text_section",
@@ -140,6 +246,23 @@ proptest! {
             prop_assert!(sent.mentions.is_empty());
             prop_assert!(!sent.html.contains("<at"));
         }
+    }
+
+    #[test]
+    fn only_mentions_mention_on_webex_and_zoom(document in testing::document()) {
+        let mut wanted = 0;
+        degrade::webex(document.clone()).visit_inlines(&mut |inline| {
+            wanted += usize::from(matches!(inline, Inline::Mention(_)));
+        });
+        let sent = webex::render(&document);
+        prop_assert_eq!(webex_service::mentions(&sent.markdown), wanted, "{}", sent.markdown);
+        prop_assert_eq!(sent.markdown.matches("<@").count(), wanted);
+        prop_assert!(!sent.text.contains("<@"));
+        let mut wanted = 0;
+        degrade::zoom(document.clone()).visit_inlines(&mut |inline| {
+            wanted += usize::from(matches!(inline, Inline::Mention(_)));
+        });
+        prop_assert_eq!(zoom::render(&document, Offsets::SENDING).at_items.len(), wanted);
     }
 
     #[test]

@@ -22,3 +22,11 @@ mod slack_forms;
 mod splitting;
 #[cfg(test)]
 mod teams_forms;
+#[cfg(test)]
+mod webex_forms;
+#[cfg(test)]
+mod webex_service;
+#[cfg(test)]
+mod webex_zoom;
+#[cfg(test)]
+mod zoom_forms;

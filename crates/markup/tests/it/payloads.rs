@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use dragoman_markup::teams::{MentionKind, TeamsInput, TeamsMention};
-use dragoman_markup::{Budget, canonical, slack, teams};
+use dragoman_markup::webex::WebexInput;
+use dragoman_markup::zoom::{Format, Offsets, ZoomInput, ZoomMention, ZoomRange};
+use dragoman_markup::{Budget, canonical, degrade, slack, teams, webex, zoom};
 use dragoman_model::{Block, Document, Emoji, Inline, Mention};
 use serde_json::Value;
 
 use crate::samples::{json_files, payloads};
+use crate::webex_zoom::{through_webex, through_zoom};
 
 fn count_block(block: &Block, kinds: &mut BTreeMap<String, usize>) {
     let kind = match block {
@@ -109,10 +112,7 @@ fn slack_folder(folder: &str) -> Option<String> {
             line(&mut out, &name, &document);
             let sent = slack::render(&document);
             let read = slack::parse(Some(&sent.blocks), "", Budget::default());
-            assert!(
-                read == dragoman_markup::degrade::slack(document.clone()).normalise(),
-                "{name} does not read back"
-            );
+            assert!(read == degrade::slack(document.clone()).normalise(), "{name} does not read back");
         }
     }
     Some(out)
@@ -223,6 +223,124 @@ fn teams_activities() {
             .collect();
         let input = TeamsInput { html, mentions: &mentions, attachments: &[] };
         line(&mut out, &name, &teams::parse(input, Budget::default()));
+    }
+    insta::assert_snapshot!(out);
+}
+
+/// Every object that a test of its own takes for a message, in order.
+fn objects<'a>(value: &'a Value, wanted: &dyn Fn(&Value) -> bool, found: &mut Vec<&'a Value>) {
+    if wanted(value) {
+        found.push(value);
+    }
+    match value {
+        Value::Array(list) => list.iter().for_each(|inner| objects(inner, wanted, found)),
+        Value::Object(map) => map.values().for_each(|inner| objects(inner, wanted, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn webex_messages() {
+    let Some(root) = payloads() else { return };
+    let mut out = String::new();
+    for folder in ["messages", "webhooks", "doc-examples", "vectors"] {
+        for (name, value) in json_files(&root.join("webex").join(folder)) {
+            let is_message = |value: &Value| {
+                value["text"].is_string() && (value.get("roomId").is_some() || value["html"].is_string())
+            };
+            let mut messages = Vec::new();
+            objects(&value, &is_message, &mut messages);
+            for message in messages {
+                let text = message["text"].as_str().unwrap_or_default();
+                let input = WebexInput { html: message["html"].as_str(), text };
+                let document = webex::parse(input, Budget::default());
+                assert!(!document.is_empty() || text.trim().is_empty(), "{name} reads as nothing");
+                line(&mut out, &format!("{folder}/{name}"), &document);
+                assert!(
+                    through_webex(&document) == degrade::webex(document.clone()),
+                    "{name} does not read back"
+                );
+            }
+        }
+    }
+    insta::assert_snapshot!(out);
+}
+
+/// What the service made of markdown is what the tests' own reader makes of it.
+#[test]
+fn webex_markdown_vectors() {
+    let Some(root) = payloads() else { return };
+    let text = std::fs::read_to_string(root.join("webex/vectors/markup.json")).unwrap();
+    let vectors: Value = serde_json::from_str(&text).unwrap();
+    let mut count = 0;
+    for vector in vectors["vectors"].as_array().unwrap() {
+        let Some(markdown) = vector["markdown"].as_str() else { continue };
+        assert!(
+            crate::webex_service::html(markdown) == vector["html"].as_str().unwrap(),
+            "vector {count} differs"
+        );
+        count += 1;
+    }
+    assert!(count >= 2);
+}
+
+fn number(value: &Value, key: &str) -> i64 {
+    value[key].as_i64().unwrap_or(-1)
+}
+
+fn zoom_document(object: &Value, offsets: Offsets) -> Document {
+    let word = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let list = |key: &str| object[key].as_array().cloned().unwrap_or_default();
+    let rich_text: Vec<ZoomRange> = list("rich_text")
+        .iter()
+        .filter_map(|range| {
+            let format = Format::read(&word(range, "format_type"), &word(range, "format_attr"))?;
+            Some(ZoomRange {
+                start: number(range, "start_position"),
+                end: number(range, "end_position"),
+                format,
+            })
+        })
+        .collect();
+    let at_items: Vec<ZoomMention> = list("at_items")
+        .iter()
+        .map(|item| ZoomMention {
+            start: number(item, "start_position"),
+            end: number(item, "end_position"),
+            person: (item["at_type"] != 2).then(|| word(item, "at_contact")),
+            name: String::new(),
+        })
+        .collect();
+    let message = word(object, "message");
+    let input = ZoomInput { message: &message, rich_text: &rich_text, at_items: &at_items, offsets };
+    zoom::parse(input, Budget::default())
+}
+
+#[test]
+fn zoom_messages() {
+    let Some(root) = payloads() else { return };
+    let mut out = String::new();
+    let folders =
+        ["webhooks", "webhooks-derived", "webhooks-real", "responses", "responses-derived", "requests"];
+    for folder in folders {
+        for (name, value) in json_files(&root.join("zoom").join(folder)) {
+            let is_message = |value: &Value| {
+                value["message"].is_string()
+                    && ["rich_text", "at_items", "message_id", "channel_id", "to_channel", "id"]
+                        .iter()
+                        .any(|key| value.get(*key).is_some())
+            };
+            let mut messages = Vec::new();
+            objects(&value, &is_message, &mut messages);
+            for message in messages {
+                let document = zoom_document(message, Offsets::READING);
+                line(&mut out, &format!("{folder}/{name}"), &document);
+                assert!(
+                    through_zoom(&document, Offsets::SENDING) == degrade::zoom(document.clone()),
+                    "{name} does not read back"
+                );
+            }
+        }
     }
     insta::assert_snapshot!(out);
 }

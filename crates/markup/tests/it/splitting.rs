@@ -1,7 +1,8 @@
 //! Long texts in parts.
 
 use dragoman_markup::teams::Flavour;
-use dragoman_markup::{slack, split, teams, testing};
+use dragoman_markup::zoom::Offsets;
+use dragoman_markup::{slack, split, teams, testing, webex, zoom};
 use dragoman_model::{Block, Document, Inline, Mention, TextLimit, TextUnit};
 use proptest::prelude::*;
 
@@ -137,6 +138,28 @@ fn a_link_longer_than_the_limit_becomes_text() {
     assert_eq!(parts.iter().map(shown).collect::<String>(), url);
 }
 
+#[test]
+fn webex_counts_bytes_and_zoom_characters() {
+    let text = "\u{65e5}\u{672c} **x** ".repeat(2000);
+    let document = Document::plain(&text);
+    let bytes = |part: &Document| webex::render(part).bytes();
+    let parts = split(&document, TextLimit { max: webex::MAX_BYTES, unit: TextUnit::Bytes }, &bytes);
+    assert!(parts.len() > 2);
+    assert!(parts.iter().all(|part| bytes(part) <= webex::MAX_BYTES));
+    assert!(parts[0..parts.len() - 1].iter().all(|part| bytes(part) > webex::MAX_BYTES / 2));
+    assert_eq!(parts.iter().map(shown).collect::<String>(), text);
+
+    let document = Document::plain(&"\u{1f44d}\u{1f3fd} ok ".repeat(600));
+    let chars = |part: &Document| zoom::render(part, Offsets::SENDING).length();
+    let parts = split(&document, limit(zoom::MAX_CHARS), &chars);
+    assert!(parts.len() > 2);
+    for part in &parts {
+        let sent = zoom::render(part, Offsets::SENDING).message;
+        assert!(sent.encode_utf16().count() <= zoom::MAX_CHARS && sent.chars().count() <= zoom::MAX_CHARS);
+    }
+    assert_eq!(parts.iter().map(shown).collect::<String>(), shown(&document));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
@@ -146,12 +169,14 @@ proptest! {
         max in 700_usize..1500,
     ) {
         let document = Document { blocks }.normalise();
-        for flavour in [None, Some(Flavour::Graph)] {
-            let measure = |part: &Document| match flavour {
-                None => slack_chars(part),
-                Some(flavour) => teams::render(part, flavour).html.len(),
-            };
-            let parts = split(&document, limit(max), &measure);
+        let measures: [&dyn Fn(&Document) -> usize; 4] = [
+            &slack_chars,
+            &|part| teams::render(part, Flavour::Graph).html.len(),
+            &|part| webex::render(part).bytes(),
+            &|part| zoom::render(part, Offsets::SENDING).length(),
+        ];
+        for measure in measures {
+            let parts = split(&document, limit(max), measure);
             for part in &parts {
                 prop_assert!(measure(part) <= max, "{} of {}", measure(part), max);
             }
