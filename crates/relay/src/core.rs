@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::activity::{Activity, Stage};
 use crate::directory::Directory;
 use crate::error::RelayError;
+use crate::intake::Delivered;
 use crate::lanes::Lanes;
 use crate::leg::Leg;
 use crate::pending::Pending;
@@ -109,6 +110,8 @@ pub(crate) struct Inner {
     pub(crate) catching_up: Mutex<BTreeMap<ConversationId, bool>>,
     /// Conversations to catch up with later, and when: we refused events of theirs, or could not read them.
     pub(crate) owed: Mutex<BTreeMap<ConversationId, i64>>,
+    /// Events whose secret is missing since a crash: when they come again, they count.
+    pub(crate) secretless: Mutex<BTreeSet<Delivered>>,
     /// Conversations whose subscription is being seen to.
     pub(crate) watching: Mutex<BTreeSet<ConversationId>>,
     /// How many conversations are read at the same time.
@@ -136,6 +139,7 @@ impl Relay {
             breakers: Mutex::default(),
             catching_up: Mutex::default(),
             owed: Mutex::default(),
+            secretless: Mutex::default(),
             watching: Mutex::default(),
             reading: Semaphore::new(READING),
             pending: Pending::default(),

@@ -1,8 +1,8 @@
 //! The door's last step: route, seal, append, and only then tell that the event is ours now.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
-use dragoman_model::{Code, EventId, EventKind, LegId, codes};
+use dragoman_model::{Code, ConversationId, EventId, EventKind, InstallationId, LegId, RemoteMessage, codes};
 use dragoman_platform::{App, Delivery, Item};
 use dragoman_seal::{EventHeader, SealedRecord, SlotSecret};
 use dragoman_store::{
@@ -25,6 +25,9 @@ pub struct Accepted {
 
 /// Conversations whose events we refused are compared with their source this many milliseconds after the last refusal.
 const REFUSED_MS: i64 = 30_000;
+
+/// Installation, conversation, message, kind and time of an event.
+pub(crate) type Delivered = (InstallationId, Option<ConversationId>, Option<RemoteMessage>, String, i64);
 
 struct Sealed {
     new: NewEvent,
@@ -54,30 +57,20 @@ impl Relay {
         if batch.is_empty() {
             return Ok(accepted);
         }
-        let events: Vec<NewEvent> = batch.iter().map(|sealed| sealed.new.clone()).collect();
-        let secrets = batch.iter().filter_map(|sealed| {
-            sealed.new.payload.as_ref().map(|payload| (payload.slot, sealed.secret.duplicate()))
-        });
-        let append = self.0.parts.store.commit(Mutation::Append { events, lease: self.lease() });
-        let (slots, reply) = tokio::join!(self.0.parts.slots.write(secrets.collect()), append);
-        let replies = match reply {
-            Ok(Reply::Appended(replies)) => replies,
-            Ok(_) => return Err(StoreError::Closed.into()),
-            Err(error) => {
-                self.owe(&batch);
-                self.give_back(&batch);
-                return Err(error.into());
-            }
-        };
+        let (slots, replies) = self.append(&batch).await?;
         if slots.is_err() {
             self.owe(&batch);
         }
         self.0.parts.faults.hit("dispatch.before");
+        let mut lost = Vec::new();
         for (sealed, reply) in batch.into_iter().zip(replies) {
             match reply {
                 Appended::Fresh(places) => {
                     accepted.fresh += 1;
                     self.hand_on(sealed, &places);
+                }
+                Appended::Redelivery if slots.is_ok() && self.take_secretless(&sealed.new.event) => {
+                    lost.push(sealed);
                 }
                 Appended::Redelivery => {
                     accepted.dropped.push(codes::REDELIVERY);
@@ -85,9 +78,57 @@ impl Relay {
                 }
             }
         }
+        accepted.fresh += self.append_lost(lost).await?;
         // The rows are durable and were handed on, so that the platform's redelivery, which is known by now, finds
         // them delivered. But they would not survive a restart: nothing is acknowledged.
         slots.map(|()| accepted)
+    }
+
+    /// Makes rows and secrets durable, both at the same time. The first result is that of the secrets.
+    async fn append(&self, batch: &[Sealed]) -> Result<(Result<(), RelayError>, Vec<Appended>), RelayError> {
+        let events: Vec<NewEvent> = batch.iter().map(|sealed| sealed.new.clone()).collect();
+        let secrets = batch.iter().filter_map(|sealed| {
+            sealed.new.payload.as_ref().map(|payload| (payload.slot, sealed.secret.duplicate()))
+        });
+        let append = self.0.parts.store.commit(Mutation::Append { events, lease: self.lease() });
+        let (slots, reply) = tokio::join!(self.0.parts.slots.write(secrets.collect()), append);
+        match reply {
+            Ok(Reply::Appended(replies)) => Ok((slots, replies)),
+            Ok(_) => Err(StoreError::Closed.into()),
+            Err(error) => {
+                self.owe(batch);
+                self.give_back(batch);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Events that come again and whose first delivery cannot be opened any more: they count as new.
+    async fn append_lost(&self, mut lost: Vec<Sealed>) -> Result<usize, RelayError> {
+        if lost.is_empty() {
+            return Ok(0);
+        }
+        for sealed in &mut lost {
+            sealed.new.delivery_digest = None;
+        }
+        let (slots, replies) = self.append(&lost).await?;
+        let count = lost.len();
+        for (sealed, reply) in lost.into_iter().zip(replies) {
+            if let Appended::Fresh(places) = reply {
+                self.hand_on(sealed, &places);
+            }
+        }
+        slots.map(|()| count)
+    }
+
+    /// Remembers that the secret of an event never became durable, so that it cannot be opened. It was not
+    /// acknowledged, and the platform will send it again.
+    pub(crate) fn note_secretless(&self, event: &EventRow) {
+        self.0.secretless.lock().unwrap_or_else(PoisonError::into_inner).insert(delivery_of(event));
+    }
+
+    fn take_secretless(&self, event: &EventRow) -> bool {
+        self.0.secretless.lock().unwrap_or_else(PoisonError::into_inner).remove(&delivery_of(event))
     }
 
     /// What could not be made durable and is perhaps not sent again is looked for later.
@@ -183,6 +224,12 @@ impl Relay {
         };
         Ok(Ok(Sealed { new, record, secret }))
     }
+}
+
+/// What tells events of one installation apart when they come again.
+fn delivery_of(event: &EventRow) -> Delivered {
+    let (conversation, message) = (event.conversation.clone(), event.message.clone());
+    (event.installation.clone(), conversation, message, event.kind.clone(), event.at_ms)
 }
 
 /// What an event's ciphertext is bound to, from its row.

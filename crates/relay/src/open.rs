@@ -73,7 +73,10 @@ impl Relay {
             keyring.open_event(&header, &sealed.0, Some(&sealed.1))
         } else {
             let Some(payload) = self.store().payload(&live.row.id).await? else { return Ok(None) };
-            let Some(secret) = self.0.parts.slots.read(payload.slot)? else { return Ok(None) };
+            let Some(secret) = self.0.parts.slots.read(payload.slot)? else {
+                self.note_secretless(&live.row);
+                return Ok(None);
+            };
             keyring.open_event(&header, &SealedRecord::from_bytes(payload.record), Some(&secret))
         };
         match opened {

@@ -143,6 +143,11 @@ impl Bench {
             ["resume"] => self.set_bridge(BridgeState::Active),
             ["policy", name, word] => self.policy(name, word),
             ["disk", state] => self.data.set_full(state == "full"),
+            ["lose-secrets"] => {
+                let limits = SlotLimits { segment: 64, limit: 4096 };
+                let file = SlotStore::open(&self.data, "slots", limits, Arc::clone(&self.random)).unwrap();
+                file.erase_unnamed(&BTreeSet::new()).unwrap();
+            }
             ["stolen", room] => self.steal(room),
             ["replay"] => self.replay(),
             ["dead", ref codes @ ..] => assert_eq!(self.dead(), *codes, "dead letters"),
@@ -268,9 +273,9 @@ impl Bench {
         };
         let seconds = seconds * number.parse::<u64>().unwrap();
         match &self.life {
-            Some(life) => {
-                life.runtime.block_on(async { tokio::time::sleep(Duration::from_secs(seconds)).await })
-            }
+            Some(life) => life.runtime.block_on(async {
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+            }),
             None => {
                 self.clock.base_ms.fetch_add(i64::try_from(seconds * 1000).unwrap(), Ordering::SeqCst);
             }

@@ -506,3 +506,24 @@ fn stopping_finishes_what_is_under_way() {
          B shows: one | two",
     );
 }
+
+#[test]
+fn an_event_whose_secret_is_lost_counts_when_it_comes_again() {
+    check(
+        "A cannot reread
+         A cannot history
+         B next hang
+         A post 1 one
+         run 1s
+         crash
+         lose-secrets
+         start
+         run 10s
+         B shows: nothing
+         dead NOT-REREADABLE
+         again
+         again
+         run 5s
+         B shows: one",
+    );
+}
