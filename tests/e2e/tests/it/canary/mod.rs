@@ -1,1 +1,6 @@
-//! Filled by its owner.
+//! What people write, and who they are, is found nowhere: not in a file, a log line, a metric or an answer.
+
+mod scan;
+mod unbridged;
+mod watch;
+mod words;

@@ -1,0 +1,249 @@
+//! A conversation of which everything is written down, and the judge who compares both channels with it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use dragoman_model::Random as _;
+use dragoman_sim::teams::seed;
+use dragoman_testkit::SeededRandom;
+use e2e::{Seen, Side, World, eventually};
+
+/// One message, as its author knows it.
+struct Said {
+    /// Which side it was said on.
+    side: usize,
+    /// Its id there.
+    id: String,
+    /// The message that it answers.
+    root: Option<usize>,
+    version: u32,
+    deleted: bool,
+}
+
+/// People at both ends, acting by a seed.
+pub(super) struct Talk {
+    sides: [Box<dyn Side>; 2],
+    random: SeededRandom,
+    said: Vec<Said>,
+    /// What was done, for failures.
+    story: String,
+}
+
+/// No two texts are equal, and none contains another.
+fn mark(index: usize) -> String {
+    format!("kx{index:04}q")
+}
+
+fn text(index: usize, version: u32) -> String {
+    format!("{} as of {}", mark(index), state(index, version))
+}
+
+fn state(index: usize, version: u32) -> String {
+    format!("{}v{version}w", mark(index))
+}
+
+impl Talk {
+    pub(super) fn new(world: &World, seed: u64) -> Self {
+        Self {
+            sides: [Box::new(world.ana("C07LAUNCH")), Box::new(world.dana(seed::LAUNCH))],
+            random: SeededRandom::new(seed),
+            said: Vec::new(),
+            story: String::new(),
+        }
+    }
+
+    pub(super) fn below(&self, bound: u64) -> u64 {
+        self.random.below(bound)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.said.len()
+    }
+
+    fn note(&mut self, what: &str, index: usize) {
+        let side = self.said.get(index).map_or("", |said| self.sides[said.side].platform());
+        let _ = writeln!(self.story, "{what} {} at {side}", mark(index));
+    }
+
+    /// A remark between the lines of the story.
+    pub(super) fn remark(&mut self, what: &str) {
+        let _ = writeln!(self.story, "-- {what}");
+    }
+
+    pub(super) async fn post(&mut self, side: usize, root: Option<usize>) -> Result<usize> {
+        let index = self.said.len();
+        let thread = match root {
+            Some(root) => Some(self.native(side, root).await?),
+            None => None,
+        };
+        let id = self.sides[side].post(&text(index, 1), thread.as_deref()).await?;
+        self.said.push(Said { side, id, root, version: 1, deleted: false });
+        self.note(if root.is_some() { "reply" } else { "post" }, index);
+        Ok(index)
+    }
+
+    pub(super) async fn edit(&mut self, index: usize) -> Result<()> {
+        let thread = self.thread_at_home(index).await?;
+        let said = &mut self.said[index];
+        said.version += 1;
+        let text = text(index, said.version);
+        self.sides[said.side].edit(&said.id, thread.as_deref(), &text).await?;
+        self.note("edit", index);
+        Ok(())
+    }
+
+    pub(super) async fn delete(&mut self, index: usize) -> Result<()> {
+        let thread = self.thread_at_home(index).await?;
+        let said = &mut self.said[index];
+        said.deleted = true;
+        self.sides[said.side].delete(&said.id, thread.as_deref()).await?;
+        self.note("delete", index);
+        Ok(())
+    }
+
+    /// One thing that somebody does, by the dice.
+    pub(super) async fn act(&mut self) -> Result<()> {
+        let side = usize::from(self.below(2) == 1);
+        match self.below(10) {
+            0 | 1 => {
+                if let Some(index) = self.pick(|said| !said.deleted) {
+                    return self.edit(index).await;
+                }
+            }
+            2 => {
+                if let Some(index) = self.pick(|said| !said.deleted)
+                    && !self.said.iter().any(|said| said.root == Some(index))
+                {
+                    return self.delete(index).await;
+                }
+            }
+            3..=5 => {
+                // Under one's own message, which may still be on its way to the other side.
+                if let Some(root) =
+                    self.pick(|said| said.side == side && !said.deleted && said.root.is_none())
+                {
+                    return self.post(side, Some(root)).await.map(drop);
+                }
+            }
+            _ => {}
+        }
+        self.post(side, None).await.map(drop)
+    }
+
+    fn pick(&self, fits: impl Fn(&Said) -> bool) -> Option<usize> {
+        let fitting: Vec<usize> =
+            (0..self.said.len()).filter(|index| self.said.get(*index).is_some_and(&fits)).collect();
+        let at = self.below(fitting.len().max(1) as u64);
+        fitting.get(usize::try_from(at).ok()?).copied()
+    }
+
+    /// The id of a message on a side: its own, or that of its copy.
+    async fn native(&self, side: usize, index: usize) -> Result<String> {
+        let said = &self.said[index];
+        if said.side == side {
+            return Ok(said.id.clone());
+        }
+        let seen = self.sides[side].read().await?;
+        let copy = seen.into_iter().find(|seen| seen.markup.contains(&mark(index)));
+        Ok(copy.with_context(|| format!("{} has no copy to answer", mark(index)))?.id)
+    }
+
+    async fn thread_at_home(&self, index: usize) -> Result<Option<String>> {
+        let said = &self.said[index];
+        match said.root {
+            Some(root) => Ok(Some(self.native(said.side, root).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Waits until both channels show exactly what was said, and the gateway has nothing left of it.
+    pub(super) async fn holds(&self, world: &World, within: Duration) -> Result<()> {
+        let held = async {
+            world.settled(within).await?;
+            eventually("both channels show what was said", within, async || self.compare().await).await?;
+            world.settled(within).await?;
+            eventually("every slot is overwritten", Duration::from_secs(10), async || {
+                let slots = fs::read(world.binary.data_folder().join("secrets.slots"));
+                let slots = slots.map_err(|error| error.to_string())?;
+                let used = slots.chunks(64).filter(|slot| slot.iter().any(|byte| *byte != 0)).count();
+                if used == 0 { Ok(()) } else { Err(format!("{used} slots hold something")) }
+            })
+            .await
+        };
+        held.await.map_err(|error: anyhow::Error| {
+            let log = world.binary.tail();
+            anyhow::anyhow!("{error:#}\nwhat was done:\n{}\nlog of the gateway:\n{log}", self.story)
+        })
+    }
+
+    async fn compare(&self) -> Result<(), String> {
+        let mut shown = Vec::new();
+        for side in &self.sides {
+            shown.push(side.read().await.map_err(|error| error.to_string())?);
+        }
+        let mut wrong = Vec::new();
+        for (side, seen) in shown.iter().enumerate() {
+            self.compare_side(side, &shown, seen, &mut wrong);
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+    }
+
+    fn compare_side(&self, side: usize, shown: &[Vec<Seen>], seen: &[Seen], wrong: &mut Vec<String>) {
+        let name = self.sides[side].platform();
+        let find = |side: usize, index: usize| {
+            shown[side].iter().filter(|seen| seen.markup.contains(&mark(index))).collect::<Vec<_>>()
+        };
+        // What stands in a thread has its order there: a reply may wait for its root beside what comes later.
+        let mut last: BTreeMap<Option<usize>, (usize, usize)> = BTreeMap::new();
+        for (index, said) in self.said.iter().enumerate() {
+            let found = find(side, index);
+            let expected = usize::from(!said.deleted);
+            if found.len() != expected {
+                wrong.push(format!("{} stands {} times at {name}, not {expected}", mark(index), found.len()));
+                continue;
+            }
+            let Some(found) = found.first() else { continue };
+            if !found.markup.contains(&state(index, said.version)) {
+                wrong.push(format!("{} at {name} is not version {}", mark(index), said.version));
+            }
+            if said.side == side {
+                continue;
+            }
+            let root = said.root.and_then(|root| {
+                let said = &self.said[root];
+                if said.side == side {
+                    Some(said.id.clone())
+                } else {
+                    find(side, root).first().map(|it| it.id.clone())
+                }
+            });
+            // Where a root is gone, so is what it would be compared with.
+            let root_gone = said.root.is_some_and(|root| self.said[root].deleted);
+            if found.thread_root != root && !root_gone {
+                wrong.push(format!(
+                    "{} at {name} stands in thread {:?}, not {root:?}",
+                    mark(index),
+                    found.thread_root
+                ));
+            }
+            let place = seen.iter().position(|other| other.id == found.id).unwrap_or_default();
+            if let Some((before, at)) = last.insert(said.root, (index, place))
+                && at > place
+            {
+                wrong.push(format!("{} stands before {} at {name}", mark(index), mark(before)));
+            }
+        }
+        let ours = |seen: &Seen| (0..self.said.len()).any(|index| seen.markup.contains(&mark(index)));
+        let notice = |seen: &Seen| {
+            seen.raw["subtype"] == "channel_join"
+                || seen.markup.contains("has joined the channel")
+                || seen.markup.contains("These conversations are linked")
+        };
+        for stray in seen.iter().filter(|seen| !ours(seen) && !notice(seen)) {
+            wrong.push(format!("nobody said {} at {name}: {}", stray.id, stray.markup));
+        }
+    }
+}
