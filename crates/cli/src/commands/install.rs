@@ -52,7 +52,11 @@ pub(crate) async fn run(context: &Context, command: Install) -> Result<()> {
 async fn start(context: &Context, app: String, no_wait: bool) -> Result<()> {
     let started = context.ask(&api::InstallStart { app }).await?;
     if no_wait {
-        return if context.json { print::json(&started) } else { Ok(print::line(&started.link)) };
+        if context.json {
+            return print::json(&started);
+        }
+        print::line(&started.link);
+        return Ok(());
     }
     print::hint("Open this link in the browser of somebody who may install apps there:");
     print::hint(&format!("\n  {}\n", started.link));

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use dragoman_sim::core::World;
 use dragoman_sim::slack::{SlackSim, SlackSimConfig};
 use dragoman_sim::teams::{TeamsSim, TeamsSimConfig, seed};
@@ -86,8 +86,9 @@ pub(crate) async fn run(options: Sim) -> Result<()> {
     let people = slack_config.workspaces[0].people.clone();
     let channels = slack_config.workspaces[0].channels.clone();
     let teams_people = teams_config.people.clone();
-    let slack = SlackSim::start(&world, slack_config).await?;
-    let teams = TeamsSim::start(&world, teams_config).await?;
+    let in_use = |option| format!("the port of {option} cannot be used; take another, or 0 for a free one");
+    let slack = SlackSim::start(&world, slack_config).await.with_context(|| in_use("--slack-port"))?;
+    let teams = TeamsSim::start(&world, teams_config).await.with_context(|| in_use("--teams-port"))?;
     let first_name = |name: &str| name.split(' ').next().unwrap_or(name).to_lowercase();
     let addresses = Addresses {
         slack: Slack {

@@ -1,6 +1,6 @@
 //! Running the demo, by hand or as a story.
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use dragoman_model::{Feature, Level};
 use serde::Serialize;
 
@@ -32,13 +32,19 @@ async fn by_hand(port: u16) -> Result<()> {
         teams_url: demo.teams.base_url().to_owned(),
         stop: demo.gateway.shared.stop.clone(),
     };
-    let (address, server) = page::serve(page, port).await?;
-    demo.gateway.shared.tasks.spawn(server);
-    print::line(&format!("http://{address}/"));
-    print::hint("Open it in a browser. Ctrl-C ends the demo and leaves nothing behind.");
-    end.came().await;
+    let served = page::serve(page, port)
+        .await
+        .with_context(|| format!("the demo's page cannot use port {port}; take another with --port"));
+    let served = served.map(|(address, server)| {
+        demo.gateway.shared.tasks.spawn(server);
+        print::line(&format!("http://{address}/"));
+        print::hint("Open it in a browser. Ctrl-C ends the demo and leaves nothing behind.");
+    });
+    if served.is_ok() {
+        end.came().await;
+    }
     demo.end().await;
-    Ok(())
+    served
 }
 
 async fn story(json: bool) -> Result<()> {

@@ -68,14 +68,14 @@ impl SlackSide {
         Ok(())
     }
 
-    fn seen(&self, raw: Value) -> Seen {
+    fn seen(raw: Value) -> Seen {
         let text = |key: &str| raw[key].as_str().unwrap_or_default().to_owned();
         let id = text("ts");
         let thread = text("thread_ts");
         let markup = format!("{}\n{}", text("text"), raw["blocks"]);
         let author = if text("username").is_empty() { text("user") } else { text("username") };
         let thread_root = (!thread.is_empty() && thread != id).then_some(thread);
-        Seen { id, thread_root, markup, author, raw }
+        Seen { id, thread_root, raw, markup, author }
     }
 }
 
@@ -128,15 +128,13 @@ impl Side for SlackSide {
             if message["subtype"] == "tombstone" {
                 continue;
             }
-            let root = self.seen(message);
+            let root = Self::seen(message);
             if root.raw["reply_count"].as_u64().unwrap_or(0) > 0 {
                 let arguments =
                     [("channel", self.channel.as_str()), ("ts", root.id.as_str()), ("limit", limit)];
                 let replies = self.call("conversations.replies", &arguments).await?;
                 let replies = replies["messages"].as_array().cloned().unwrap_or_default();
-                seen.extend(
-                    replies.into_iter().map(|reply| self.seen(reply)).filter(|reply| reply.id != root.id),
-                );
+                seen.extend(replies.into_iter().map(Self::seen).filter(|reply| reply.id != root.id));
             }
             seen.push(root);
         }
@@ -183,7 +181,7 @@ impl TeamsSide {
         let from = &raw["from"];
         let name = |kind: &str| from[kind]["displayName"].as_str().map(str::to_owned);
         let author = name("user").or_else(|| name("application")).unwrap_or_default();
-        Some(Seen { id, thread_root, markup, author, raw })
+        Some(Seen { id, thread_root, raw, markup, author })
     }
 
     /// A message body; `<at:OID:Name>` in the markup becomes a mention, as a client would make it, and
@@ -197,7 +195,8 @@ impl TeamsSide {
             let (id, name) = mention.split_once(':').unwrap_or((mention, ""));
             let index = mentions.len();
             content.push_str(before);
-            content.push_str(&format!("<at id=\"{index}\">{name}</at>"));
+            let tag = format!("<at id=\"{index}\">{name}</at>");
+            content.push_str(&tag);
             let mentioned = if id == "channel" {
                 json!({"conversation": {"id": self.channel, "displayName": name, "conversationIdentityType": "channel"}})
             } else {

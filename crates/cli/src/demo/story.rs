@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::script::{Act, Row, SCRIPT};
 use super::sides::{Seen, Side};
 
-/// A step waits so long for what it expects.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// A step waits so long for what it expects, in milliseconds.
+const PATIENCE_MS: u64 = 10_000;
 /// Between two looks at the target.
 const LOOK: Duration = Duration::from_millis(25);
 
@@ -150,7 +150,7 @@ async fn wait_for(
         if let Some(seen) = found.into_iter().find(|seen| right(seen)) {
             return Ok((elapsed(clock, started_ms), seen));
         }
-        if elapsed(clock, started_ms) > PATIENCE.as_millis() as u64 {
+        if elapsed(clock, started_ms) > PATIENCE_MS {
             match arrived {
                 Some(markup) => bail!("it arrived, but not as it should: {markup}"),
                 None => bail!("it did not arrive"),
@@ -167,7 +167,7 @@ async fn wait_until_gone(pair: &Pair<'_>, mark: &str, clock: &dyn Clock) -> Resu
         if !seen.iter().any(|seen| contains_word(&seen.markup, mark)) {
             return Ok(elapsed(clock, started_ms));
         }
-        if elapsed(clock, started_ms) > PATIENCE.as_millis() as u64 {
+        if elapsed(clock, started_ms) > PATIENCE_MS {
             bail!("the copy is still there");
         }
         tokio::time::sleep(LOOK).await;
@@ -195,16 +195,16 @@ fn elapsed(clock: &dyn Clock, since_ms: i64) -> u64 {
 
 /// The table that people read.
 pub(crate) fn table(steps: &[Step]) -> String {
-    let mut table = String::new();
+    let mut lines = Vec::new();
     let mut pair = String::new();
     for step in steps {
         let this = format!("{} → {}", step.from, step.to);
         if this != pair {
-            table.push_str(&format!("\n  {this}\n"));
+            lines.push(format!("\n  {this}"));
             pair = this;
         }
         let sign = if step.ok { "✓" } else { "✗" };
-        table.push_str(&format!("    {sign} {:<38} {:>6} ms   {}\n", step.name, step.ms, step.detail));
+        lines.push(format!("    {sign} {:<38} {:>6} ms   {}", step.name, step.ms, step.detail));
     }
     let failed = steps.iter().filter(|step| !step.ok).count();
     let verdict = if failed == 0 {
@@ -212,6 +212,6 @@ pub(crate) fn table(steps: &[Step]) -> String {
     } else {
         format!("{failed} did not arrive as it should")
     };
-    table.push_str(&format!("\n  {} steps, {verdict}\n", steps.len()));
-    table
+    lines.push(format!("\n  {} steps, {verdict}\n", steps.len()));
+    lines.join("\n")
 }

@@ -69,7 +69,7 @@ impl Demo {
         let prepared = Prepared::throw_away(config.clone()).await?;
         let config = prepared.config().clone();
         let gateway = prepared.start().await?;
-        let client = Client::new(&crate::commands::socket_path(&config));
+        let client = Client::new(crate::commands::socket_path(&config));
         let demo = Self { gateway, slack, teams, world, client, _folder: folder };
         demo.set_up().await?;
         Ok(demo)
@@ -202,17 +202,19 @@ impl Demo {
 }
 
 fn configure(folder: &TempDir, slack: &SlackSim, teams: &TeamsSim, hurry: bool) -> Config {
-    let mut config = Config::default();
-    config.data_folder = folder.path().join("data");
-    config.key_folder = folder.path().join("keys");
+    let mut config = Config {
+        data_folder: folder.path().join("data"),
+        key_folder: folder.path().join("keys"),
+        ..Config::default()
+    };
     config.listen.address.set_port(0);
     config.ops.address.set_port(0);
     config.outbound.allow_private = true;
     config.slack.api_base = format!("{}/api/", slack.base_url());
     config.slack.authorize_url = format!("{}/oauth/v2/authorize", slack.base_url());
     let base = teams.base_url();
-    config.teams.login_base = base.to_owned();
-    config.teams.graph_base = base.to_owned();
+    base.clone_into(&mut config.teams.login_base);
+    base.clone_into(&mut config.teams.graph_base);
     config.teams.bot_openid_url = format!("{base}/v1/.well-known/openidconfiguration");
     config.teams.allowed_service_hosts = vec![base.to_owned()];
     config.teams.default_service_url = teams.service_url();

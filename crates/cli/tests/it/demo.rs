@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::http::{Http, eventually};
-use crate::rig::{BINARY, line_of, signal_to};
+use crate::rig::{BINARY, line_of, signal_to, text};
 
 fn demo(temporary: &TempDir, arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
@@ -77,4 +77,18 @@ fn the_story_is_one_document_and_everything_in_it_arrived() {
         assert!(steps.iter().any(|step| step["from"] == from && step["to"] == to), "{from} to {to}");
     }
     assert_eq!(fs::read_dir(temporary.path()).expect("a folder").count(), 0);
+}
+
+#[test]
+fn a_port_in_use_is_named_and_nothing_is_left() {
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let temporary = TempDir::new().expect("a folder");
+    let output = demo(&temporary, &["--port", &port]).output().expect("the binary runs");
+    let told = text(&output.stderr);
+    assert!(!output.status.success() && told.contains(&port) && told.contains("--port"), "{told}");
+    assert_eq!(fs::read_dir(temporary.path()).expect("a folder").count(), 0);
+    let sim = Command::new(BINARY).args(["sim", "--slack-port", &port]).stdin(Stdio::null()).output();
+    let told = text(&sim.expect("the binary runs").stderr);
+    assert!(told.contains("--slack-port"), "{told}");
 }

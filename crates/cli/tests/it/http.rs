@@ -70,8 +70,6 @@ pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Opti
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
     };
-    match tokio::time::timeout(Duration::from_secs(30), asking).await {
-        Ok(answer) => answer,
-        Err(_) => panic!("{what}: not within 30 seconds"),
-    }
+    let answer = tokio::time::timeout(Duration::from_secs(30), asking).await;
+    answer.unwrap_or_else(|_| panic!("{what}: not within 30 seconds"))
 }
