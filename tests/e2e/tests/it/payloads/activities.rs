@@ -34,6 +34,16 @@ fn complete(file: &Value) -> Value {
     activity
 }
 
+/// Messages come first: what tells of the team lets the gateway read what it missed, and messages that were
+/// only sent to it are not there. The end of the team is the end of all bridges.
+fn turn(name: &str) -> u8 {
+    match name {
+        _ if name.contains("team-deleted") => 2,
+        _ if name.starts_with("conversation-update") || name.starts_with("installation-update") => 1,
+        _ => 0,
+    }
+}
+
 /// The messages that an activity is about, the root of their thread first.
 fn needed(activity: &Value) -> Vec<(String, Option<String>)> {
     let conversation = text(&activity["conversation"]["id"]);
@@ -213,8 +223,7 @@ async fn activities() {
     bench.told(&message, 4).await.unwrap();
     bench.settle().await.unwrap();
     let mut order: Vec<usize> = (0..files.len()).collect();
-    // The end of the team is the end of all bridges.
-    order.sort_by_key(|n| (files[*n].name.contains("team-deleted"), *n));
+    order.sort_by_key(|n| (turn(&files[*n].name), *n));
     let mut lines = BTreeMap::new();
     for n in order {
         let File { name, .. } = &files[n];

@@ -28,11 +28,12 @@ pub(crate) struct File {
 /// The recordings of a folder, by name. `None`, after a printed line, where there are none.
 pub(crate) fn files(folder: &str) -> Option<Vec<File>> {
     let folder = dragoman_testkit::payloads()?.join(folder);
-    let mut names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let entries = std::fs::read_dir(&folder).expect("the folder is there");
+    let mut names: Vec<_> = entries.map(|entry| entry.expect("the folder can be read").path()).collect();
     names.sort();
     let read = |path: &Path| File {
-        name: path.file_name().unwrap().to_string_lossy().into_owned(),
-        json: serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap(),
+        name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        json: serde_json::from_slice(&std::fs::read(path).expect("it can be read")).expect("it is JSON"),
     };
     Some(names.iter().map(|path| read(path)).collect())
 }
@@ -250,9 +251,7 @@ impl Bench {
             .collect();
         if !changed.is_empty() {
             let text = changed.join("\n");
-            if std::env::var_os("DRAGOMAN_SHOW").is_some() {
-                println!("---- {line}\n{text}");
-            }
+            show(&line, &text);
             write!(line, "; shows {}", digest(text.as_bytes()))?;
         }
         Ok(line)
@@ -398,6 +397,14 @@ fn write_name(entry: &LogEntry) -> Option<String> {
     let failed =
         if (200..300).contains(&entry.status) { String::new() } else { format!(" {}", entry.status) };
     Some(name + &failed)
+}
+
+/// With `DRAGOMAN_SHOW` a person can read what the digests stand for.
+#[expect(clippy::print_stdout, reason = "asked for by a person who reads the results")]
+fn show(line: &str, text: &str) {
+    if std::env::var_os("DRAGOMAN_SHOW").is_some() {
+        println!("---- {line}\n{text}");
+    }
 }
 
 fn times(count: u64) -> String {

@@ -72,7 +72,7 @@ async fn answer(bench: &Bench, app: &str, frame: &Value) -> String {
                 if count == 0 { Ok(()) } else { Err(format!("{count} connections")) }
             })
             .await
-            .unwrap();
+            .expect("the gateway does as it is told");
             "every connection given up".to_owned()
         }
         (Some("disconnect"), _) => {
@@ -82,7 +82,7 @@ async fn answer(bench: &Bench, app: &str, frame: &Value) -> String {
                 if count == 2 { Ok(()) } else { Err(format!("{count} opened")) }
             })
             .await
-            .unwrap();
+            .expect("the gateway does as it is told");
             "other connections opened".to_owned()
         }
         _ => "taken".to_owned(),
