@@ -10,7 +10,7 @@ use dragoman_model::{
     ConversationId, EventId, EventKind, InstallationId, LegId, Message, RemoteMessage, Version, codes,
 };
 use dragoman_platform::{Failure, HistoryQuery};
-use dragoman_store::{Appended, EventRow, LaneId, Mutation, NewEvent, NewLeg, Reply};
+use dragoman_store::{Appended, EventRow, LaneId, Mutation, NewEvent, NewLeg, OriginalRow, Reply};
 
 use crate::core::Relay;
 use crate::directory::{Route, Spot};
@@ -28,8 +28,12 @@ const MOST_ORIGINALS: u32 = 5_000;
 /// Attempts at one page before a catch-up is given up.
 const ATTEMPTS: u32 = 8;
 
+/// Threads asked for replies after the shortest gap.
+const MOST_THREADS: usize = 100;
 /// After so many milliseconds a source that could not be read is tried again.
 const AGAIN_MS: i64 = 60_000;
+/// The feed of events that are read from their source when their turn comes.
+const REREAD: &str = "reread";
 /// Legs read at once.
 const BATCH: u32 = 500;
 /// Receipts of one message that are looked at.
@@ -190,10 +194,10 @@ impl Relay {
         let since_ms = (seen_ms - MARGIN_MS).min(started_ms - MAPPED_MS).max(bridged_ms);
         let originals =
             self.store().originals_since(conversation, started_ms - THREADS_MS, MOST_ORIGINALS).await?;
-        let threads: BTreeSet<RemoteMessage> = originals
-            .iter()
-            .map(|original| original.thread_root.clone().unwrap_or_else(|| original.message.clone()))
-            .collect();
+        let (threads, left_out) = threads_to_ask(&originals, since_ms, started_ms - self.alive_ms(&spot));
+        if left_out > 0 {
+            tracing::info!(%conversation, left_out, code = %codes::NOT_RECOVERABLE, "replies in the oldest threads are not looked for");
+        }
         let mut listed = match self.list(&spot, since_ms, threads).await? {
             Ok(listed) => listed,
             Err(after_ms) => return Ok(Caught::Unread(after_ms)),
@@ -253,6 +257,14 @@ impl Relay {
         let seen = Mutation::SeenUntil { conversation: conversation.clone(), seen_until_ms: started_ms };
         self.store().commit(seen).await?;
         Ok(Caught::Found(found))
+    }
+
+    /// When events of an installation were taken last before this start, as far as is known; milliseconds since 1970.
+    fn alive_ms(&self, spot: &Spot) -> i64 {
+        let directory = self.directory();
+        let of_installation = |other: &&Arc<Spot>| other.row.installation == spot.row.installation;
+        let seen = directory.spots().into_iter().filter(of_installation).map(|spot| spot.row.seen_until_ms);
+        seen.max().unwrap_or_default()
     }
 
     /// All messages since a time, without content. The inner error as in [`Caught::Unread`].
@@ -442,7 +454,7 @@ impl Relay {
             message: Some(message.clone()),
             thread_root,
             kind: kind.as_str().to_owned(),
-            feed: crate::lanes::REREAD.to_owned(),
+            feed: REREAD.to_owned(),
             at_ms: now_ms,
             received_ms: now_ms,
         };
@@ -472,6 +484,25 @@ impl Relay {
     }
 }
 
+/// Roots older than the listing whose replies are asked for, those with the latest activity first: threads, then
+/// messages that nobody has replied to so far. As each is a call to the platform while live events wait, there are
+/// the more of them the longer the gap was; the second figure is how many are left out.
+fn threads_to_ask(originals: &[OriginalRow], since_ms: i64, gap_ms: i64) -> (BTreeSet<RemoteMessage>, usize) {
+    let most = MOST_THREADS.saturating_add(usize::try_from(gap_ms / 60_000).unwrap_or(0).saturating_mul(10));
+    let replied = originals.iter().filter_map(|reply| reply.thread_root.clone());
+    let quiet = originals.iter().filter(|original| original.thread_root.is_none());
+    let quiet = quiet.filter(|original| original.sent_ms < since_ms).map(|original| original.message.clone());
+    let (mut threads, mut left_out) = (BTreeSet::new(), BTreeSet::new());
+    for root in replied.chain(quiet) {
+        if threads.len() < most {
+            threads.insert(root);
+        } else if !threads.contains(&root) {
+            left_out.insert(root);
+        }
+    }
+    (threads, left_out.len())
+}
+
 fn is_ours(message: &Message) -> bool {
     message.origin.ours || message.origin.marker.is_some()
 }
@@ -484,5 +515,33 @@ impl From<Message> for Listed {
             version: message.version,
             sent_ms: message.sent_at_ms,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_come_first_and_there_are_more_after_a_longer_gap() {
+        let original = |message: usize, root: Option<usize>, sent_ms: i64| OriginalRow {
+            bridge: "b".into(),
+            conversation: "c".into(),
+            message: format!("m{message}").into(),
+            thread_root: root.map(|root| format!("m{root}").into()),
+            sent_ms,
+            active_ms: sent_ms,
+        };
+        let mut originals: Vec<_> = (0..300).map(|message| original(message, None, 50)).collect();
+        originals.push(original(900, None, 200));
+        originals.extend([original(901, Some(299), 40), original(902, Some(299), 30)]);
+
+        let (threads, left_out) = threads_to_ask(&originals, 100, 0);
+        assert_eq!((threads.len(), left_out), (MOST_THREADS, 300 - MOST_THREADS));
+        assert!(threads.contains(&"m299".into()), "a thread goes before messages without replies");
+        assert!(!threads.contains(&"m900".into()), "the listing itself has what is newer");
+
+        let (threads, left_out) = threads_to_ask(&originals, 100, 20 * 60_000);
+        assert_eq!((threads.len(), left_out), (300, 0));
     }
 }

@@ -15,9 +15,6 @@ const WINDOW: usize = 256;
 /// Of these, payloads that the door handed on are kept for so many; those behind read theirs from the store.
 const HANDED_ON: usize = 16;
 
-/// The feed of events that are read from their source when their turn comes.
-pub(crate) const REREAD: &str = "reread";
-
 type Subject = (ConversationId, RemoteMessage);
 
 /// All lanes that have something to do.
@@ -40,8 +37,8 @@ struct Lane {
     spilled: bool,
     /// Legs were left to the store since the last reading began: what was read may lack them.
     left_out: bool,
-    /// The legs read next may have been sent in an earlier life.
-    recovered: bool,
+    /// Legs of an earlier life are being read: how far back, by append number, doubt has reached so far.
+    recovered: Option<i64>,
     not_before_ms: i64,
     /// Our own store failed: not before this even for reading.
     held_until_ms: i64,
@@ -72,7 +69,9 @@ impl Lanes {
         let id = leg.lane.clone();
         let lane = self.lanes.entry(id.clone()).or_default();
         lane.fence = fence.or(lane.fence);
-        lane.recovered |= lane.fence.is_none();
+        if lane.fence.is_none() {
+            lane.recovered = Some(i64::MAX);
+        }
         let behind = lane.queue.last_key_value().is_none_or(|(last, _)| leg.place > *last);
         if behind && (lane.spilled || lane.queue.len() >= WINDOW) {
             lane.spilled = true;
@@ -89,7 +88,9 @@ impl Lanes {
     /// A lane that the store has legs for. `true`: start a task for it.
     pub(crate) fn recover(&mut self, id: &LaneId) -> bool {
         let lane = self.lanes.entry(id.clone()).or_default();
-        lane.recovered |= !lane.running && lane.queue.is_empty();
+        if !lane.running && lane.queue.is_empty() {
+            lane.recovered = Some(i64::MAX);
+        }
         self.look_into(id)
     }
 
@@ -174,10 +175,7 @@ impl Lanes {
     pub(crate) fn refill(&mut self, id: &LaneId, legs: Vec<Arc<Leg>>, more: bool) {
         let Some(lane) = self.lanes.get_mut(id) else { return };
         lane.spilled = more || std::mem::take(&mut lane.left_out);
-        if lane.recovered {
-            let first = lane.queue.is_empty() && lane.beside.is_empty();
-            lane.recovered = cast_doubt(&legs, first);
-        }
+        lane.recovered = lane.recovered.map(|least| cast_doubt(&legs, least));
         for leg in legs {
             if !lane.beside.contains_key(&leg.place) && !lane.queue.contains_key(&leg.place) {
                 lane.insert(leg);
@@ -197,7 +195,7 @@ impl Lanes {
         lane.fence = fence;
         if fence.is_none() {
             // Somebody else works on it, and may leave a send of unknown outcome.
-            lane.recovered = true;
+            lane.recovered = Some(i64::MAX);
             lane.not_before_ms = retry_at_ms;
         } else {
             lane.empty();
@@ -242,7 +240,7 @@ impl Lanes {
         if let Some(lane) = self.lanes.get_mut(id) {
             lane.fence = None;
             lane.empty();
-            lane.recovered = true;
+            lane.recovered = Some(i64::MAX);
             lane.held_until_ms = until_ms;
         }
     }
@@ -378,19 +376,22 @@ fn is_free_create(row: &EventRow) -> bool {
 }
 
 /// After a restart the head may have been sent; and as others may have been put before what was under way, or wait
-/// beside it, so may those behind it, up to the first that was accepted live and waits for nothing.
+/// beside it, so may those behind it. What was under way stood first then: no message that waits for nothing, was
+/// appended before it, and is still there, has an earlier place. So doubt reaches to the last leg that was not appended
+/// after the first such message.
 ///
-/// Tells whether the doubt reaches further.
-fn cast_doubt(legs: &[Arc<Leg>], from_head: bool) -> bool {
-    for (index, leg) in legs.iter().enumerate() {
+/// `least` is that message's append number among legs read earlier; returned is the one among all read so far.
+fn cast_doubt(legs: &[Arc<Leg>], least: i64) -> i64 {
+    let free = legs.iter().filter(|leg| is_free_create(&leg.event.row)).map(|leg| leg.place.1).min();
+    let reach = least.min(free.unwrap_or(i64::MAX));
+    let within = |leg: &Arc<Leg>| leg.place.1 <= reach && leg.place.1 < least;
+    let end = legs.iter().rposition(within).map_or(0, |last| last + 1);
+    for (index, leg) in legs[..end].iter().enumerate() {
         let tried = leg.failures() > 0 || !leg.parts().is_empty();
-        let grave = tried || from_head && index == 0;
-        leg.set_doubt(if grave { Doubt::Grave } else { Doubt::Slight });
-        if is_free_create(&leg.event.row) && leg.event.row.feed != REREAD {
-            return false;
-        }
+        let head = index == 0 && least == i64::MAX;
+        leg.set_doubt(if tried || head { Doubt::Grave } else { Doubt::Slight });
     }
-    true
+    reach
 }
 
 impl Lane {

@@ -128,32 +128,47 @@ fn legs_of_a_source_that_catches_up_wait() {
 }
 
 #[test]
-fn doubt_reaches_the_first_live_message_that_waits_for_nothing() {
-    // Kind, feed, thread root; and the doubt that is cast.
-    let rows = [
-        (EventKind::Changed, "events", None, Doubt::Grave),
-        (EventKind::Created, REREAD, None, Doubt::Slight),
-        (EventKind::Created, "events", Some("r"), Doubt::Slight),
-        (EventKind::Created, "events", None, Doubt::Slight),
-        (EventKind::Created, "events", None, Doubt::None),
+fn doubt_reaches_whatever_may_have_been_under_way() {
+    // Per leg, in order: append number, thread root; and the doubt that is cast.
+    let (none, slight, grave) = (Doubt::None, Doubt::Slight, Doubt::Grave);
+    let tables: [&[(i64, Option<&str>, Doubt)]; 4] = [
+        // The head only.
+        &[(1, None, grave), (2, None, none), (3, None, none)],
+        // Two came in later with earlier places: the third was under way.
+        &[(3, None, grave), (4, None, slight), (1, None, slight), (2, None, none)],
+        // The first waits beside the lane: the second was under way.
+        &[(1, Some("r"), grave), (2, None, slight), (3, None, none)],
+        // Both: a reply was under way.
+        &[(3, None, grave), (1, Some("r"), slight), (2, Some("r"), slight), (4, None, none)],
     ];
-    let legs: Vec<_> = (0..)
-        .zip(&rows)
-        .map(|(order, (kind, feed, root, _))| {
-            let plain = leg(order, &format!("m{order}"), *kind);
-            let row = EventRow {
-                feed: (*feed).into(),
-                thread_root: root.map(Into::into),
-                ..plain.event.row.clone()
-            };
-            let event = Arc::new(LiveEvent::new(row, true, None));
-            Arc::new(Leg::new(plain.id.clone(), lane(), plain.place, event))
-        })
-        .collect();
-    assert!(!cast_doubt(&legs, true));
-    for (leg, (.., doubt)) in legs.iter().zip(&rows) {
-        assert_eq!(leg.doubt(), *doubt, "{}", leg.id);
+    for table in tables {
+        let legs: Vec<_> = (0..)
+            .zip(table)
+            .map(|(order, (appended, root, _))| {
+                let plain = leg(order, &format!("m{order}"), EventKind::Created);
+                let row = EventRow { thread_root: root.map(Into::into), ..plain.event.row.clone() };
+                let event = Arc::new(LiveEvent::new(row, true, None));
+                Arc::new(Leg::new(plain.id.clone(), lane(), (order, *appended), event))
+            })
+            .collect();
+        cast_doubt(&legs, i64::MAX);
+        let doubts: Vec<_> = legs.iter().map(|leg| leg.doubt()).collect();
+        let wanted: Vec<_> = table.iter().map(|(.., doubt)| *doubt).collect();
+        assert_eq!(doubts, wanted);
     }
+}
+
+#[test]
+fn doubt_reaches_into_what_is_read_later() {
+    let created = |order: i64, appended: i64| {
+        let plain = leg(order, &format!("m{order}"), EventKind::Created);
+        Arc::new(Leg::new(plain.id.clone(), lane(), (order, appended), Arc::clone(&plain.event)))
+    };
+    let (first, second) = ([created(1, 5), created(2, 6)], [created(3, 1), created(4, 2), created(5, 7)]);
+    let least = cast_doubt(&first, i64::MAX);
+    assert_eq!(cast_doubt(&second, least), 1);
+    let doubts: Vec<_> = first.iter().chain(&second).map(|leg| leg.doubt()).collect();
+    assert_eq!(doubts, [Doubt::Grave, Doubt::None, Doubt::Slight, Doubt::None, Doubt::None]);
 }
 
 #[test]
