@@ -124,9 +124,11 @@ impl Bench {
         for (slack, teams) in places {
             let bridge = world.link(&[format!("slack:{slack}"), format!("teams:{teams}")]).await?;
             anyhow::ensure!(bridge.warnings.is_empty(), "{:?}", bridge.warnings);
-            let own =
-                |word: &str| bridge.members.iter().find(|it| it.platform == word).map(|it| it.id.clone());
-            let own = [("slack", own("slack").unwrap()), ("teams", own("teams").unwrap())].into();
+            let own = |word: &str| {
+                let member = bridge.members.iter().find(|it| it.platform == word);
+                member.map(|it| it.id.clone()).unwrap_or_default()
+            };
+            let own = [("slack", own("slack")), ("teams", own("teams"))].into();
             pairs.push(Pair { slack, teams, own });
         }
         let apps = world.ask(&api::AppList {}).await?;
