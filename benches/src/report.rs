@@ -1,0 +1,104 @@
+//! The figures, for people and for programs.
+
+use serde::Serialize;
+
+use crate::goals::{Judged, round};
+use crate::stats::median;
+use crate::{latency, relaying};
+
+/// Everything that was found out.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// The promises.
+    pub(crate) goals: Vec<Judged>,
+    /// What they are made of.
+    pub(crate) figures: Figures,
+    /// Where.
+    pub(crate) machine: Machine,
+}
+
+/// Medians of the blocks. Absolute, and so of this machine only.
+#[derive(Debug, Serialize)]
+pub(crate) struct Figures {
+    rtt_us: f64,
+    sync_us: f64,
+    ack_us: f64,
+    trip_us: f64,
+    proxy_cpu_us: f64,
+    relay_cpu_us: f64,
+    relays_per_second: f64,
+}
+
+/// The machine.
+#[derive(Debug, Serialize)]
+pub(crate) struct Machine {
+    /// CPUs that may be used.
+    pub(crate) cpus: u32,
+    /// What stood for PROXY.
+    pub(crate) proxy: &'static str,
+}
+
+impl Figures {
+    /// Of all blocks.
+    pub(crate) fn of(latency: &[latency::Block], relaying: &[relaying::Block]) -> Self {
+        let slow = |figure: fn(&latency::Block) -> f64| of(latency, figure);
+        let busy = |figure: fn(&relaying::Block) -> f64| of(relaying, figure);
+        Self {
+            rtt_us: slow(|block| block.rtt),
+            sync_us: slow(|block| block.sync),
+            ack_us: slow(|block| block.ack),
+            trip_us: slow(|block| block.trip),
+            proxy_cpu_us: busy(|block| block.proxy),
+            relay_cpu_us: busy(|block| block.relay),
+            relays_per_second: busy(|block| block.per_second),
+        }
+    }
+}
+
+fn of<T>(blocks: &[T], figure: fn(&T) -> f64) -> f64 {
+    round(median(&blocks.iter().map(figure).collect::<Vec<_>>()))
+}
+
+impl Report {
+    /// As text.
+    pub(crate) fn text(&self) -> String {
+        let figures = &self.figures;
+        let mut lines = vec![format!(
+            "RTT {:.1} us   SYNC {:.0} us   PROXY {:.1} us of CPU ({}, {} CPUs)",
+            figures.rtt_us, figures.sync_us, figures.proxy_cpu_us, self.machine.proxy, self.machine.cpus
+        )];
+        lines.push(format!(
+            "acknowledged after {:.0} us, at the target after {:.0} us; {:.0} us of CPU a message, {:.0} messages a second",
+            figures.ack_us, figures.trip_us, figures.relay_cpu_us, figures.relays_per_second
+        ));
+        lines.push(String::new());
+        lines.push("goal   value  (quartiles)      gate  target  moonshot".to_owned());
+        for goal in &self.goals {
+            lines.push(format!(
+                "{:<4} {:>7.2}  ({:.2} to {:.2})  {:>6} {:>6} {:>6}   {}  {}",
+                goal.id,
+                goal.value,
+                goal.quartiles[0],
+                goal.quartiles[1],
+                goal.gate,
+                goal.target,
+                goal.moonshot,
+                if goal.gate_met { "ok  " } else { "MISS" },
+                goal.what
+            ));
+        }
+        lines.join("\n")
+    }
+}
+
+/// A line for who called.
+#[expect(clippy::print_stdout, reason = "the report is what this program is for")]
+pub(crate) fn line(text: &str) {
+    println!("{text}");
+}
+
+/// A line for who waits.
+#[expect(clippy::print_stderr, reason = "a run takes minutes")]
+pub(crate) fn progress(text: &str) {
+    eprintln!("{text}");
+}
