@@ -82,6 +82,11 @@ impl Binary {
         Ok(())
     }
 
+    /// The process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     /// Waits until the admin socket answers.
     pub async fn answering(&mut self) -> Result<()> {
         let client = self.client();
@@ -261,8 +266,9 @@ fn find() -> Result<PathBuf> {
         return Ok(path.into());
     }
     let test = std::env::current_exe()?;
-    // The test lies in `deps` below the folder of binaries.
-    let folder = test.parent().and_then(Path::parent).context("the test lies in no target directory")?;
+    let folder = test.parent().context("the test lies in no target directory")?;
+    // A test lies in `deps` below the folder of binaries, the benches lie among them.
+    let folder = folder.parent().filter(|_| folder.ends_with("deps")).unwrap_or(folder);
     let path = folder.join("dragoman");
     if path.is_file() && std::env::var_os("DRAGOMAN_BUILD").is_none() {
         return Ok(path);

@@ -28,7 +28,12 @@ impl Default for Options {
         let slack = SlackSimConfig {
             auto_approve: true,
             limits: SlackLimits { enabled: false, ..SlackLimits::default() },
-            timing: SlackTiming { retries: redeliveries(), ..SlackTiming::default() },
+            timing: SlackTiming {
+                retries: redeliveries(),
+                // A busy machine is no reason for a later event to be sent before an earlier one was answered.
+                stagger: Duration::from_secs(1),
+                ..SlackTiming::default()
+            },
             ..SlackSimConfig::default()
         };
         let mut teams = TeamsSimConfig::default();

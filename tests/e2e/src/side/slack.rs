@@ -61,7 +61,7 @@ fn seen(raw: Value) -> Seen {
     let markup = format!("{}\n{}", text("text"), raw["blocks"]);
     let author = if text("username").is_empty() { text("user") } else { text("username") };
     let thread_root = (!thread.is_empty() && thread != id).then_some(thread);
-    Seen { id, thread_root, markup, author, raw }
+    Seen { id, thread_root, raw, markup, author }
 }
 
 #[async_trait]

@@ -53,7 +53,7 @@ fn seen(raw: Value) -> Option<Seen> {
     let from = &raw["from"];
     let name = |kind: &str| from[kind]["displayName"].as_str().map(str::to_owned);
     let author = name("user").or_else(|| name("application")).unwrap_or_default();
-    Some(Seen { id, thread_root, markup, author, raw })
+    Some(Seen { id, thread_root, raw, markup, author })
 }
 
 #[async_trait]
