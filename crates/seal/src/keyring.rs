@@ -108,7 +108,8 @@ impl Keyring {
     ) -> Result<Self, KeyringError> {
         let folder = EpochFolder::new(key_folder, dir);
         let found = folder.scan().map_err(|source| KeyringError::Folder { action: "read", source })?;
-        let keyring = Self { service, folder, clock, random, policy, state: RwLock::default(), written: None };
+        let keyring =
+            Self { service, folder, clock, random, policy, state: RwLock::default(), written: None };
         let now = keyring.now();
         let mut state = keyring.write();
         for file in found {
