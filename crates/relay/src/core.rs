@@ -24,6 +24,8 @@ use crate::retry::{Breaker, Ladder};
 use crate::slots::Slots;
 use crate::vault::Vault;
 
+/// How much a source's clock may be ahead of ours, in milliseconds.
+const SKEW_MS: i64 = 60_000;
 /// Conversations that catch up at the same time; the others wait, so that platforms are not flooded.
 const READING: usize = 4;
 
@@ -242,6 +244,14 @@ impl Relay {
             .last_order
             .fetch_update(Relaxed, Relaxed, |last| Some(now.max(last + 1)))
             .map_or(now, |last| now.max(last + 1))
+    }
+
+    /// A place in the lanes by the source's time, as catching up gives it too: what is delivered late, again or by
+    /// another feed stands where it belongs. Where the source tells no likely time, ours is taken.
+    pub(crate) fn order_of(&self, at_ms: i64) -> i64 {
+        let accepted = self.next_order();
+        let at = at_ms.saturating_mul(1000);
+        if at > 0 && at < accepted.saturating_add(SKEW_MS * 1000) { at } else { accepted }
     }
 
     pub(crate) fn tell(&self, leg: &Leg, stage: Stage, code: Option<dragoman_model::Code>) {

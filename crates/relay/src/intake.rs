@@ -177,7 +177,7 @@ impl Relay {
             return Ok(Err(codes::UNKNOWN_INSTALLATION));
         };
         let now_ms = self.now_ms();
-        let order = self.next_order();
+        let order = self.order_of(item.at_ms);
         let spot = item.conversation.as_ref().and_then(|remote| directory.spot_at(installation, remote));
         let route = spot.and_then(|spot| directory.route(&spot.id));
         let about_the_gateway = matches!(item.kind, EventKind::Control | EventKind::Conversation);
