@@ -29,9 +29,8 @@ async fn a_thousand_events_leave_no_row_and_no_slot() -> Result<()> {
         ids.push(ben.post(&format!("nobody relays this, {round}"), None).await?);
         if round % (SLACK / TEAMS) == 0 {
             ids.push(emre.post(&format!("nor this, {round}"), None).await?);
-            // What is kept for a moment are events about the app itself, never one with a payload for a lane.
-            let status = world.status().await?;
-            ensure!(status.originals == 0 && status.lanes.is_empty(), "{} legs wait", status.legs);
+            // At any moment: a row that came and went would have left a receipt.
+            world.settled(Duration::from_secs(2)).await?;
         }
     }
     let log = world.slack.log();

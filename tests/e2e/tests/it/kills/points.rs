@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 async fn survives(fault: &str) -> Result<()> {
     let mut world = World::start(Options::default()).await?;
     let mut talk = Talk::new(&world, 7);
-    let old = prelude(&mut talk).await?;
+    let old = prelude(&world, &mut talk).await?;
     talk.holds(&world, LIMIT).await?;
 
     talk.remark(&format!("the gateway will die at {fault}"));
@@ -55,8 +55,10 @@ async fn survives(fault: &str) -> Result<()> {
 }
 
 /// Two roots with replies, and a message of each side that is deleted later.
-async fn prelude(talk: &mut Talk) -> Result<[usize; 4]> {
+async fn prelude(world: &World, talk: &mut Talk) -> Result<[usize; 4]> {
     let roots = [talk.post(0, None).await?, talk.post(1, None).await?];
+    // Now the gateway has met everybody, and knows the keys that the platforms sign with.
+    talk.holds(world, LIMIT).await?;
     talk.post(0, Some(roots[0])).await?;
     talk.post(1, Some(roots[1])).await?;
     let later = [talk.post(0, None).await?, talk.post(1, None).await?];
