@@ -186,8 +186,10 @@ impl Engine {
     /// each. `None`: there is none; else whether the envelope was acknowledged in time.
     pub async fn frame(&self, app_id: &str, frame: &Value, within: Duration) -> Option<bool> {
         let Some(envelope_id) = frame["envelope_id"].as_str() else {
+            // Counted first: a farewell ends them at once.
+            let any = self.sockets.count(app_id) > 0;
             self.sockets.tell(app_id, || Out::Text(frame.to_string()));
-            return (self.sockets.count(app_id) > 0).then_some(false);
+            return any.then_some(false);
         };
         let answer = self.sockets.send(app_id, envelope_id, frame.to_string())?;
         Some(matches!(tokio::time::timeout(within, answer).await, Ok(Ok(()))))

@@ -66,7 +66,7 @@ async fn answer(bench: &Bench, app: &str, frame: &Value) -> String {
         slack.send_frame(app, frame, within).await.ok_or_else(|| "none".to_owned())
     })
     .await
-    .expect("connections are opened");
+    .unwrap_or_else(|error| panic!("{frame} over {} connections: {error}", slack.sockets(app)));
     if has_envelope {
         return if acknowledged { "acknowledged" } else { "not acknowledged" }.to_owned();
     }
