@@ -57,7 +57,9 @@ impl Connector for EchoBlind {
             Happening::Posted(message) => blind(message),
             Happening::Changed { after, before } => {
                 blind(after);
-                before.iter_mut().for_each(|before| blind(before));
+                if let Some(before) = before {
+                    blind(before);
+                }
             }
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! A store with a planted bug.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,6 +15,7 @@ use dragoman_store::{
 };
 use tokio_util::task::TaskTracker;
 
+use super::machine::lock;
 use super::world::Bug;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -37,11 +38,11 @@ impl FlawedStore {
 
     /// The relay that is told of what was appended behind its back.
     pub(super) fn serve(&self, relay: Relay) {
-        *self.relay.lock().unwrap_or_else(PoisonError::into_inner) = Some(relay);
+        *lock(&self.relay) = Some(relay);
     }
 
     fn append_late(&self, mutation: Mutation, lanes: Vec<LaneId>) {
-        let (inner, relay) = (Arc::clone(&self.inner), self.relay.lock().unwrap().clone());
+        let (inner, relay) = (Arc::clone(&self.inner), lock(&self.relay).clone());
         self.tasks.spawn(async move {
             tokio::time::sleep(LATE).await;
             if inner.commit(mutation).await.is_ok()

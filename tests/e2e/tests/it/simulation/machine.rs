@@ -110,10 +110,10 @@ impl Machine {
     /// Switches on and runs until the power goes. `bots` is who the app is in each workspace.
     pub(super) async fn run(self: Arc<Self>, bots: Vec<BotIdentity>) {
         match self.start(&bots).await {
-            Ok(_gateway) => std::future::pending().await,
+            Ok(_gateway) => std::future::pending::<()>().await,
             Err(error) => {
                 *lock(&self.failed) = Some(format!("{error:#}"));
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }

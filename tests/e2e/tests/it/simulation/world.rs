@@ -142,9 +142,9 @@ impl Driver<'_> {
         if let Some((until_ms, lossy)) = self.storm {
             if now_ms >= until_ms {
                 if lossy {
-                    self.sim.repair("slack", "gateway")
+                    self.sim.repair("slack", "gateway");
                 } else {
-                    self.sim.release("slack", "gateway")
+                    self.sim.release("slack", "gateway");
                 }
                 self.storm = None;
             }
@@ -240,5 +240,4 @@ fn story(scene: &Scene, crashes: &[u64]) -> String {
     story
 }
 
-#[expect(clippy::assertions_on_constants, reason = "what the plan relies on")]
 const _: () = assert!(TURBULENT_MS < 360_000, "the last attempt of a delivery comes after the turbulence");
