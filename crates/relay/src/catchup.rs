@@ -47,6 +47,9 @@ struct WaitingText {
     root: Option<RemoteMessage>,
     /// Whether its current state is read, or its deletion relayed, when its turn comes.
     current: bool,
+    /// Whether one of its events may have posted it already. A change that has not waited long enough for its message
+    /// to be sent in its place has not, so that the message still goes where it belongs.
+    posts: bool,
 }
 
 /// A conversation that is catching up. Dropped before it is over, by a panic, it lets its live events go on.
@@ -331,6 +334,7 @@ impl Relay {
     /// Messages of a conversation that wait in the lanes of its targets: they were accepted, and perhaps sent.
     async fn waiting(&self, spot: &Spot, route: &Route) -> Result<Waiting, RelayError> {
         let mut waiting = Waiting::new();
+        let patient_since_ms = self.now_ms() - self.timing().patience_ms;
         for target in &route.targets {
             let lane = LaneId::Conversation(target.clone());
             let mut after = None;
@@ -341,9 +345,13 @@ impl Relay {
                 let here = legs.into_iter().filter(|leg| leg.event.conversation.as_ref() == Some(&spot.id));
                 for leg in here.filter(|leg| leg.event.kind != EventKind::Reaction.as_str()) {
                     let Some(message) = leg.event.message else { continue };
-                    let text = waiting
-                        .entry((target.clone(), message))
-                        .or_insert_with(|| WaitingText { root: leg.event.thread_root, current: false });
+                    let text = waiting.entry((target.clone(), message)).or_insert_with(|| WaitingText {
+                        root: leg.event.thread_root,
+                        current: false,
+                        posts: false,
+                    });
+                    text.posts |= leg.event.kind != EventKind::Changed.as_str()
+                        || leg.event.received_ms <= patient_since_ms;
                     text.current |= !leg.has_payload || leg.event.kind == EventKind::Deleted.as_str();
                 }
             }
@@ -367,14 +375,16 @@ impl Relay {
         let (mut unknown, mut stale) = (Vec::new(), Vec::new());
         for target in &route.targets {
             let lane = LaneId::Conversation(target.clone());
-            if let Some(text) = waiting.get(&(target.clone(), message.id.clone())) {
+            let copies = store.copies((&spot.id, &message.id), target).await?;
+            let waits = waiting.get(&(target.clone(), message.id.clone()));
+            if let Some(text) = waits.filter(|text| text.posts || !copies.is_empty()) {
                 // It is not sent a second time, but its text may be older than an edit that was missed.
                 if !text.current && message.version > Some(Version(0)) {
                     stale.push(lane);
                 }
                 continue;
             }
-            match store.copies((&spot.id, &message.id), target).await?.first() {
+            match copies.first() {
                 // A copy without a version was not finished, and is a dead letter.
                 Some(copy) if copy.version.is_some() && message.version > copy.version => stale.push(lane),
                 None if message.sent_ms >= active_ms && !self.judged(spot, message, target).await? => {
