@@ -1,5 +1,6 @@
 //! A kill at every fault point that a message passes.
 
+use std::fs;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -10,14 +11,22 @@ use super::talk::Talk;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// What the disk kept of the secrets of messages under way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Secrets {
+    Kept,
+    /// Rows and secrets are synced side by side: what was not acknowledged yet may have lost either.
+    Lost,
+}
+
 /// People talk; the gateway dies at the point, at its n-th time; they go on talking; it comes back.
-async fn survives(fault: &str) -> Result<()> {
+async fn survives(fault: &str, secrets: Secrets) -> Result<()> {
     let mut world = World::start(Options::default()).await?;
     let mut talk = Talk::new(&world, 7);
     let old = prelude(&world, &mut talk).await?;
     talk.holds(&world, LIMIT).await?;
 
-    talk.remark(&format!("the gateway will die at {fault}"));
+    talk.story().remark(&format!("the gateway will die at {fault}"));
     world.binary.kill()?;
     world.binary.launch(Some(fault))?;
     let mut acts = 0;
@@ -32,18 +41,24 @@ async fn survives(fault: &str) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(40)).await;
     }
     ensure!(world.binary.died(LIMIT).await? || !world.binary.runs()?, "it should be dead");
-    talk.remark("it is dead");
+    talk.story().remark("it is dead");
     for _ in 0..3 {
         talk.act().await?;
     }
+    if secrets == Secrets::Lost {
+        let slots = world.binary.data_folder().join("secrets.slots");
+        let bytes = fs::read(&slots)?;
+        ensure!(bytes.iter().any(|byte| *byte != 0), "no secret is there to be lost");
+        fs::write(&slots, vec![0; bytes.len()])?;
+    }
     world.binary.start(None).await?;
-    talk.remark("it is back");
+    talk.story().remark("it is back");
     for _ in 0..5 {
         talk.act().await?;
     }
     talk.holds(&world, LIMIT).await?;
 
-    talk.remark("older messages are edited, answered and deleted");
+    talk.story().remark("older messages are edited, answered and deleted");
     talk.edit(old[0]).await?;
     talk.edit(old[1]).await?;
     talk.post(0, Some(old[1])).await?;
@@ -71,7 +86,7 @@ macro_rules! points {
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $name() -> Result<()> {
-                survives($fault).await
+                survives($fault, Secrets::Kept).await
             }
         )*
     };
@@ -90,4 +105,15 @@ points! {
     slot_about_to_be_erased: "erase.before:3",
     log_about_to_be_truncated: "checkpoint.before:1",
     epoch_written_not_in_use: "epoch.created:1",
+}
+
+/// The rows are there, their secrets are not: the messages are read again from where they were written.
+#[tokio::test(flavor = "multi_thread")]
+async fn synced_without_its_secret() -> Result<()> {
+    survives("append.synced:3", Secrets::Lost).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unsealed_and_its_secret_lost() -> Result<()> {
+    survives("send.before:3", Secrets::Lost).await
 }

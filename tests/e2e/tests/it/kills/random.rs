@@ -23,15 +23,19 @@ async fn survives(kills: u64, seed: u64) -> Result<()> {
         let round = (kills - told).min(10);
         over.set(false);
         let binary = &mut world.binary;
+        let story = talk.story();
         let killing = async {
             for _ in 0..round {
                 pause(&chance, 900).await;
                 binary.kill()?;
+                story.remark("-- killed");
                 pause(&chance, 300).await;
                 binary.launch(None)?;
+                story.remark("-- launched");
                 // Sometimes it is killed again before it is up.
                 if chance.below(5) > 0 {
                     binary.answering().await?;
+                    story.remark("-- answers");
                 }
             }
             binary.answering().await?;

@@ -1,8 +1,10 @@
 //! A conversation of which everything is written down, and the judge who compares both channels with it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -10,6 +12,7 @@ use dragoman_model::Random as _;
 use dragoman_sim::teams::seed;
 use dragoman_testkit::SeededRandom;
 use e2e::{Seen, Side, World, eventually};
+use tokio::time::Instant;
 
 /// One message, as its author knows it.
 struct Said {
@@ -28,8 +31,19 @@ pub(super) struct Talk {
     sides: [Box<dyn Side>; 2],
     random: SeededRandom,
     said: Vec<Said>,
-    /// What was done, for failures.
-    story: String,
+    story: Rc<Story>,
+}
+
+/// What was done, for failures, with milliseconds since the start.
+pub(super) struct Story {
+    started: Instant,
+    text: RefCell<String>,
+}
+
+impl Story {
+    pub(super) fn remark(&self, what: &str) {
+        let _ = writeln!(self.text.borrow_mut(), "{:6} {what}", self.started.elapsed().as_millis());
+    }
 }
 
 /// No two texts are equal, and none contains another.
@@ -51,7 +65,7 @@ impl Talk {
             sides: [Box::new(world.ana("C07LAUNCH")), Box::new(world.dana(seed::LAUNCH))],
             random: SeededRandom::new(seed),
             said: Vec::new(),
-            story: String::new(),
+            story: Rc::new(Story { started: Instant::now(), text: RefCell::default() }),
         }
     }
 
@@ -63,14 +77,19 @@ impl Talk {
         self.said.len()
     }
 
-    fn note(&mut self, what: &str, index: usize) {
-        let side = self.said.get(index).map_or("", |said| self.sides[said.side].platform());
-        let _ = writeln!(self.story, "{what} {} at {side}", mark(index));
+    fn note(&self, what: &str, index: usize) {
+        let said = &self.said[index];
+        let root = said.root.map(|root| format!(" under {}", mark(root))).unwrap_or_default();
+        self.story.remark(&format!(
+            "{what} {}{root} at {} ({})",
+            mark(index),
+            self.sides[said.side].platform(),
+            said.id
+        ));
     }
 
-    /// A remark between the lines of the story.
-    pub(super) fn remark(&mut self, what: &str) {
-        let _ = writeln!(self.story, "-- {what}");
+    pub(super) fn story(&self) -> Rc<Story> {
+        Rc::clone(&self.story)
     }
 
     pub(super) async fn post(&mut self, side: usize, root: Option<usize>) -> Result<usize> {
@@ -175,7 +194,10 @@ impl Talk {
         };
         held.await.map_err(|error: anyhow::Error| {
             let log = world.binary.tail();
-            anyhow::anyhow!("{error:#}\nwhat was done:\n{}\nlog of the gateway:\n{log}", self.story)
+            anyhow::anyhow!(
+                "{error:#}\nwhat was done:\n{}\nlog of the gateway:\n{log}",
+                self.story.text.borrow()
+            )
         })
     }
 
