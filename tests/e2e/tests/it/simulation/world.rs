@@ -177,7 +177,15 @@ impl Driver<'_> {
             State::Doomed { at_most_ms, outage } => {
                 if machine.power.is_cut() || *at_most_ms <= now_ms {
                     let (until_ms, again) = (now_ms + outage.down_ms, outage.again);
+                    // A machine without power says no goodbye, and in what order its sockets are dropped depends
+                    // on what else ran in this process.
+                    self.sim.partition("slack", "gateway");
                     self.sim.crash("gateway");
+                    match self.storm {
+                        None => self.sim.repair("slack", "gateway"),
+                        Some((_, false)) => self.sim.hold("slack", "gateway"),
+                        Some((_, true)) => {}
+                    }
                     machine.crashed();
                     self.crashes.push(now_ms);
                     self.state = State::Down { until_ms, again };
