@@ -114,9 +114,14 @@ mod tests {
         let ids: Vec<&str> = rows.iter().map(|row| row[0]).collect();
         assert_eq!(ids, ALL.map(|goal| goal.id));
         for (row, goal) in rows.iter().zip(ALL) {
-            assert_eq!(row[3..], [goal.gate, goal.target, goal.moonshot].map(|bound| bound.to_string()));
-            let measured: f64 = row[2].split(' ').next().unwrap().parse().unwrap();
-            assert!(measured <= goal.gate, "the figure of {} is beyond its gate", goal.id);
+            assert_eq!(row[3..6], [goal.gate, goal.target, goal.moonshot].map(|bound| bound.to_string()));
+            let measured: f64 = row[2].parse().unwrap();
+            assert_eq!(
+                row[6],
+                if measured <= goal.gate { "yes" } else { "no" },
+                "whether {} is met",
+                goal.id
+            );
         }
     }
 }

@@ -63,10 +63,11 @@ impl Drop for Proxy {
 fn nginx(folder: &Path, upstream: SocketAddr) -> Result<Proxy> {
     let address = SocketAddr::from(([127, 0, 0, 1], e2e::free_port()?));
     let shown = folder.display();
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    let temporary: Vec<String> = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .iter()
         .map(|kind| format!("{kind}_temp_path {shown}/{kind};"))
         .collect();
+    let temporary = temporary.join(" ");
     let config = format!(
         "daemon off; master_process off; worker_processes 1; error_log stderr crit; pid {shown}/nginx.pid;\n\
          events {{ worker_connections 1024; }}\n\

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use http::Request;
@@ -53,15 +53,15 @@ pub(crate) async fn measure(
     proxy: &Proxy,
     blocks: usize,
 ) -> Result<Vec<Block>> {
-    let through = connections(dialer, proxy.address).await?;
-    let hooks = connections(dialer, subject.address).await?;
+    let mut through = connections(dialer, proxy.address).await?;
+    let mut hooks = connections(dialer, subject.address).await?;
     let start = clock::now();
     let mut sent = 0;
     let mut measured = Vec::new();
     // The first block warms up.
     for block in 0..=blocks {
         let before = Usage::read(proxy.pid())?;
-        load(&through, proxied()?).await?;
+        load(&mut through, proxied()?).await?;
         let proxied_us = Usage::read(proxy.pid())?.us_since(&before) / count(PROXIED);
 
         stay_below_the_limit(start, sent).await;
@@ -73,7 +73,7 @@ pub(crate) async fn measure(
         sent += RELAYED;
         let before = Usage::read(subject.pid)?;
         let began = clock::now();
-        load(&hooks, messages).await?;
+        load(&mut hooks, messages).await?;
         for _ in 0..RELAYED {
             target.arrival().await?;
         }
@@ -90,10 +90,10 @@ pub(crate) async fn measure(
     Ok(measured)
 }
 
-async fn connections(dialer: &mut Dialer, address: SocketAddr) -> Result<Vec<RefCell<Connection>>> {
+async fn connections(dialer: &mut Dialer, address: SocketAddr) -> Result<Vec<Connection>> {
     let mut all = Vec::new();
     for _ in 0..CONNECTIONS {
-        all.push(RefCell::new(dialer.open(address).await?));
+        all.push(dialer.open(address).await?);
     }
     Ok(all)
 }
@@ -105,10 +105,9 @@ fn proxied() -> Result<Vec<Request<Full<Bytes>>>> {
 }
 
 /// Sends all requests, each connection one after the other.
-async fn load(connections: &[RefCell<Connection>], requests: Vec<Request<Full<Bytes>>>) -> Result<()> {
+async fn load(connections: &mut [Connection], requests: Vec<Request<Full<Bytes>>>) -> Result<()> {
     let left = RefCell::new(requests.into_iter());
-    try_join_all(connections.iter().map(async |connection| {
-        let mut connection = connection.try_borrow_mut().context("a connection is in use twice")?;
+    try_join_all(connections.iter_mut().map(async |connection| {
         loop {
             let Some(request) = left.borrow_mut().next() else { return anyhow::Ok(()) };
             let status = connection.exchange(request).await?;
