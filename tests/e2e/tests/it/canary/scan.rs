@@ -47,9 +47,10 @@ impl Scanner {
             let numbers: Vec<String> = text.iter().map(u8::to_string).collect();
             add("numbers", numbers.join(", ").into_bytes());
             add("numbers, tight", numbers.join(",").into_bytes());
-            let escaped: String = text.iter().map(|byte| format!("\\u{byte:04x}")).collect();
-            add("JSON escapes", escaped.into_bytes());
-            add("percent", text.iter().map(|byte| format!("%{byte:02X}")).collect::<String>().into_bytes());
+            let escaped: Vec<String> = text.iter().map(|byte| format!("\\u{byte:04x}")).collect();
+            add("JSON escapes", escaped.concat().into_bytes());
+            let percent: Vec<String> = text.iter().map(|byte| format!("%{byte:02X}")).collect();
+            add("percent", percent.concat().into_bytes());
             add("reversed", text.iter().rev().copied().collect());
             for skip in 0..3 {
                 // Wherever it begins in the encoded text, a stretch of whole groups reads the same.
@@ -74,10 +75,10 @@ impl Scanner {
             let mut unpacked = Vec::new();
             match rest {
                 [0x1f, 0x8b, 0x08, ..] => {
-                    drop(GzDecoder::new(rest).take(UNPACKED).read_to_end(&mut unpacked))
+                    let _ = GzDecoder::new(rest).take(UNPACKED).read_to_end(&mut unpacked);
                 }
                 [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => {
-                    drop(ZlibDecoder::new(rest).take(UNPACKED).read_to_end(&mut unpacked));
+                    let _ = ZlibDecoder::new(rest).take(UNPACKED).read_to_end(&mut unpacked);
                 }
                 _ => {}
             }

@@ -34,7 +34,7 @@ async fn a_thousand_events_leave_no_row_and_no_slot() -> Result<()> {
         }
     }
     let log = world.slack.log();
-    log.wait_for(SLACK, Duration::from_secs(60), |entry| {
+    log.wait_for(SLACK, Duration::from_mins(1), |entry| {
         entry.kind == LogKind::Delivery
             && entry.status == 200
             && entry.conversation.as_deref() == Some("C07GENERAL")
@@ -42,7 +42,7 @@ async fn a_thousand_events_leave_no_row_and_no_slot() -> Result<()> {
     .await
     .context("Slack's events were not all taken")?;
     let log = world.teams.log();
-    log.wait_for(TEAMS, Duration::from_secs(60), |entry| {
+    log.wait_for(TEAMS, Duration::from_mins(1), |entry| {
         entry.kind == LogKind::Delivery && (200..300).contains(&entry.status)
     })
     .await

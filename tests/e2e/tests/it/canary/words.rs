@@ -182,6 +182,8 @@ async fn nothing_of_what_people_write_is_found_anywhere() -> Result<()> {
     nothing(&world, &scanner, &activity, true, "after the restart").await?;
     world.binary.kill()?;
     nothing(&world, &scanner, &activity, false, "at rest").await?;
+    let log = std::fs::read(world.binary.stderr_path())?;
+    ensure!(String::from_utf8_lossy(&log).contains("TRACE"), "the log was not at trace level");
     activity.end().await;
     world.end().await
 }
