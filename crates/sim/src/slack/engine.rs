@@ -223,7 +223,11 @@ impl Engine {
                 (headers, body.clone())
             }),
             judge,
-            label: json!({"event_id": envelope.event_id, "app_id": app.app_id}),
+            label: json!({
+                "event_id": envelope.event_id,
+                "app_id": app.app_id,
+                "ts": envelope.body["event"]["ts"],
+            }),
             done: Some(Arc::new(move |delivered| {
                 if let Some(engine) = engine.upgrade() {
                     engine.judged(&app_id, delivered);

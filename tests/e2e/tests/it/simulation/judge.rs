@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dragoman_sim::core::LogKind;
 use dragoman_store::LaneId;
 use serde_json::Value;
 
@@ -40,6 +41,7 @@ pub(super) fn judge(scene: &Scene) -> Vec<String> {
     for (channel, here) in copies.iter().enumerate() {
         wrong.extend(inversions(scene, here, channel));
     }
+    wrong.extend(broken_promises(scene));
     wrong
 }
 
@@ -68,6 +70,28 @@ fn fault(
         }
         more => Some(format!("there {} times", more.len())),
     }
+}
+
+/// Messages whose event was acknowledged, although it was accepted (again) only later: what was acknowledged was
+/// not durable, and is there only because it was caught up with.
+fn broken_promises(scene: &Scene) -> Vec<String> {
+    let mut accepted: BTreeMap<&str, i64> = BTreeMap::new();
+    for receipt in scene.receipts.iter().filter(|receipt| receipt.kind == "created") {
+        let Some(message) = &receipt.message else { continue };
+        let first = accepted.entry(message.as_str()).or_insert(receipt.received_ms);
+        *first = receipt.received_ms.min(*first);
+    }
+    let acknowledged =
+        scene.log.iter().filter(|entry| entry.kind == LogKind::Delivery && entry.method == "message");
+    let mut wrong = Vec::new();
+    for entry in acknowledged.filter(|entry| entry.status == 200) {
+        let Some(ts) = entry.detail["label"]["ts"].as_str() else { continue };
+        let Some(number) = scene.said.iter().position(|said| said.ts == ts) else { continue };
+        if accepted.get(ts).is_none_or(|accepted_ms| *accepted_ms > entry.at) {
+            wrong.push(format!("note {number:03} was acknowledged and lost"));
+        }
+    }
+    wrong
 }
 
 /// Whether the operator was told that something about this message did not get through.
