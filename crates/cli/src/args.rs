@@ -88,7 +88,7 @@ pub(crate) struct Init {
     /// The key file; one that is there already is used as it is
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
-    /// Where platforms and browsers reach the gateway, such as https://chat.example.com
+    /// Where platforms and browsers reach the gateway, such as <https://chat.example.com>
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
 }
