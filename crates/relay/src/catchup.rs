@@ -185,7 +185,7 @@ impl Relay {
         else {
             return Ok(Caught::Found(0));
         };
-        if !spot.capabilities().history {
+        if !spot.capabilities.history {
             return Ok(Caught::Unread(None));
         }
         let started_ms = self.now_ms();

@@ -55,15 +55,10 @@ pub struct Spot {
     pub place: Arc<Place>,
     /// As the connector sees it.
     pub conversation: Conversation,
+    /// What it can carry.
+    pub capabilities: Capabilities,
     /// As stored.
     pub row: ConversationRow,
-}
-
-impl Spot {
-    /// What it can carry.
-    pub(crate) fn capabilities(&self) -> Capabilities {
-        self.place.connector.capabilities(&self.place.session.installation, &self.conversation)
-    }
 }
 
 /// The snapshot.
@@ -156,7 +151,8 @@ impl Directory {
             facts: row.facts.clone(),
         };
         self.remote.insert((row.installation.clone(), row.remote.clone()), row.id.clone());
-        let spot = Spot { id: row.id.clone(), org: row.org.clone(), place, conversation, row };
+        let capabilities = place.connector.capabilities(&place.session.installation, &conversation);
+        let spot = Spot { id: row.id.clone(), org: row.org.clone(), place, conversation, capabilities, row };
         self.spots.insert(spot.id.clone(), Arc::new(spot));
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use dragoman_model::ConversationId;
+use dragoman_model::{ConversationId, EventId};
 use dragoman_store::{ConversationRow, LaneId, Mutation, Reply};
 
 use crate::core::Relay;
@@ -162,11 +162,10 @@ impl Relay {
                 return Ok(());
             }
             let legs = self.with_lanes(|lanes| lanes.legs());
-            for (event, _) in &shredded {
-                for leg in legs.iter().filter(|leg| leg.event.row.id == *event) {
-                    leg.event.shred();
-                    leg.event.forget_plain();
-                }
+            let events: BTreeSet<&EventId> = shredded.iter().map(|(event, _)| event).collect();
+            for leg in legs.iter().filter(|leg| events.contains(&leg.event.row.id)) {
+                leg.event.shred();
+                leg.event.forget_plain();
             }
             self.0.parts.slots.erase(shredded.into_iter().map(|(_, slot)| slot).collect());
         }

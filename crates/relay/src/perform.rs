@@ -77,7 +77,7 @@ impl Relay {
         let place = &target.place;
         if let Operation::Post(post) = operation {
             let doubt = leg.set_doubt(Doubt::None);
-            let worth = doubt == Doubt::Grave || doubt == Doubt::Slight && target.capabilities().read_back;
+            let worth = doubt == Doubt::Grave || doubt == Doubt::Slight && target.capabilities.read_back;
             if worth && let Some(found) = self.look(leg, target, post, doubt, false).await? {
                 return Ok(found);
             }

@@ -77,12 +77,12 @@ impl Relay {
             event = Arc::new(Event { happening: Happening::Posted(after.clone()), ..(*newer).clone() });
         }
         self.note_echo(&event);
-        let mut known = self.known(leg, &event, &source, &target, &route).await?;
-        if is_ambiguous(&event, &known) && source.capabilities().reread {
+        let (mut known, mut copies) = self.known(leg, &event, &source, &target, &route).await?;
+        if is_ambiguous(&event, &known) && source.capabilities.reread {
             match reread(&leg.event, &source).await {
                 Ok(Some(now)) => {
                     event = Arc::new(now);
-                    known = self.known(leg, &event, &source, &target, &route).await?;
+                    (known, copies) = self.known(leg, &event, &source, &target, &route).await?;
                 }
                 Err(failure @ (Failure::Retry { .. } | Failure::SignIn(_))) => {
                     let outcome = failure.into_outcome();
@@ -102,22 +102,23 @@ impl Relay {
             }
             Admission::Wait => Ok(self.aside(leg)),
             Admission::Delete(message) => {
-                let copies = self.store().copies((&source.id, &message), &target.id).await?;
                 let steps = plan::deletions(&target.conversation.remote, &copies);
                 let ending = Ending { gone: Some((source.id.clone(), message)), ..Ending::delivered() };
                 self.do_steps(leg, fence, &target, steps, ending).await
             }
             Admission::Create | Admission::Edit => {
-                self.relay_message(leg, fence, &event, &source, &target, &route).await
+                self.relay_message(leg, fence, &event, copies, &source, &target, &route).await
             }
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what a turn has found out so far, used once")]
     async fn relay_message(
         &self,
         leg: &Arc<Leg>,
         fence: i64,
         event: &Event,
+        mut existing: Vec<CopyRow>,
         source: &Spot,
         target: &Spot,
         route: &Route,
@@ -137,18 +138,17 @@ impl Relay {
         let author = self.shown_author(source, message).await?;
         let mentions = self.mentions(source, target, &message.body).await?;
         let connector = &target.place.connector;
-        let capabilities = target.capabilities();
+        let capabilities = &target.capabilities;
         let scene = Scene {
             message,
             author: &author,
             mentions: &mentions,
             target: &target.conversation.remote,
-            capabilities: &capabilities,
+            capabilities,
             root,
         };
         let (post, notes) = plan::compose(&scene);
         let bodies = connector.split(&post);
-        let mut existing = self.store().copies((&source.id, &message.id), &target.id).await?;
         let done_before = leg.parts();
         existing.retain(|known| !done_before.iter().any(|copy| copy.part == known.part));
         let mut markers = Vec::with_capacity(bodies.len());
@@ -187,6 +187,7 @@ impl Relay {
         Turn::Aside(until_ms)
     }
 
+    /// What the map knows of an event's message, and the copies of it at the target.
     async fn known(
         &self,
         leg: &Leg,
@@ -194,11 +195,11 @@ impl Relay {
         source: &Spot,
         target: &Spot,
         route: &Route,
-    ) -> Result<Known, RelayError> {
+    ) -> Result<(Known, Vec<CopyRow>), RelayError> {
         let message = match &event.happening {
             Happening::Posted(message) | Happening::Changed { after: message, .. } => &message.id,
             Happening::Deleted { message, .. } => message,
-            _ => return Ok(Known::default()),
+            _ => return Ok((Known::default(), Vec::new())),
         };
         let store = self.store();
         let copies = store.copies((&source.id, message), &target.id).await?;
@@ -213,7 +214,7 @@ impl Relay {
             _ => None,
         };
         let bridged_since_ms = self.directory().bridge(&route.bridge).map_or(0, |bridge| bridge.row.since_ms);
-        Ok(Known {
+        let known = Known {
             is_copy: store.original_of_copy(&source.id, message).await?.is_some(),
             shown: first.is_some(),
             shown_version: first.and_then(|copy| copy.version),
@@ -221,7 +222,8 @@ impl Relay {
             tombstone: store.tombstone(&source.id, message).await?,
             bridged_since_ms,
             patient: self.patient(leg),
-        })
+        };
+        Ok((known, copies))
     }
 
     /// Whether a leg that waits for its message should go on waiting.
@@ -276,7 +278,7 @@ impl Relay {
         }
         let LaneId::Conversation(id) = lane else { return 0 };
         let directory = self.directory();
-        directory.spot(id).map_or(0, |spot| spot.capabilities().send_interval_ms)
+        directory.spot(id).map_or(0, |spot| spot.capabilities.send_interval_ms)
     }
 
     fn note_echo(&self, event: &Event) {

@@ -48,7 +48,7 @@ impl Relay {
         doubt: Doubt,
         twice: bool,
     ) -> Result<Option<Outcome>, RelayError> {
-        if !target.capabilities().read_back {
+        if !target.capabilities.read_back {
             return Ok(self.by_policy(target, doubt));
         }
         let place = &target.place;

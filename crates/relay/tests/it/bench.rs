@@ -158,7 +158,13 @@ impl Bench {
             [room, "next", ref tricks @ ..] => self.fake.room(room, |room| {
                 room.tricks.extend(tricks.iter().map(|trick| (*trick).to_owned()));
             }),
-            [room, "cannot", what] => self.fake.room(room, |room| room.cannot.push(what.to_owned())),
+            [room, "cannot", what] => {
+                self.fake.room(room, |room| room.cannot.push(what.to_owned()));
+                // What a conversation can carry follows from its data, so a change of it comes with a reload.
+                if let Some(life) = &self.life {
+                    life.runtime.block_on(life.relay.reload()).unwrap();
+                }
+            }
             [room, "echo"] => self.echo(room),
             [room, "removes", text] => self.fake.room(room, |room| {
                 room.said.iter_mut().filter(|said| said.text == text).for_each(|said| said.deleted = true);
