@@ -143,6 +143,9 @@ pub struct Capabilities {
     pub reorder_window_ms: u64,
     /// How often a message may be edited; `None` is as often as one likes.
     pub max_edits: Option<u32>,
+    /// The platform does not tell of edits: for so many milliseconds after the last activity the newest messages are
+    /// compared with the map instead. `None`: it tells.
+    pub unannounced_edits_ms: Option<i64>,
     /// The pause between two sends into one conversation that keeps the platform content, in milliseconds.
     pub send_interval_ms: u64,
 }

@@ -63,6 +63,8 @@ codes! {
     DELETED_MEANWHILE = "DRG-DELETED-MEANWHILE";
     /// An edit, reply or reaction whose message was never relayed.
     UNMAPPED = "DRG-UNMAPPED";
+    /// A copy that its platform does not let anybody edit (any more).
+    NOT_EDITABLE = "DRG-NOT-EDITABLE";
     /// A later event made this one superfluous.
     SUPERSEDED = "DRG-SUPERSEDED";
     /// A feature that is not carried yet.

@@ -5,3 +5,5 @@
 pub mod core;
 pub mod slack;
 pub mod teams;
+pub mod webex;
+pub mod zoom;

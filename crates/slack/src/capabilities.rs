@@ -51,6 +51,7 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
         history,
         reorder_window_ms: 0,
         max_edits: None,
+        unannounced_edits_ms: None,
         // "About one message per second per channel", in short bursts more.
         send_interval_ms: 1_000,
     }

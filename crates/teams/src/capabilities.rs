@@ -63,6 +63,7 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
         // Notifications have no order; what the bot is sent has one.
         reorder_window_ms: 0,
         max_edits: None,
+        unannounced_edits_ms: None,
         // "60 messages in 30 seconds per conversation"; the limit of an hour is met by the platform's refusals.
         send_interval_ms: 500,
     }

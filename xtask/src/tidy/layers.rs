@@ -11,11 +11,19 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("platform", &["model", "seal"]),
     ("slack", &["model", "markup", "seal", "platform"]),
     ("teams", &["model", "markup", "seal", "platform"]),
+    ("webex", &["model", "markup", "seal", "platform"]),
+    ("zoom", &["model", "markup", "seal", "platform"]),
     ("relay", &["model", "markup", "seal", "store", "platform"]),
     ("gateway", &["model", "markup", "seal", "store", "platform", "relay"]),
     ("sim", &[]),
     ("testkit", &["model", "markup", "seal", "store", "platform", "relay", "gateway", "sim"]),
-    ("cli", &["model", "markup", "seal", "store", "platform", "slack", "teams", "relay", "gateway", "sim"]),
+    (
+        "cli",
+        &[
+            "model", "markup", "seal", "store", "platform", "slack", "teams", "webex", "zoom", "relay",
+            "gateway", "sim",
+        ],
+    ),
 ];
 
 /// Crates that only tests may use.

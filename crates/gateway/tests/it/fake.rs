@@ -162,6 +162,7 @@ impl Connector for Fake {
             history: true,
             reorder_window_ms: 0,
             max_edits: None,
+            unannounced_edits_ms: None,
             send_interval_ms: 0,
         }
     }

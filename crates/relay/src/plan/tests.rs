@@ -11,6 +11,7 @@ fn capabilities(levels: &[(Feature, Level)]) -> Capabilities {
         history: true,
         reorder_window_ms: 0,
         max_edits: None,
+        unannounced_edits_ms: None,
         send_interval_ms: 0,
     }
 }

@@ -144,6 +144,7 @@ impl Connector for Fake {
             history: can("history"),
             reorder_window_ms: 0,
             max_edits: None,
+            unannounced_edits_ms: None,
             send_interval_ms: 0,
         }
     }
