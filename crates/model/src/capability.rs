@@ -31,11 +31,11 @@ impl Level {
 }
 
 macro_rules! features {
-    ($($(#[$doc:meta])* $name:ident = $word:literal;)*) => {
+    ($(#[doc = $doc:literal] $name:ident = $word:literal;)*) => {
         /// What can be carried from one platform to another.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         pub enum Feature {
-            $($(#[$doc])* $name,)*
+            $(#[doc = $doc] $name,)*
         }
 
         impl Feature {
@@ -46,8 +46,18 @@ macro_rules! features {
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word,)* }
             }
+
+            /// What it is, in a few words.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => without_dot($doc),)* }
+            }
         }
     };
+}
+
+/// A doc comment as a phrase.
+fn without_dot(doc: &'static str) -> &'static str {
+    doc.trim().trim_end_matches('.')
 }
 
 features! {

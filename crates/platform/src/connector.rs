@@ -11,7 +11,8 @@ use dragoman_model::{
 use dragoman_seal::{Content, Token};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{App, Conversation, Installation, Profile};
+use crate::app::{App, Conversation, ConversationKind, Installation, Profile};
+use crate::example::Example;
 use crate::failure::Failure;
 use crate::inbound::{Delivery, Inbound, Rejection};
 use crate::install::{Grant, InstallError, Installed, Package, PackageRequest};
@@ -29,6 +30,11 @@ pub trait Connector: Send + Sync {
 
     /// What a conversation can carry, from data alone.
     fn capabilities(&self, installation: &Installation, conversation: &Conversation) -> Capabilities;
+
+    /// The kinds of conversation that differ in what they carry, each with everything granted.
+    fn examples(&self) -> Vec<Example> {
+        vec![Example::new("", ConversationKind::Channel)]
+    }
 
     // The door.
 
@@ -138,6 +144,17 @@ pub trait Connector: Send + Sync {
 
     /// The manifest or package, the steps and the scopes with reasons.
     fn package(&self, request: &PackageRequest) -> Package;
+
+    /// Names of the features that an app can be given, as [`PackageRequest`] takes them; scopes follow from
+    /// them. Empty: it takes none.
+    fn features(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Whether a granted scope gives what a scope of [`Connector::package`] asks for, under another name too.
+    fn covers(&self, granted: &str, asked: &str) -> bool {
+        granted == asked
+    }
 
     /// The facts and secrets that `app add` has to ask for, and those it makes itself.
     fn registration(&self) -> &'static [crate::install::Field];

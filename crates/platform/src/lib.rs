@@ -5,6 +5,7 @@ pub mod app;
 #[cfg(feature = "testing")]
 pub mod conformance;
 pub mod connector;
+pub mod example;
 pub mod failure;
 pub mod http;
 pub mod inbound;
@@ -13,6 +14,7 @@ pub mod session;
 
 pub use app::{App, Conversation, ConversationKind, Facts, Installation, Profile};
 pub use connector::{Connector, HistoryPage, HistoryQuery, Page, Sink, Watch};
+pub use example::Example;
 pub use failure::Failure;
 pub use inbound::{Answer, Delivery, Inbound, Item, Rejection};
 pub use install::{Field, Grant, InstallError, Installed, Package, PackageFile, PackageRequest, Scope};

@@ -187,6 +187,10 @@ impl Connector for SlackConnector {
         package::package(request)
     }
 
+    fn features(&self) -> &'static [&'static str] {
+        package::FEATURES
+    }
+
     fn registration(&self) -> &'static [Field] {
         install::FIELDS
     }

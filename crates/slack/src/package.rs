@@ -103,6 +103,10 @@ const PARTS: &[Part] = &[
     },
 ];
 
+/// Features that can be switched on.
+pub(crate) const FEATURES: &[&str] =
+    &["messages", "private-channels", "reactions", "files", "email", "direct-messages"];
+
 fn parts(features: &BTreeSet<String>) -> impl Iterator<Item = &'static Part> {
     PARTS.iter().filter(|part| {
         part.always || if features.is_empty() { part.usual } else { features.contains(part.feature) }
@@ -179,4 +183,30 @@ pub(crate) fn package(request: &PackageRequest) -> Package {
     steps.push("Run `dragoman install start slack` and open the link that it prints.".to_owned());
     steps.push("Invite the app to every private channel that is to be bridged.".to_owned());
     Package { files: vec![PackageFile { name: "slack-manifest.json".to_owned(), bytes }], steps, scopes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_feature_can_be_named_and_asks_for_its_own_scopes() {
+        let names: Vec<&str> = PARTS.iter().map(|part| part.feature).collect();
+        assert_eq!(names, FEATURES);
+        let lean = scopes(&["messages".to_owned()].into());
+        assert!(lean.iter().all(|scope| scope.feature == "messages"));
+        for feature in FEATURES {
+            let with = scopes(&[(*feature).to_owned()].into());
+            assert!(with.iter().any(|scope| scope.feature == *feature), "{feature} asks for nothing");
+            assert!(with.iter().all(|scope| [ALWAYS, feature].contains(&scope.feature)), "{feature}");
+        }
+        let mut all: Vec<String> =
+            PARTS.iter().flat_map(|part| part.scopes.iter().map(|(name, _)| (*name).to_owned())).collect();
+        all.sort_unstable();
+        let count = all.len();
+        all.dedup();
+        assert_eq!(all.len(), count, "a scope belongs to one feature");
+    }
+
+    const ALWAYS: &str = "messages";
 }

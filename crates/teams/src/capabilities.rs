@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dragoman_model::{Capabilities, Feature, Level, TextLimit, TextUnit};
-use dragoman_platform::{Conversation, Installation};
+use dragoman_platform::{Conversation, ConversationKind, Example, Installation};
 
 use crate::ids::{is_channel, is_personal};
 
@@ -44,6 +44,16 @@ pub(crate) const TEXT_LIMIT: usize = 40_000;
 /// The limit of one text sent as a person in bytes of UTF-8: "approximately 28 KB per post", mentions included.
 pub(crate) const PERSON_LIMIT: usize = 24_000;
 
+/// A channel and a chat, as they are when the team is known.
+pub(crate) fn examples() -> Vec<Example> {
+    let mut channel = Example::new("channel", ConversationKind::Channel);
+    channel.conversation.remote = "19:example@thread.tacv2".into();
+    channel.conversation.facts.insert("team_guid".to_owned(), "example".to_owned());
+    let mut chat = Example::new("chat", ConversationKind::Group);
+    chat.conversation.remote = "19:example@thread.v2".into();
+    vec![channel, chat]
+}
+
 /// The capabilities of a conversation.
 pub(crate) fn capabilities(installation: &Installation, conversation: &Conversation) -> Capabilities {
     let id = conversation.remote.as_str();
@@ -76,6 +86,14 @@ mod tests {
 
     /// Below its floor until most people speak with their own token.
     const NOT_YET: &[Feature] = &[F::MentionEveryone];
+
+    #[test]
+    fn examples_are_of_both_kinds_and_readable() {
+        let seen = examples().into_iter().map(|it| capabilities(&it.installation, &it.conversation));
+        let levels: Vec<Level> =
+            seen.map(|it| (it.reread && it.history).then(|| it.level(F::ThreadReply)).unwrap()).collect();
+        assert_eq!(levels, [Native, Fallback]);
+    }
 
     #[test]
     fn no_level_is_below_the_floor() {

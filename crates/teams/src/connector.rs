@@ -12,9 +12,9 @@ use dragoman_model::{
 };
 use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
-    App, Connector, Conversation, Delivery, Failure, Field, Grant, HistoryPage, HistoryQuery, Inbound,
-    InstallError, Installation, Installed, Package, PackageRequest, Page, Profile, Rejection, Session, Sink,
-    Watch,
+    App, Connector, Conversation, Delivery, Example, Failure, Field, Grant, HistoryPage, HistoryQuery,
+    Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page, Profile, Rejection,
+    Session, Sink, Watch,
 };
 use dragoman_seal::Content;
 use tokio_util::sync::CancellationToken;
@@ -63,6 +63,10 @@ impl Connector for TeamsConnector {
 
     fn capabilities(&self, installation: &Installation, conversation: &Conversation) -> Capabilities {
         capabilities::capabilities(installation, conversation)
+    }
+
+    fn examples(&self) -> Vec<Example> {
+        capabilities::examples()
     }
 
     async fn receive(&self, app: &App, request: &Inbound) -> Result<Delivery, Rejection> {
@@ -186,6 +190,10 @@ impl Connector for TeamsConnector {
 
     fn package(&self, request: &PackageRequest) -> Package {
         package::package(request)
+    }
+
+    fn features(&self) -> &'static [&'static str] {
+        package::FEATURES
     }
 
     fn registration(&self) -> &'static [Field] {

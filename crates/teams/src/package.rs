@@ -36,6 +36,9 @@ const PERMISSIONS: &[(&str, &str, &str)] = &[
     ("File.Read.Group", "files", "Find the folder of a channel's files, to relay files."),
 ];
 
+/// Features that can be switched on.
+pub(crate) const FEATURES: &[&str] = &[ALWAYS, "chats", "files"];
+
 /// The feature that cannot be switched off. Where none is named, chats are on as well.
 const ALWAYS: &str = "messages";
 
@@ -261,6 +264,12 @@ mod tests {
         assert!(
             package.steps.iter().any(|step| step.contains("https://bridge.example/hooks/teams/a1/messages"))
         );
+    }
+
+    #[test]
+    fn every_feature_can_be_named() {
+        assert!(PERMISSIONS.iter().all(|(_, feature, _)| FEATURES.contains(feature)));
+        assert!(FEATURES.iter().all(|name| PERMISSIONS.iter().any(|(_, feature, _)| feature == name)));
     }
 
     #[test]
