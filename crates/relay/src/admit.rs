@@ -15,12 +15,22 @@ pub(crate) struct Known {
     pub shown_version: Option<Version>,
     /// Whether the copy shows the same text; `None` where that can no longer be told.
     pub same_text: Option<bool>,
-    /// The message was deleted before its create came.
-    pub tombstone: bool,
+    /// What is known of a deletion of the message.
+    pub grave: Option<Grave>,
     /// Since when the conversation is bridged, milliseconds since 1970.
     pub bridged_since_ms: i64,
     /// Whether to wait for a message that is not mapped yet.
     pub patient: bool,
+}
+
+/// When a message was deleted last, and when its author restored it last; by the source's clock, milliseconds since
+/// 1970. The later of the two holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Grave {
+    /// Deleted.
+    pub died_ms: i64,
+    /// Restored; 0: never.
+    pub revived_ms: i64,
 }
 
 /// The verdict.
@@ -49,11 +59,16 @@ pub(crate) fn admit(event: &Event, known: &Known, policy: Policy) -> Admission {
         Happening::ReactionAdded { .. } | Happening::ReactionRemoved { .. } => {
             Admission::Drop(codes::NOT_CARRIED)
         }
+        Happening::Posted(_) | Happening::Changed { .. } if is_buried(event, known) => {
+            Admission::Drop(codes::DELETED_MEANWHILE)
+        }
         Happening::Posted(message) => admit_post(message, known, policy),
         Happening::Changed { after, before } => admit_change(after, before.as_deref(), known, policy),
         Happening::Deleted { message, .. } => {
             if known.is_copy {
                 Admission::Drop(codes::ECHO)
+            } else if known.grave.is_some_and(|grave| event.at_ms <= grave.revived_ms) {
+                Admission::Drop(codes::SEEN)
             } else if known.shown {
                 Admission::Delete(message.clone())
             } else {
@@ -61,6 +76,17 @@ pub(crate) fn admit(event: &Event, known: &Known, policy: Policy) -> Admission {
             }
         }
     }
+}
+
+/// Whether an event that shows a message alive is from after its deletion: its author restored it.
+pub(crate) fn revives(event: &Event, known: &Known) -> bool {
+    message_of(event).is_some()
+        && known.grave.is_some_and(|it| it.revived_ms <= it.died_ms && it.died_ms < event.at_ms)
+}
+
+/// Whether it is from before.
+fn is_buried(event: &Event, known: &Known) -> bool {
+    known.grave.is_some_and(|it| it.revived_ms <= it.died_ms && event.at_ms <= it.died_ms)
 }
 
 /// Whether the versions cannot tell which of two different texts is the later one: Slack's are whole seconds.
@@ -106,7 +132,7 @@ fn admit_change(after: &Message, before: Option<&Message>, known: &Known, policy
     if !known.shown {
         return if after.sent_at_ms < known.bridged_since_ms {
             Admission::Drop(codes::UNMAPPED)
-        } else if known.patient {
+        } else if known.patient && known.grave.is_none() {
             Admission::Wait
         } else {
             Admission::Create
@@ -127,9 +153,6 @@ fn admit_change(after: &Message, before: Option<&Message>, known: &Known, policy
 fn unwelcome(message: &Message, known: &Known, policy: Policy) -> Option<Code> {
     if message.origin.ours || message.origin.marker.is_some() || known.is_copy {
         return Some(codes::ECHO);
-    }
-    if known.tombstone {
-        return Some(codes::DELETED_MEANWHILE);
     }
     match message.author.kind {
         AuthorKind::System => return Some(codes::KIND),

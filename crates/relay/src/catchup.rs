@@ -10,7 +10,9 @@ use dragoman_model::{
     ConversationId, EventId, EventKind, InstallationId, LegId, Message, RemoteMessage, Version, codes,
 };
 use dragoman_platform::{Failure, HistoryQuery};
-use dragoman_store::{Appended, EventRow, LaneId, Mutation, NewEvent, NewLeg, OriginalRow, Reply};
+use dragoman_store::{
+    Appended, EventRow, LaneId, Mutation, NewEvent, NewLeg, OriginalRow, Reply, TombstoneRow,
+};
 
 use crate::core::Relay;
 use crate::directory::{Route, Spot};
@@ -211,7 +213,9 @@ impl Relay {
         let mut present = BTreeSet::new();
         for message in listed {
             present.insert(message.id.clone());
-            for (kind, order, lanes) in self.missing(&spot, &route, &message, active_ms, &waiting).await? {
+            for (kind, order, lanes) in
+                self.missing(&spot, &route, &message, (active_ms, started_ms), &waiting).await?
+            {
                 found += 1;
                 let root = message.thread_root.clone();
                 self.append_into(&spot, &route, &message.id, root, kind, order, lanes).await?;
@@ -365,7 +369,7 @@ impl Relay {
         spot: &Spot,
         route: &Route,
         message: &Listed,
-        active_ms: i64,
+        (active_ms, listed_ms): (i64, i64),
         waiting: &Waiting,
     ) -> Result<Vec<(EventKind, i64, Vec<LaneId>)>, RelayError> {
         let store = self.store();
@@ -387,8 +391,15 @@ impl Relay {
             match copies.first() {
                 // A copy without a version was not finished, and is a dead letter.
                 Some(copy) if copy.version.is_some() && message.version > copy.version => stale.push(lane),
-                None if message.sent_ms >= active_ms && !self.judged(spot, message, target).await? => {
-                    unknown.push(lane);
+                None if message.sent_ms >= active_ms => {
+                    let grave = store.tombstone(&spot.id, &message.id).await?.filter(TombstoneRow::is_dead);
+                    match grave {
+                        // Its author restored it.
+                        Some(grave) if grave.died_ms < listed_ms => stale.push(lane),
+                        Some(_) => {}
+                        None if self.judged(spot, message, target).await? => {}
+                        None => unknown.push(lane),
+                    }
                 }
                 Some(_) | None => {}
             }

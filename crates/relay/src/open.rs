@@ -42,13 +42,13 @@ impl Relay {
                 place.connector.open(&place.session, feed, &payload).await.map(Some)
             }
             None => match source {
-                Some(source) => reread(live, source).await,
+                Some(source) => reread(live, source, self.now_ms()).await,
                 None => return Ok(Opened::Nothing(codes::NOT_REREADABLE)),
             },
         };
         match result {
             Ok(Some(event)) => {
-                let event = Arc::new(event);
+                let event = Arc::new(dated(event, live, self.now_ms()));
                 *opened = Some(Arc::clone(&event));
                 Ok(Opened::Event(event))
             }
@@ -87,8 +87,20 @@ impl Relay {
     }
 }
 
+/// When a deletion happened decides what is from before it. One that was found where a message was looked for
+/// happened before now; when exactly, nobody told.
+fn dated(event: Event, live: &LiveEvent, now_ms: i64) -> Event {
+    let deleted = matches!(event.happening, Happening::Deleted { .. });
+    let at_ms = match live.kind() {
+        EventKind::Created if deleted => event.at_ms.max(now_ms),
+        _ if event.at_ms > 0 => event.at_ms,
+        _ => live.row.received_ms,
+    };
+    Event { at_ms, ..event }
+}
+
 /// The current state of the message at its source, as the event that its row names. `None`: it is gone.
-pub(crate) async fn reread(live: &LiveEvent, source: &Spot) -> Result<Option<Event>, Failure> {
+pub(crate) async fn reread(live: &LiveEvent, source: &Spot, now_ms: i64) -> Result<Option<Event>, Failure> {
     let row = &live.row;
     let Some(message) = &row.message else { return Err(Failure::Malformed(codes::NOT_REREADABLE)) };
     let event = |happening| Event {
@@ -113,7 +125,10 @@ pub(crate) async fn reread(live: &LiveEvent, source: &Spot) -> Result<Option<Eve
                 (Some(message), EventKind::Created) => Some(event(Happening::Posted(Box::new(message)))),
                 (Some(after), _) => Some(event(Happening::Changed { after: Box::new(after), before: None })),
                 (None, EventKind::Created) => None,
-                (None, _) => Some(event(Happening::Deleted { message: message.clone(), thread_root })),
+                (None, _) => {
+                    let gone = event(Happening::Deleted { message: message.clone(), thread_root });
+                    Some(Event { at_ms: now_ms, ..gone })
+                }
             })
         }
         EventKind::Reaction | EventKind::Conversation | EventKind::Control => {

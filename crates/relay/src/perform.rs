@@ -138,7 +138,7 @@ impl Relay {
             Verdict::Look(code) => Ok(Turn::Later(self.now_ms(), code)),
             Verdict::Dead(code) => {
                 let shown = ending.shown.and_then(Shown::unfinished);
-                let dead = Ending { shown, removed: ending.removed, ..Ending::dead(code) };
+                let dead = Ending { shown, removed: ending.removed, fate: ending.fate, ..Ending::dead(code) };
                 self.end(leg, fence, dead).await
             }
         }

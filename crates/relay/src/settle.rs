@@ -4,6 +4,7 @@ use dragoman_model::operation::Operation;
 use dragoman_model::{Code, ConversationId, Done, RemoteMessage, Version};
 use dragoman_store::{
     CopyRow, DeadLetterRow, LaneId, Mutation, OriginalRow, Receipt, Reply, Settled, Settlement, StoreError,
+    TombstoneRow,
 };
 
 use crate::activity::Stage;
@@ -27,10 +28,24 @@ pub(crate) struct Ending {
     pub(crate) shown: Option<Shown>,
     /// Copies that are gone.
     pub(crate) removed: Vec<(ConversationId, RemoteMessage)>,
-    /// The original that is gone at its source.
-    pub(crate) gone: Option<(ConversationId, RemoteMessage)>,
-    /// A message that is not to be relayed when it comes.
-    pub(crate) tombstone: Option<(ConversationId, RemoteMessage)>,
+    /// The message was deleted or restored.
+    pub(crate) fate: Option<Fate>,
+    /// Its row in the map goes with its last copy.
+    pub(crate) gone: bool,
+}
+
+/// That a message was deleted or restored at its source; milliseconds since 1970 on its clock, 0 for what did not happen.
+pub(crate) struct Fate {
+    pub(crate) conversation: ConversationId,
+    pub(crate) message: RemoteMessage,
+    pub(crate) died_ms: i64,
+    pub(crate) revived_ms: i64,
+}
+
+impl Fate {
+    pub(crate) fn of(conversation: &ConversationId, message: RemoteMessage) -> Self {
+        Self { conversation: conversation.clone(), message, died_ms: 0, revived_ms: 0 }
+    }
 }
 
 impl Ending {
@@ -41,8 +56,8 @@ impl Ending {
             notes: Vec::new(),
             shown: None,
             removed: Vec::new(),
-            gone: None,
-            tombstone: None,
+            fate: None,
+            gone: false,
         }
     }
 
@@ -164,13 +179,17 @@ impl Relay {
             fence,
             original,
             copies,
-            of: ending.gone.clone(),
+            of: (ending.fate.as_ref().filter(|_| ending.gone))
+                .map(|fate| (fate.conversation.clone(), fate.message.clone())),
             removed_copies: ending.removed,
-            original_gone: ending.gone.is_some(),
-            tombstone: ending
-                .tombstone
-                .or(ending.gone)
-                .map(|(conversation, message)| (conversation, message, now_ms + TOMBSTONE_MS)),
+            original_gone: ending.gone,
+            tombstone: ending.fate.map(|fate| TombstoneRow {
+                conversation: fate.conversation,
+                message: fate.message,
+                died_ms: fate.died_ms,
+                revived_ms: fate.revived_ms,
+                until_ms: now_ms + TOMBSTONE_MS,
+            }),
             receipt,
             dead_letter,
         };

@@ -8,14 +8,14 @@ use dragoman_model::{Code, Event, EventKind, Happening, Message, RemoteMessage, 
 use dragoman_platform::Failure;
 use dragoman_store::{CopyRow, LaneId, OriginalRow};
 
-use crate::admit::{Admission, Known, admit, is_ambiguous, message_of};
+use crate::admit::{Admission, Grave, Known, admit, is_ambiguous, message_of, revives};
 use crate::core::Relay;
 use crate::directory::{Place, Route, Spot};
 use crate::error::RelayError;
 use crate::leg::{Doubt, Leg};
 use crate::open::{Opened, reread};
 use crate::plan::{self, Root, Scene};
-use crate::settle::{Ending, Shown};
+use crate::settle::{Ending, Fate, Shown};
 
 /// How a leg's turn ended.
 pub(crate) enum Turn {
@@ -79,7 +79,7 @@ impl Relay {
         self.note_echo(&event);
         let (mut known, mut copies) = self.known(leg, &event, &source, &target, &route).await?;
         if is_ambiguous(&event, &known) && source.capabilities.reread {
-            match reread(&leg.event, &source).await {
+            match reread(&leg.event, &source, self.now_ms()).await {
                 Ok(Some(now)) => {
                     event = Arc::new(now);
                     (known, copies) = self.known(leg, &event, &source, &target, &route).await?;
@@ -94,20 +94,23 @@ impl Relay {
         match admit(&event, &known, directory.policy(&source.org)) {
             Admission::Drop(code) => self.end(leg, fence, Ending::dropped(code)).await,
             Admission::Bury(message) => {
-                let ending = Ending {
-                    tombstone: Some((source.id.clone(), message)),
-                    ..Ending::dropped(codes::UNMAPPED)
-                };
-                self.end(leg, fence, ending).await
+                let died = Fate { died_ms: event.at_ms, ..Fate::of(&source.id, message) };
+                self.end(leg, fence, Ending { fate: Some(died), ..Ending::dropped(codes::UNMAPPED) }).await
             }
             Admission::Wait => Ok(self.aside(leg)),
             Admission::Delete(message) => {
                 let steps = plan::deletions(&target.conversation.remote, &copies);
-                let ending = Ending { gone: Some((source.id.clone(), message)), ..Ending::delivered() };
+                let died = Fate { died_ms: event.at_ms, ..Fate::of(&source.id, message) };
+                let ending = Ending { fate: Some(died), gone: true, ..Ending::delivered() };
                 self.do_steps(leg, fence, &target, steps, ending).await
             }
             Admission::Create | Admission::Edit => {
-                self.relay_message(leg, fence, &event, copies, &source, &target, &route).await
+                let fate = message_of(&event).filter(|_| revives(&event, &known)).map(|message| Fate {
+                    revived_ms: event.at_ms,
+                    ..Fate::of(&source.id, message.id.clone())
+                });
+                let ending = Ending { fate, ..Ending::delivered() };
+                self.relay_message(leg, fence, &event, copies, &source, &target, &route, ending).await
             }
         }
     }
@@ -122,6 +125,7 @@ impl Relay {
         source: &Spot,
         target: &Spot,
         route: &Route,
+        ending: Ending,
     ) -> Result<Turn, RelayError> {
         let Some(message) = message_of(event) else {
             return self.end(leg, fence, Ending::dropped(codes::KIND)).await;
@@ -173,7 +177,7 @@ impl Relay {
             copies: existing,
             made: done_before,
         };
-        let ending = Ending { notes, shown: Some(shown), ..Ending::delivered() };
+        let ending = Ending { notes, shown: Some(shown), ..ending };
         self.do_steps(leg, fence, target, steps, ending).await
     }
 
@@ -219,7 +223,8 @@ impl Relay {
             shown: first.is_some(),
             shown_version: first.and_then(|copy| copy.version),
             same_text,
-            tombstone: store.tombstone(&source.id, message).await?,
+            grave: (store.tombstone(&source.id, message).await?)
+                .map(|row| Grave { died_ms: row.died_ms, revived_ms: row.revived_ms }),
             bridged_since_ms,
             patient: self.patient(leg),
         };
@@ -265,7 +270,7 @@ impl Relay {
         if self.patient(leg) {
             return Ok(Found::Wait);
         }
-        let gone = store.tombstone(&source.id, root).await?;
+        let gone = store.tombstone(&source.id, root).await?.is_some_and(|row| row.is_dead());
         if gone || leg.summoned.swap(true, Ordering::Relaxed) {
             return Ok(Found::Root(Root::Lost));
         }

@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::rows::{
     AccountRow, AppRow, AuditRow, BridgeRow, BridgeState, ClaimedLane, ConversationRow, CopyRow, Counts,
     DeadLetterRow, InstallationRow, LaneId, LaneRow, Lease, LegRow, NewEvent, OrgRow, OriginalRow, Receipt,
-    SealedPayload, Settlement, TokenRow,
+    SealedPayload, Settlement, TokenRow, TombstoneRow,
 };
 
 /// A write. Each is atomic and durable when its reply is there; neighbours share a transaction, and one that
@@ -250,12 +250,12 @@ pub trait Store: Send + Sync {
         of: (&ConversationId, &RemoteMessage),
         conversation: &ConversationId,
     ) -> Result<Vec<CopyRow>, StoreError>;
-    /// Whether a tombstone stands for this message.
+    /// What is known of a deletion of this message.
     async fn tombstone(
         &self,
         conversation: &ConversationId,
         message: &RemoteMessage,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Option<TombstoneRow>, StoreError>;
     /// Originals of a conversation sent, or active as thread roots, since a time, the latest first; for
     /// catch-up. At most `limit`.
     async fn originals_since(

@@ -2,7 +2,7 @@
 
 use dragoman_model::PersonId;
 
-use crate::rows::{AccountRow, CopyRow, OriginalRow};
+use crate::rows::{AccountRow, CopyRow, OriginalRow, TombstoneRow};
 
 /// An original brought up to date. When it was sent stays what it was first.
 pub(crate) fn original(old: OriginalRow, new: &OriginalRow) -> OriginalRow {
@@ -26,6 +26,16 @@ pub(crate) fn copy(old: CopyRow, new: &CopyRow) -> CopyRow {
         row.epoch = old.epoch;
     }
     row
+}
+
+/// A tombstone brought up to date: the latest of each time.
+pub(crate) fn tombstone(old: TombstoneRow, new: &TombstoneRow) -> TombstoneRow {
+    TombstoneRow {
+        died_ms: old.died_ms.max(new.died_ms),
+        revived_ms: old.revived_ms.max(new.revived_ms),
+        until_ms: old.until_ms.max(new.until_ms),
+        ..old
+    }
 }
 
 /// The parts of a leg with one more, or with one replaced, in their order.

@@ -216,9 +216,13 @@ queries! {
         original.thread_root, original.sent_ms, original.active_ms \
         FROM copy JOIN original ON original.conversation = copy.of_conversation AND original.message = copy.of_message \
         WHERE copy.conversation = $1 AND copy.message = $2";
-    TOMBSTONE = "SELECT until_ms FROM tombstone WHERE conversation = $1 AND message = $2";
-    PUT_TOMBSTONE = "INSERT INTO tombstone (conversation, message, until_ms) VALUES ($1, $2, $3) \
-        ON CONFLICT (conversation, message) DO UPDATE SET until_ms = CASE \
+    TOMBSTONE = "SELECT conversation, message, died_ms, revived_ms, until_ms FROM tombstone \
+        WHERE conversation = $1 AND message = $2";
+    PUT_TOMBSTONE = "INSERT INTO tombstone (conversation, message, died_ms, revived_ms, until_ms) \
+        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (conversation, message) DO UPDATE SET \
+        died_ms = CASE WHEN excluded.died_ms > tombstone.died_ms THEN excluded.died_ms ELSE tombstone.died_ms END, \
+        revived_ms = CASE WHEN excluded.revived_ms > tombstone.revived_ms THEN excluded.revived_ms \
+        ELSE tombstone.revived_ms END, until_ms = CASE \
         WHEN excluded.until_ms > tombstone.until_ms THEN excluded.until_ms ELSE tombstone.until_ms END";
     EXPIRE_TOMBSTONES = "DELETE FROM tombstone WHERE (conversation, message) IN (SELECT conversation, message \
         FROM tombstone WHERE until_ms <= $1 ORDER BY until_ms, conversation, message LIMIT $2)";

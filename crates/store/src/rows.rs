@@ -366,6 +366,29 @@ pub struct CopyRow {
 }
 
 /// What became of a leg, recorded in one transaction.
+/// A deletion, by the source's clock: what comes later of a state from before it is not relayed. A restoration is
+/// kept beside it, so that a deletion from before that does no harm either.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TombstoneRow {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Which message.
+    pub message: RemoteMessage,
+    /// When it was deleted last, milliseconds since 1970.
+    pub died_ms: i64,
+    /// When its author restored it last, milliseconds since 1970; 0: never.
+    pub revived_ms: i64,
+    /// How long this is remembered, milliseconds since 1970.
+    pub until_ms: i64,
+}
+
+impl TombstoneRow {
+    /// Whether the message is deleted now, as far as is known.
+    pub fn is_dead(&self) -> bool {
+        self.died_ms >= self.revived_ms
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settlement {
     /// Which leg.
@@ -384,8 +407,8 @@ pub struct Settlement {
     pub removed_copies: Vec<(ConversationId, RemoteMessage)>,
     /// Whether the original is gone at its source and its row goes when its last copy does.
     pub original_gone: bool,
-    /// A tombstone: a create of this message that comes later is not relayed, until the time given.
-    pub tombstone: Option<(ConversationId, RemoteMessage, i64)>,
+    /// What is known of a deletion of the message.
+    pub tombstone: Option<TombstoneRow>,
     /// The receipt.
     pub receipt: Receipt,
     /// What goes to the dead letters instead of being delivered.

@@ -82,8 +82,38 @@ fn an_edit_before_its_create_waits_and_then_creates() {
 fn a_delete_before_its_create_buries_it() {
     check(&deleted(), Known::default(), &Admission::Bury("m1".into()));
     check(&deleted(), shown(1), &Admission::Delete("m1".into()));
-    let buried = Known { tombstone: true, ..Known::default() };
-    check(&posted(message("a", 1)), buried, &Admission::Drop(codes::DELETED_MEANWHILE));
+}
+
+#[test]
+fn the_later_of_deletion_and_restoration_holds() {
+    use Admission::{Bury, Create, Delete, Drop, Edit};
+    let (stop, seen) = (Drop(codes::DELETED_MEANWHILE), Drop(codes::SEEN));
+    let (bury, delete) = (Bury("m1".into()), Delete("m1".into()));
+    let (create, edit, gone) = (posted(message("a", 1)), changed(message("b", 2), None), deleted());
+    // When the event happened, deletion and restoration as known, whether the target shows it, and the verdict.
+    let cases = [
+        (&create, 1000, (2000, 0), false, &stop),
+        (&edit, 1000, (2000, 0), false, &stop),
+        (&edit, 2000, (2000, 0), false, &stop),
+        (&edit, 2001, (2000, 0), false, &Create),
+        (&create, 2001, (2000, 0), false, &Create),
+        // Another target has restored it already.
+        (&edit, 3000, (2000, 3000), false, &Create),
+        (&create, 1000, (2000, 3000), false, &Create),
+        (&edit, 1000, (2000, 3000), true, &Edit),
+        (&gone, 2000, (2000, 3000), true, &seen),
+        (&gone, 2500, (2000, 3000), false, &seen),
+        (&gone, 3001, (2000, 3000), true, &delete),
+        (&gone, 2000, (2000, 0), true, &delete),
+        (&gone, 2000, (2000, 0), false, &bury),
+        // Deleted once more after it was restored.
+        (&edit, 3000, (4000, 3000), true, &stop),
+    ];
+    for (event, at_ms, (died_ms, revived_ms), is_shown, expected) in cases {
+        let known = if is_shown { shown(1) } else { Known::default() };
+        let known = Known { grave: Some(Grave { died_ms, revived_ms }), ..known };
+        check(&Event { at_ms, ..event.clone() }, known, expected);
+    }
 }
 
 #[test]

@@ -190,6 +190,7 @@ impl Bench {
             // Edits count from here.
             version: 0,
             sent_ms: now_ms,
+            at_ms: now_ms,
             deleted: false,
             marker: None,
         };
@@ -208,12 +209,21 @@ impl Bench {
                 let said = room.find(id).unwrap();
                 said.text = text.join(" ");
                 said.version = now_ms;
+                said.at_ms = now_ms;
                 (EventKind::Changed, said.clone())
             }
             ["delete", id] => {
                 let said = room.find(id).unwrap();
                 said.deleted = true;
+                said.at_ms = now_ms;
                 (EventKind::Deleted, said.clone())
+            }
+            // The author takes the deletion back.
+            ["restore", id] => {
+                let said = room.find(id).unwrap();
+                said.deleted = false;
+                said.at_ms = now_ms;
+                (EventKind::Changed, said.clone())
             }
             other => panic!("nobody knows how to {other:?}"),
         });
@@ -249,7 +259,7 @@ impl Bench {
             thread_root: said.root.as_deref().map(Into::into),
             kind: *kind,
             delivery_key: Some(key.as_str().into()),
-            at_ms: said.sent_ms,
+            at_ms: said.at_ms,
             feed: "events",
             payload: payload(kind.as_str(), room, said),
         });

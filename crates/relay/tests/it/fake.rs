@@ -27,6 +27,8 @@ pub(crate) struct Said {
     pub(crate) text: String,
     pub(crate) version: i64,
     pub(crate) sent_ms: i64,
+    /// When something happened to it last.
+    pub(crate) at_ms: i64,
     pub(crate) deleted: bool,
     pub(crate) marker: Option<String>,
 }
@@ -90,8 +92,8 @@ impl Fake {
 pub(crate) fn payload(kind: &str, room: &str, said: &Said) -> Content {
     let root = said.root.as_deref().unwrap_or_default();
     let marker = said.marker.as_deref().unwrap_or_default();
-    let (version, sent) = (said.version.to_string(), said.sent_ms.to_string());
-    let fields = [kind, room, &said.id, root, &version, &sent, marker, &said.text];
+    let (version, sent, at) = (said.version.to_string(), said.sent_ms.to_string(), said.at_ms.to_string());
+    let fields = [kind, room, &said.id, root, &version, &sent, &at, marker, &said.text];
     Content::new(fields.join("\u{1f}").into_bytes())
 }
 
@@ -164,7 +166,7 @@ impl Connector for Fake {
     async fn open(&self, _session: &Session, _feed: &str, payload: &Content) -> Result<Event, Failure> {
         let text = String::from_utf8_lossy(payload.expose()).into_owned();
         let fields: Vec<&str> = text.split('\u{1f}').collect();
-        let [kind, room, id, root, version, sent, marker, text] = fields[..] else {
+        let [kind, room, id, root, version, sent, at, marker, text] = fields[..] else {
             return Err(Failure::Malformed(codes::MALFORMED));
         };
         self.readable(room, "open")?;
@@ -175,6 +177,7 @@ impl Connector for Fake {
             text: text.to_owned(),
             version: version.parse().unwrap_or_default(),
             sent_ms: sent.parse().unwrap_or_default(),
+            at_ms: at.parse().unwrap_or_default(),
             deleted: false,
             marker: filled(marker),
         };
@@ -183,7 +186,7 @@ impl Connector for Fake {
             "changed" => Happening::Changed { after: Box::new(message(&said)), before: None },
             _ => Happening::Deleted { message: id.into(), thread_root: None },
         };
-        Ok(Event { conversation: Some(room.into()), at_ms: said.sent_ms, happening })
+        Ok(Event { conversation: Some(room.into()), at_ms: said.at_ms, happening })
     }
 
     async fn message(
@@ -272,6 +275,7 @@ impl Connector for Fake {
                     text: text_of(post),
                     version: now_ms,
                     sent_ms: now_ms,
+                    at_ms: now_ms,
                     deleted: false,
                     marker: Some(post.marker.as_str().to_owned()),
                 });

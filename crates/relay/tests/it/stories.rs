@@ -330,6 +330,82 @@ fn a_deletion_overtakes_its_create() {
 }
 
 #[test]
+fn a_message_that_its_author_restores_is_there_again() {
+    check_three(
+        "A post 1 one
+         run 1s
+         A delete 1
+         run 1s
+         B shows: nothing
+         A restore 1
+         run 1s
+         B shows: one
+         C shows: one
+         A edit 1 uno
+         run 1s
+         B shows: uno
+         A delete 1
+         run 1s
+         B shows: nothing
+         C shows: nothing
+         dead",
+    );
+}
+
+#[test]
+fn what_is_from_before_a_deletion_stays_away() {
+    check(
+        "run 1s
+         A quiet post 1 one
+         run 1s
+         A quiet edit 1 uno
+         run 1s
+         A delete 1
+         run 1s
+         A hear 1
+         run 5s
+         B shows: nothing
+         dead",
+    );
+}
+
+#[test]
+fn a_restoration_in_a_gap_is_found() {
+    check(
+        "A post 1 one
+         run 1s
+         A delete 1
+         run 1s
+         B shows: nothing
+         stop
+         run 60s
+         A quiet restore 1
+         run 60s
+         start
+         run 30s
+         B shows: one",
+    );
+}
+
+#[test]
+fn a_target_that_slept_through_deletion_and_restoration_keeps_its_copy() {
+    check_three(
+        "A post 1 one
+         run 1s
+         B next slow-down slow-down
+         A post 2 two
+         A delete 1
+         run 1s
+         C shows: two
+         A restore 1
+         run 60s
+         C shows: two | one
+         B shows: one | two
+         dead",
+    );
+}
+
+#[test]
 fn a_message_deleted_while_it_waits_is_not_sent() {
     check(
         "B next retry slow-down

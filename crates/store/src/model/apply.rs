@@ -8,7 +8,9 @@ use super::state::{CopyState, EventState, Key, LaneState, LegState, OriginalStat
 use crate::api::{Appended, AppendedLeg, Mutation, Reply, Settled};
 use crate::error::StoreError;
 use crate::merge;
-use crate::rows::{ClaimedLane, CopyRow, EventRow, LaneId, Lease, NewEvent, NewLeg, Settlement};
+use crate::rows::{
+    ClaimedLane, CopyRow, EventRow, LaneId, Lease, NewEvent, NewLeg, Settlement, TombstoneRow,
+};
 
 type Result<T> = std::result::Result<T, StoreError>;
 /// Of which original, in which conversation, which part.
@@ -165,9 +167,13 @@ impl State {
         self.may_settle(settlement, &org)?;
 
         self.map(settlement);
-        if let Some((conversation, message, until_ms)) = &settlement.tombstone {
-            let until = self.tombstones.entry((conversation.clone(), message.clone())).or_insert(*until_ms);
-            *until = (*until).max(*until_ms);
+        if let Some(new) = &settlement.tombstone {
+            let key = (new.conversation.clone(), new.message.clone());
+            let row = match self.tombstones.remove(&key) {
+                Some(old) => merge::tombstone(old, new),
+                None => new.clone(),
+            };
+            self.tombstones.insert(key, row);
         }
         self.receipts.insert(self.next_receipt, settlement.receipt.clone());
         self.next_receipt += 1;
@@ -220,7 +226,7 @@ impl State {
         for (conversation, _) in &settlement.removed_copies {
             self.conversation_of(conversation, org)?;
         }
-        if let Some((conversation, ..)) = &settlement.tombstone {
+        if let Some(TombstoneRow { conversation, .. }) = &settlement.tombstone {
             self.conversation_of(conversation, org)?;
         }
         if settlement.receipt.org != *org {
@@ -346,7 +352,8 @@ impl State {
         for (_, key) in deliveries.into_iter().take(most) {
             self.deliveries.remove(&key);
         }
-        let over = |(key, until): (&_, &i64)| (*until <= now_ms).then(|| (*until, Clone::clone(key)));
+        let over =
+            |(key, row): (&Key, &TombstoneRow)| (row.until_ms <= now_ms).then(|| (row.until_ms, key.clone()));
         let mut tombstones: Vec<(i64, Key)> = self.tombstones.iter().filter_map(over).collect();
         tombstones.sort();
         for (_, key) in tombstones.into_iter().take(most) {

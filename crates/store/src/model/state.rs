@@ -10,7 +10,7 @@ use dragoman_model::{
 use crate::rows::{
     AccountRow, AppRow, AuditRow, BridgeRow, BridgeState, ConversationRow, CopyRow, Counts, DeadLetterRow,
     EventRow, InstallationRow, LaneId, LaneRow, LegRow, OrgRow, OriginalRow, Receipt, SealedPayload,
-    TokenRow,
+    TokenRow, TombstoneRow,
 };
 
 /// The key of a message: where, and which.
@@ -36,7 +36,7 @@ pub struct State {
     pub(super) copies: BTreeMap<Key, CopyState>,
     /// Copies by original, conversation and part.
     pub(super) copies_of: BTreeMap<(Key, ConversationId, u32), RemoteMessage>,
-    pub(super) tombstones: BTreeMap<Key, i64>,
+    pub(super) tombstones: BTreeMap<Key, TombstoneRow>,
     /// Oldest first; numbered so that they can go in any order.
     pub(super) receipts: BTreeMap<u64, Receipt>,
     pub(super) next_receipt: u64,

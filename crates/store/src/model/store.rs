@@ -15,6 +15,7 @@ use crate::error::StoreError;
 use crate::rows::{
     AccountRow, AppRow, AuditRow, BridgeRow, ConversationRow, CopyRow, Counts, DeadLetterRow,
     InstallationRow, LaneId, LaneRow, LegRow, OrgRow, OriginalRow, Receipt, SealedPayload, TokenRow,
+    TombstoneRow,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -108,8 +109,12 @@ impl Store for ModelStore {
         self.read(|state| state.copies_in((of.0.clone(), of.1.clone()), conversation))
     }
 
-    async fn tombstone(&self, conversation: &ConversationId, message: &RemoteMessage) -> Result<bool> {
-        self.read(|state| state.tombstones.contains_key(&(conversation.clone(), message.clone())))
+    async fn tombstone(
+        &self,
+        conversation: &ConversationId,
+        message: &RemoteMessage,
+    ) -> Result<Option<TombstoneRow>> {
+        self.read(|state| state.tombstones.get(&(conversation.clone(), message.clone())).cloned())
     }
 
     async fn originals_since(

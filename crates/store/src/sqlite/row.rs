@@ -11,6 +11,7 @@ use crate::error::StoreError;
 use crate::rows::{
     AccountRow, AppRow, AuditRow, BridgeState, ConversationRow, CopyRow, DeadLetterRow, EventRow,
     InstallationRow, LaneId, LaneRow, LegRow, OrgRow, OriginalRow, Receipt, SealedPayload, TokenRow,
+    TombstoneRow,
 };
 
 fn damaged(table: &'static str, row: &Row<'_>, key: usize, what: &'static str) -> StoreError {
@@ -211,6 +212,16 @@ pub(super) fn copy(row: &Row<'_>) -> Result<CopyRow> {
         version: row.get::<_, Option<i64>>(6)?.map(Version),
         fingerprint: row.get(7)?,
         epoch: row.get(8)?,
+    })
+}
+
+pub(super) fn tombstone(row: &Row<'_>) -> Result<TombstoneRow> {
+    Ok(TombstoneRow {
+        conversation: id(row, 0)?,
+        message: id(row, 1)?,
+        died_ms: row.get(2)?,
+        revived_ms: row.get(3)?,
+        until_ms: row.get(4)?,
     })
 }
 

@@ -184,6 +184,8 @@ CREATE TABLE tombstone (
 CREATE INDEX tombstone_until ON tombstone (until_ms, conversation, message);
 
 CREATE TABLE receipt (
+    died_ms INTEGER NOT NULL,
+    revived_ms INTEGER NOT NULL,
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     org TEXT NOT NULL,
     leg TEXT NOT NULL,

@@ -10,7 +10,7 @@ use dragoman_model::{
 use rusqlite::{Connection, params};
 
 use super::committer::{Committer, Request};
-use super::conn::{Result as Inner, all, exists, first};
+use super::conn::{Result as Inner, all, first};
 use super::open::{self, Folder};
 use super::read::{self, Readers};
 use super::row;
@@ -22,6 +22,7 @@ use crate::queries::{self as q, Query};
 use crate::rows::{
     AccountRow, AppRow, AuditRow, BridgeRow, ConversationRow, CopyRow, Counts, DeadLetterRow,
     InstallationRow, LaneId, LaneRow, LegRow, OrgRow, OriginalRow, Receipt, SealedPayload, TokenRow,
+    TombstoneRow,
 };
 
 /// Connections that read.
@@ -138,9 +139,13 @@ impl Store for SqliteStore {
         self.read(|conn| all(conn, &q::COPIES, key, row::copy))
     }
 
-    async fn tombstone(&self, conversation: &ConversationId, message: &RemoteMessage) -> Result<bool> {
+    async fn tombstone(
+        &self,
+        conversation: &ConversationId,
+        message: &RemoteMessage,
+    ) -> Result<Option<TombstoneRow>> {
         let key = [conversation.as_str(), message.as_str()];
-        self.read(|conn| exists(conn, &q::TOMBSTONE, key))
+        self.read(|conn| first(conn, &q::TOMBSTONE, key, row::tombstone))
     }
 
     async fn originals_since(

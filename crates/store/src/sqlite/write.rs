@@ -166,9 +166,11 @@ fn settle(conn: &Connection, settlement: &Settlement) -> Result<Settled> {
         return Err(StoreError::Fenced { lane }.into());
     }
     map(conn, settlement, &leg.org)?;
-    if let Some((conversation, message, until_ms)) = &settlement.tombstone {
-        conversation_of(conn, conversation, &leg.org)?;
-        run(conn, &q::PUT_TOMBSTONE, params![conversation.as_str(), message.as_str(), until_ms])?;
+    if let Some(row) = &settlement.tombstone {
+        conversation_of(conn, &row.conversation, &leg.org)?;
+        let (conversation, message) = (row.conversation.as_str(), row.message.as_str());
+        let times = (row.died_ms, row.revived_ms, row.until_ms);
+        run(conn, &q::PUT_TOMBSTONE, params![conversation, message, times.0, times.1, times.2])?;
     }
     if settlement.receipt.org != leg.org {
         return Err(StoreError::missing("org", &settlement.receipt.org).into());

@@ -3,7 +3,7 @@
 use dragoman_model::{RemoteMessage, SlotId, Version};
 use dragoman_store::{
     Appended, AppendedLeg, BridgeState, ClaimedLane, Counts, LaneId, Mutation, OriginalRow, Reply, Settled,
-    Settlement as Settle,
+    Settlement as Settle, TombstoneRow,
 };
 
 use crate::bench::Bench;
@@ -146,7 +146,7 @@ async fn rows_stay_in_their_organisation(bench: &mut Bench) {
             "missing conversation d1",
         ),
         (
-            Settle { tombstone: Some(("d1".into(), "m".into(), 9)), ..settlement("e-c2", "c2", 1) },
+            Settle { tombstone: Some(tombstone("d1", "m", 9)), ..settlement("e-c2", "c2", 1) },
             "missing conversation d1",
         ),
         (
@@ -521,11 +521,11 @@ async fn settling_twice_is_noticed(bench: &mut Bench) {
     settled(bench, settlement("e-c2", "c2", 1)).await;
     let mut again = settlement("e-c2", "c2", 1);
     again.original = Some(original("c1", "m-e"));
-    again.tombstone = Some(("c1".into(), "m-e".into(), 9));
+    again.tombstone = Some(tombstone("c1", "m-e", 9));
     assert_eq!(settled(bench, again).await, Settled { erase: None, already: true });
     assert_eq!(bench.store().counts().await.unwrap(), Counts::default());
     assert_eq!(bench.store().receipts(None, None, 9).await.unwrap().len(), 1);
-    assert!(!bench.store().tombstone(&"c1".into(), &"m-e".into()).await.unwrap());
+    assert!(bench.store().tombstone(&"c1".into(), &"m-e".into()).await.unwrap().is_none());
 }
 
 /// Two events about message `m` of `c1`: one is settled with two parts in `c2` and one in `c3`.
@@ -654,16 +654,20 @@ async fn tombstones_stand_until_their_time(bench: &mut Bench) {
     appended(bench, "e", &["c2", "c3"]).await;
     for (leg, to, until) in [("e-c2", "c2", 500), ("e-c3", "c3", 300)] {
         let mut grave = settlement(leg, to, 1);
-        grave.tombstone = Some(("c1".into(), "m".into(), until));
+        let row = tombstone("c1", "m", until);
+        grave.tombstone = Some(TombstoneRow { died_ms: until + 1, revived_ms: 1_000 - until, ..row });
         settled(bench, grave).await;
     }
     let stands = async || bench.store().tombstone(&"c1".into(), &"m".into()).await.unwrap();
+    let row = tombstone("c1", "m", 500);
+    // The latest of each time.
+    assert_eq!(stands().await, Some(TombstoneRow { died_ms: 501, revived_ms: 700, ..row }));
     let expire = |now_ms| Mutation::Expire { now_ms, receipts_before_ms: 0, limit: 9 };
     bench.done(expire(499)).await;
-    assert!(stands().await);
-    assert!(!bench.store().tombstone(&"c2".into(), &"m".into()).await.unwrap());
+    assert!(stands().await.is_some());
+    assert!(bench.store().tombstone(&"c2".into(), &"m".into()).await.unwrap().is_none());
     bench.done(expire(500)).await;
-    assert!(!stands().await);
+    assert!(stands().await.is_none());
 }
 
 async fn originals_are_found_by_time(bench: &mut Bench) {
@@ -821,7 +825,7 @@ async fn dropping_an_organisation_leaves_no_row(bench: &mut Bench) {
         died.dead_letter = Some(letter);
         died.original = Some(original(from, "n"));
         died.copies = vec![copy(to, 0, "n-copy")];
-        died.tombstone = Some((from.into(), "t".into(), 99_999));
+        died.tombstone = Some(tombstone(from, "t", 99_999));
         settled(bench, died).await;
     }
     let store = bench.store();
@@ -837,8 +841,8 @@ async fn dropping_an_organisation_leaves_no_row(bench: &mut Bench) {
     assert_eq!(store.token(&"i1".into(), "app").await.unwrap(), None);
     assert!(store.token(&"i2".into(), "app").await.unwrap().is_some());
     assert_eq!(store.account(&"i1".into(), &"u".into()).await.unwrap(), None);
-    assert!(!store.tombstone(&"c1".into(), &"t".into()).await.unwrap());
-    assert!(store.tombstone(&"d1".into(), &"t".into()).await.unwrap());
+    assert!(store.tombstone(&"c1".into(), &"t".into()).await.unwrap().is_none());
+    assert!(store.tombstone(&"d1".into(), &"t".into()).await.unwrap().is_some());
     assert_eq!(store.original(&"c1".into(), &"m".into()).await.unwrap(), None);
     assert_eq!(store.receipts(None, None, 9).await.unwrap().len(), 1);
     assert_eq!(store.audit(9).await.unwrap(), [audit(Some("o2"), "x")]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dragoman_model::{LegId, SlotId, Version};
 use dragoman_store::{
-    Appended, BridgeState, LaneId, Mutation, OrgRow, OriginalRow, Reply, Settlement, Store,
+    Appended, BridgeState, LaneId, Mutation, OrgRow, OriginalRow, Reply, Settlement, Store, TombstoneRow,
 };
 use proptest::prelude::*;
 
@@ -164,8 +164,10 @@ fn mutation(known: &Known, (kind, [a, b, c, d, e]): Step, at: i64) -> Mutation {
                 row.removed_copies = vec![key(to, &format!("x{}", c % 6)), key(to, &format!("x{}", a % 6))];
             }
             row.original_gone = e % 7 >= 5;
-            row.tombstone =
-                (e % 6 == 5).then(|| (from.into(), message_id(a).as_str().into(), at + i64::from(c % 9)));
+            row.tombstone = (e % 6 == 5).then(|| TombstoneRow {
+                revived_ms: i64::from(d % 3) * at,
+                ..tombstone(from, &message_id(a), at + i64::from(c % 9))
+            });
             row.dead_letter = (c % 6 == 5).then(|| {
                 let mut letter = dead(leg.as_str(), to);
                 letter.org = row.receipt.org.clone();

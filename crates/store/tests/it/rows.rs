@@ -4,7 +4,7 @@ use dragoman_model::{ConversationId, RemoteMessage, SlotId, Version};
 use dragoman_store::{
     AccountRow, AppRow, Appended, AppendedLeg, AuditRow, BridgeRow, BridgeState, ConversationRow, CopyRow,
     DeadLetterRow, EventRow, InstallationRow, LaneId, Lease, Mutation, NewEvent, NewLeg, OrgRow, OriginalRow,
-    Receipt, Reply, SealedPayload, Settled, Settlement, TokenRow,
+    Receipt, Reply, SealedPayload, Settled, Settlement, TokenRow, TombstoneRow,
 };
 
 use crate::bench::Bench;
@@ -201,6 +201,11 @@ pub(crate) fn settlement(leg: &str, to: &str, fence: i64) -> Settlement {
         receipt: receipt("o1", leg, "delivered"),
         dead_letter: None,
     }
+}
+
+pub(crate) fn tombstone(conversation: &str, message: &str, until_ms: i64) -> TombstoneRow {
+    let (conversation, message) = (conversation.into(), message.into());
+    TombstoneRow { conversation, message, died_ms: until_ms / 2, revived_ms: 0, until_ms }
 }
 
 pub(crate) fn settle(settlement: Settlement) -> Mutation {
