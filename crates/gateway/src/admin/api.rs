@@ -1,6 +1,7 @@
 //! What can be asked of a running gateway, and its answers: plain data, shared with the command line.
 
 mod bridges;
+mod fidelity;
 mod setup;
 mod watch;
 
@@ -8,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use bridges::*;
+pub use fidelity::*;
 pub use setup::*;
 pub use watch::*;
 
@@ -41,12 +43,14 @@ asks! {
     InstallWait = "install.wait" => InstallState;
     InstallToken = "install.token" => InstallInfo;
     InstallList = "install.list" => Vec<InstallInfo>;
+    ScopeList = "install.scopes" => Vec<ScopeReport>;
     ConversationSearch = "conversation.search" => Vec<ConversationInfo>;
     BridgeAdd = "bridge.add" => BridgeInfo;
     BridgeList = "bridge.list" => Vec<BridgeInfo>;
     BridgeState = "bridge.state" => BridgeInfo;
     BridgeMembers = "bridge.members" => BridgeInfo;
     BridgeTest = "bridge.test" => Done;
+    FidelityGet = "fidelity.get" => Vec<Way>;
     DeliveryList = "delivery.list" => Vec<DeliveryInfo>;
     DeadLetterList = "dead-letter.list" => Vec<DeadLetterInfo>;
     DeadLetterAct = "dead-letter.act" => Done;

@@ -6,17 +6,18 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dragoman_model::AppId;
-use dragoman_platform::{Field, PackageRequest};
+use dragoman_platform::{Connector, Field};
 use dragoman_seal::FieldRef;
 use dragoman_store::{AppRow, Mutation};
 
 use super::api::{
     AppAdd, AppInfo, AppList, AppPackage, AppSet, FieldInfo, FileInfo, PackageInfo, PlatformInfo,
-    PlatformList, ScopeInfo, SecretText,
+    PlatformList, SecretText,
 };
 use super::desk::Desk;
 use super::problem::Problem;
 use super::route::Act;
+use super::scopes::{package, told};
 
 #[async_trait]
 impl Act for PlatformList {
@@ -27,6 +28,7 @@ impl Act for PlatformList {
                 platform: (*platform).to_owned(),
                 display_name: connector.display_name().to_owned(),
                 fields: connector.registration().iter().map(field).collect(),
+                features: connector.features().iter().map(|feature| (*feature).to_owned()).collect(),
             })
             .collect())
     }
@@ -38,6 +40,7 @@ impl Act for AppAdd {
         let _acting = desk.acting.lock().await;
         let org = desk.org(self.org.as_deref())?;
         let connector = desk.connector(&self.platform)?;
+        known(&**connector, &self.features)?;
         let now_ms = desk.now_ms();
         let mut row = AppRow {
             id: AppId::fresh(now_ms, &**desk.relay.random()),
@@ -66,6 +69,7 @@ impl Act for AppSet {
         let mut row = row.ok_or_else(|| Problem::no_such("app", &self.app, "dragoman app list"))?;
         set(desk, connector.registration(), &mut row, self.values).await?;
         if let Some(features) = self.features {
+            known(&**connector, &features)?;
             row.features = features;
         }
         keep(desk, row, "app.set").await
@@ -85,28 +89,26 @@ impl Act for AppPackage {
     async fn act(self, desk: &Desk) -> Result<PackageInfo, Problem> {
         let app = desk.app(&self.app)?;
         let connector = desk.connector(app.platform.0)?;
-        let package = connector.package(&PackageRequest {
-            name: self.name,
-            public_url: desk.public_url.clone(),
-            app: app.id.to_string(),
-            facts: app.facts.clone(),
-            features: app.features.clone(),
-        });
+        let package = package(&**connector, &app, self.name, &desk.public_url);
         let file = |file: dragoman_platform::PackageFile| FileInfo {
             name: file.name,
             base64: STANDARD.encode(file.bytes),
         };
-        let scope = |scope: dragoman_platform::Scope| ScopeInfo {
-            name: scope.name,
-            feature: scope.feature.to_owned(),
-            reason: scope.reason.to_owned(),
-        };
         Ok(PackageInfo {
             files: package.files.into_iter().map(file).collect(),
             steps: package.steps,
-            scopes: package.scopes.into_iter().map(scope).collect(),
+            scopes: package.scopes.into_iter().map(told).collect(),
         })
     }
+}
+
+/// Refuses a feature that the platform does not have: it would ask for nothing and switch nothing on.
+fn known(connector: &dyn Connector, features: &BTreeSet<String>) -> Result<(), Problem> {
+    let names = connector.features();
+    let odd = features.iter().find(|feature| !names.contains(&feature.as_str()));
+    let Some(odd) = odd.filter(|_| !names.is_empty()) else { return Ok(()) };
+    let what = format!("an app on {} has no feature '{odd}'", connector.platform());
+    Err(Problem::wrong(what, format!("its features are: {}", names.join(", "))))
 }
 
 /// Sets facts, and secrets sealed; an empty text removes one.

@@ -8,11 +8,13 @@ pub mod client;
 mod conversation;
 mod delivery;
 mod desk;
+pub mod fidelity;
 mod install;
 mod org;
 mod problem;
 mod reference;
 mod route;
+mod scopes;
 mod status;
 
 pub use activity::activity_body;

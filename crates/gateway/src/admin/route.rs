@@ -55,8 +55,8 @@ macro_rules! dispatch {
 async fn dispatch(desk: &Desk, name: &str, body: Bytes) -> Answer {
     dispatch!(desk, name, body:
         OrgAdd OrgList OrgPolicy PlatformList AppAdd AppSet AppList AppPackage
-        InstallStart InstallWait InstallToken InstallList ConversationSearch
-        BridgeAdd BridgeList BridgeState BridgeMembers BridgeTest
+        InstallStart InstallWait InstallToken InstallList ScopeList ConversationSearch
+        BridgeAdd BridgeList BridgeState BridgeMembers BridgeTest FidelityGet
         DeliveryList DeadLetterList DeadLetterAct AuditList StatusGet Shutdown)
 }
 

@@ -98,7 +98,12 @@ async fn apps_are_registered_in_steps_and_secrets_never_come_back() {
     let nowhere =
         AppAdd { org: None, platform: "gamma".into(), values: BTreeMap::new(), features: [].into() };
     assert!(problem(rig.admin.ask(&nowhere).await).cure.contains("alpha, beta"));
+    let odd =
+        AppSet { app: "alpha".into(), values: BTreeMap::new(), features: Some(["smell".into()].into()) };
+    let odd = problem(rig.admin.ask(&odd).await);
+    assert!(odd.what.contains("'smell'") && odd.cure.contains("relay, faces"), "{odd:?}");
     let platforms = rig.admin.ask(&PlatformList {}).await.unwrap();
+    assert_eq!(platforms[0].features, ["relay", "faces"]);
     assert_eq!(platforms.len(), 2);
     assert!(platforms[0].fields.iter().any(|field| field.secret && field.required));
     rig.end().await;
@@ -121,6 +126,49 @@ async fn conversations_are_found_page_by_page_with_their_bridges() {
     assert_eq!(rig.admin.ask(&one).await.unwrap().len(), 2);
     let nowhere = ConversationSearch { scope: Some("gamma".into()), ..ConversationSearch::default() };
     assert!(problem(rig.admin.ask(&nowhere).await).cure.contains("dragoman install list"));
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn what_passes_between_conversations_is_told_from_their_capabilities() {
+    let rig = Rig::new().await;
+    rig.bridged().await;
+    let members = |names: &[&str]| FidelityGet { members: names.iter().map(|it| (*it).to_owned()).collect() };
+    let ways = rig.admin.ask(&members(&["alpha:#general", "beta:r2"])).await.unwrap();
+    let names: Vec<_> = ways.iter().map(|way| (way.from.name.as_str(), way.to.name.as_str())).collect();
+    assert_eq!(
+        names,
+        [("alpha general (Acme)", "beta random (Acme)"), ("beta random (Acme)", "alpha general (Acme)")]
+    );
+    let text = &ways[0].features[0];
+    assert_eq!((text.feature.as_str(), text.level.as_str()), ("text", "native"));
+    assert!(ways[0].features[1..].iter().all(|carried| carried.level == "refused"));
+    assert!(ways[0].notes[0].contains("1,000 characters"), "{:?}", ways[0].notes);
+    let reference = ways[0].to.reference.clone().unwrap();
+    assert!(reference.ends_with(":r2") && ways[0].to.platform == "beta");
+    assert_eq!(rig.admin.ask(&members(&["alpha:#general", &reference, "alpha:r2"])).await.unwrap().len(), 6);
+    assert!(problem(rig.admin.ask(&members(&["alpha:#general"])).await).cure.contains("two"));
+    let nowhere = problem(rig.admin.ask(&members(&["alpha:#general", "beta:#lunch"])).await);
+    assert_eq!(nowhere.code, codes::NOT_FOUND.as_str());
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn granted_scopes_are_held_against_the_features() {
+    let rig = Rig::new().await;
+    rig.bridged().await;
+    let report = async || {
+        let reports = rig.admin.ask(&ScopeList {}).await.unwrap();
+        reports.into_iter().find(|report| report.platform == "alpha").unwrap()
+    };
+    let plain = report().await;
+    assert_eq!((plain.display_name.as_str(), plain.name.as_str(), plain.told), ("alpha", "Acme", true));
+    assert_eq!((plain.missing.len(), plain.needless.as_slice()), (0, &["shout".to_owned()][..]));
+    let more =
+        AppSet { app: "alpha".into(), values: BTreeMap::new(), features: Some(["faces".into()].into()) };
+    rig.admin.ask(&more).await.unwrap();
+    let missing = report().await.missing;
+    assert_eq!((missing.len(), missing[0].name.as_str(), missing[0].feature.as_str()), (1, "look", "faces"));
     rig.end().await;
 }
 

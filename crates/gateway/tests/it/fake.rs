@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    Block, Capabilities, Document, Event, EventKind, Inline, Message, Operation, Outcome, Platform, Post,
-    RemoteConversation, RemoteMessage, RemoteUser, TextLimit, TextUnit, codes,
+    Block, Capabilities, Document, Event, EventKind, Feature, Inline, Level, Message, Operation, Outcome,
+    Platform, Post, RemoteConversation, RemoteMessage, RemoteUser, TextLimit, TextUnit, codes,
 };
 use dragoman_platform::{
     Answer, App, Connector, Conversation, ConversationKind, Delivery, Facts, Failure, Field, Grant,
@@ -155,7 +155,7 @@ impl Connector for Fake {
 
     fn capabilities(&self, _: &Installation, _: &Conversation) -> Capabilities {
         Capabilities {
-            levels: BTreeMap::new(),
+            levels: BTreeMap::from([(Feature::Text, Level::Native)]),
             text: TextLimit { max: 1000, unit: TextUnit::Chars },
             reread: true,
             read_back: true,
@@ -314,12 +314,12 @@ impl Connector for Fake {
         Package {
             files: vec![PackageFile { name: "manifest.txt".to_owned(), bytes: text.into_bytes() }],
             steps: vec![format!("Upload manifest.txt as {}.", request.name)],
-            scopes: vec![Scope {
-                name: "read".to_owned(),
-                feature: "relay",
-                reason: "to read what is relayed",
-            }],
+            scopes: scopes(&request.features),
         }
+    }
+
+    fn features(&self) -> &'static [&'static str] {
+        &["relay", "faces"]
     }
 
     fn registration(&self) -> &'static [Field] {
@@ -359,12 +359,18 @@ impl Connector for Fake {
     }
 }
 
+fn scopes(features: &BTreeSet<String>) -> Vec<Scope> {
+    let all = [("read", "relay", "to read what is relayed"), ("look", "faces", "to see people's pictures")];
+    let asked = all.into_iter().filter(|(_, feature, _)| *feature == "relay" || features.contains(*feature));
+    asked.map(|(name, feature, reason)| Scope { name: name.to_owned(), feature, reason }).collect()
+}
+
 fn installed(workspace: &str) -> Installed {
     Installed {
         workspace: workspace.into(),
         name: "Acme".to_owned(),
         facts: Facts::new(),
-        scopes: BTreeSet::from(["read".to_owned()]),
+        scopes: BTreeSet::from(["read".to_owned(), "shout".to_owned()]),
         tokens: Some(TokenSet { access: Token::new(TOKEN.to_owned()), refresh: None, expires_at_ms: None }),
     }
 }

@@ -66,6 +66,9 @@ pub struct PlatformInfo {
     pub display_name: String,
     /// What `app add` asks for.
     pub fields: Vec<FieldInfo>,
+    /// Features that an app can be given.
+    #[serde(default)]
+    pub features: Vec<String>,
 }
 
 /// A fact or secret of an app.
@@ -245,4 +248,27 @@ pub struct InstallInfo {
     pub scopes: BTreeSet<String>,
     /// Why it needs a person, if it does.
     pub trouble: Option<String>,
+}
+
+/// Compares what was granted with what the features that are switched on need.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ScopeList {}
+
+/// The scopes of an installation against those that its app's features need.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeReport {
+    /// The installation.
+    pub installation: String,
+    /// On which platform.
+    pub platform: String,
+    /// The platform's name as people write it.
+    pub display_name: String,
+    /// The workspace's name.
+    pub name: String,
+    /// Whether the platform told what was granted; without that nothing can be missing or too much.
+    pub told: bool,
+    /// Needed, not granted.
+    pub missing: Vec<ScopeInfo>,
+    /// Granted, needed by nothing that is switched on.
+    pub needless: Vec<String>,
 }
