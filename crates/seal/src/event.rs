@@ -3,10 +3,13 @@
 //! The record goes to the database, its salt (the [`SlotSecret`]) to the slot file, the epoch key lies in the
 //! key folder. See [`crate::envelope`] for the format.
 
+use std::sync::Arc;
+
 use dragoman_model::{EventId, OrgId, Random};
 
 use crate::envelope::{self, HeaderWriter, Reader, Tampered};
 use crate::epochs::EpochId;
+use crate::field::Root;
 use crate::secret::{Content, Key32};
 use crate::slots::SlotSecret;
 
@@ -133,11 +136,11 @@ pub(crate) fn seal(
 }
 
 /// Opens an event that has to be the one that `expected` names. `key_of` finds the epoch's key.
-pub(crate) fn open<K: AsRef<Key32>>(
+pub(crate) fn open(
     expected: &EventHeader,
     record: &SealedRecord,
     secret: Option<&SlotSecret>,
-    key_of: impl FnOnce(EpochId) -> Result<K, OpenError>,
+    key_of: impl FnOnce(EpochId) -> Result<Arc<Root>, OpenError>,
 ) -> Result<Content, OpenError> {
     let parts = Parts::parse(&record.0)?;
     if parts.org != expected.org.as_str() {
@@ -149,6 +152,6 @@ pub(crate) fn open<K: AsRef<Key32>>(
     }
     let key = key_of(parts.epoch)?;
     let secret = secret.ok_or(OpenError::SlotErased)?;
-    let mut plain = envelope::open(key.as_ref().expose(), secret.expose(), parts.header, parts.body)?;
+    let mut plain = envelope::open(key.expose(), secret.expose(), parts.header, parts.body)?;
     Ok(Content::new(std::mem::take(&mut *plain)))
 }

@@ -1,5 +1,7 @@
 //! Encryption of single fields (tokens, personal data, wrapped keys) and keyed digests to look them up by.
 
+use std::sync::{PoisonError, RwLock};
+
 use aws_lc_rs::hmac;
 use dragoman_model::{OrgId, Random};
 use zeroize::Zeroizing;
@@ -76,24 +78,62 @@ fn open_raw(field: &FieldRef<'_>, key: &Key32, sealed: &[u8]) -> Result<Zeroizin
     envelope::open(key.expose(), &salt, &field.header(key_version), reader.0)
 }
 
-/// A keyed digest: HMAC-SHA-256 under a key derived from `key` for this label and purpose, so that a dump
-/// cannot be matched against a dictionary and digests of two purposes or organisations cannot be matched with
-/// each other.
-pub(crate) fn digest(key: &Key32, label: &str, purpose: &str, bytes: &[u8]) -> [u8; 32] {
-    let mut derived = Zeroizing::new([0; 32]);
-    envelope::derive(
-        key.expose(),
-        label.as_bytes(),
-        &[&HeaderWriter::new(purpose, label).finish()],
-        derived.as_mut(),
-    );
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()), bytes);
+/// A key, and the digest keys derived from it so far: they die with it and lie in protected memory as well.
+pub(crate) struct Root {
+    key: Key32,
+    derived: RwLock<Vec<Derived>>,
+}
+
+struct Derived {
+    label: &'static str,
+    purpose: Box<str>,
+    key: Key32,
+}
+
+impl Root {
+    pub(crate) fn new(key: Key32) -> Self {
+        Self { key, derived: RwLock::default() }
+    }
+
+    /// A keyed digest: HMAC-SHA-256 under a key derived for this label and purpose, so that a dump cannot be matched
+    /// against a dictionary and digests of two purposes or organisations cannot be matched with each other. Labels
+    /// and purposes are a few words of ours, never input.
+    pub(crate) fn digest(&self, label: &'static str, purpose: &str, bytes: &[u8]) -> [u8; 32] {
+        let is_it = |derived: &&Derived| derived.label == label && *derived.purpose == *purpose;
+        // Entries are pushed whole, so a panic elsewhere does not spoil them.
+        if let Some(known) = self.derived.read().unwrap_or_else(PoisonError::into_inner).iter().find(is_it) {
+            return tag(&known.key, bytes);
+        }
+        let mut derived = self.derived.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = derived.iter().find(is_it) {
+            return tag(&known.key, bytes);
+        }
+        let mut key = Zeroizing::new([0; 32]);
+        let info = HeaderWriter::new(purpose, label).finish();
+        envelope::derive(self.key.expose(), label.as_bytes(), &[&info], key.as_mut());
+        let key = Key32::take_from(&mut key);
+        let tag = tag(&key, bytes);
+        derived.push(Derived { label, purpose: purpose.into(), key });
+        tag
+    }
+}
+
+impl std::ops::Deref for Root {
+    type Target = Key32;
+
+    fn deref(&self) -> &Key32 {
+        &self.key
+    }
+}
+
+fn tag(key: &Key32, bytes: &[u8]) -> [u8; 32] {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.expose()), bytes);
     tag.as_ref().try_into().expect("SHA-256 gives 32 bytes")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FieldRef, digest, key_version, open, open_key, seal};
+    use super::{FieldRef, Root, key_version, open, open_key, seal};
     use crate::{Key32, SystemRandom};
     use dragoman_model::OrgId;
 
@@ -147,12 +187,14 @@ mod tests {
 
     #[test]
     fn digests_differ_by_key_label_purpose_and_bytes() {
-        let key = Key32::random(&SystemRandom);
-        let base = digest(&key, "look-up", "person.mail", b"ada@example.com");
-        assert_eq!(base, digest(&key, "look-up", "person.mail", b"ada@example.com"));
-        assert_ne!(base, digest(&key, "look-up", "person.name", b"ada@example.com"));
-        assert_ne!(base, digest(&key, "fingerprint", "person.mail", b"ada@example.com"));
-        assert_ne!(base, digest(&key, "look-up", "person.mail", b"bob@example.com"));
-        assert_ne!(base, digest(&Key32::random(&SystemRandom), "look-up", "person.mail", b"ada@example.com"));
+        let root = Root::new(Key32::random(&SystemRandom));
+        let base = root.digest("look-up", "person.mail", b"ada@example.com");
+        assert_eq!(base, root.digest("look-up", "person.mail", b"ada@example.com"));
+        assert_eq!(base, Root::new(root.duplicate()).digest("look-up", "person.mail", b"ada@example.com"));
+        assert_ne!(base, root.digest("look-up", "person.name", b"ada@example.com"));
+        assert_ne!(base, root.digest("fingerprint", "person.mail", b"ada@example.com"));
+        assert_ne!(base, root.digest("look-up", "person.mail", b"bob@example.com"));
+        let other = Root::new(Key32::random(&SystemRandom));
+        assert_ne!(base, other.digest("look-up", "person.mail", b"ada@example.com"));
     }
 }

@@ -15,7 +15,7 @@ use dragoman_model::{Clock, OrgId, Random};
 use crate::envelope::Tampered;
 use crate::epochs::{EpochFolder, EpochId, EpochInfo, EpochPolicy};
 use crate::event::{self, EventHeader, OpenError, SealedRecord};
-use crate::field::{self, FieldRef};
+use crate::field::{self, FieldRef, Root};
 use crate::keyservice::{KeyService, KeyServiceError};
 use crate::secret::{Content, Key32};
 use crate::slots::SlotSecret;
@@ -154,7 +154,7 @@ impl Keyring {
     async fn new_version(&self, org: &OrgId, version: u32) -> Result<(u32, Vec<u8>), KeyringError> {
         let key = Key32::random(self.random.as_ref());
         let wrapped = self.service.wrap(org, &key).await?;
-        let unwrapped = Some((Arc::new(key), self.now().monotonic_ms));
+        let unwrapped = Some((Arc::new(Root::new(key)), self.now().monotonic_ms));
         let entry = OrgKey { wrapped: wrapped.clone(), unwrapped };
         self.write().orgs.entry(org.clone()).or_default().versions.insert(version, entry);
         Ok((version, wrapped))
@@ -234,7 +234,7 @@ impl Keyring {
     /// for equal bytes within one organisation and purpose only.
     pub async fn digest(&self, org: &OrgId, purpose: &str, bytes: &[u8]) -> Result<[u8; 32], KeyringError> {
         let key = self.org_key(org, self.newest_version(org)?).await?;
-        Ok(field::digest(&key, "look-up", purpose, bytes))
+        Ok(key.digest("look-up", purpose, bytes))
     }
 
     /// All digests that rows may hold while keys rotate, newest first.
@@ -250,7 +250,7 @@ impl Keyring {
         };
         let mut digests = Vec::with_capacity(versions.len());
         for version in versions {
-            digests.push(field::digest(&*self.org_key(org, version).await?, "look-up", purpose, bytes));
+            digests.push(self.org_key(org, version).await?.digest("look-up", purpose, bytes));
         }
         Ok(digests)
     }
@@ -285,7 +285,7 @@ impl Keyring {
 
     /// A keyed digest of content that dies with its epoch, to tell whether a text changed.
     pub fn fingerprint(&self, org: &OrgId, epoch: EpochId, bytes: &[u8]) -> Result<[u8; 32], OpenError> {
-        Ok(field::digest(&*self.epoch_key(org, epoch)?, "fingerprint", org.as_str(), bytes))
+        Ok(self.epoch_key(org, epoch)?.digest("fingerprint", org.as_str(), bytes))
     }
 
     /// Destroys epochs that are over, makes the next ones ahead of time, unlocks those found at start,
@@ -338,7 +338,7 @@ impl Keyring {
         })
     }
 
-    fn current(&self, org: &OrgId) -> Option<(EpochId, Arc<Key32>)> {
+    fn current(&self, org: &OrgId) -> Option<(EpochId, Arc<Root>)> {
         let now = self.now();
         let state = self.read();
         state.orgs.get(org)?.epochs.iter().find_map(|epoch| match &epoch.key {
@@ -347,7 +347,7 @@ impl Keyring {
         })
     }
 
-    fn epoch_key(&self, org: &OrgId, id: EpochId) -> Result<Arc<Key32>, OpenError> {
+    fn epoch_key(&self, org: &OrgId, id: EpochId) -> Result<Arc<Root>, OpenError> {
         let now = self.now();
         let state = self.read();
         let epochs = state.orgs.get(org).map(|it| it.epochs.as_slice()).unwrap_or_default();
@@ -411,7 +411,7 @@ impl Keyring {
                 },
             };
             let key = if let Ok(key) = opened {
-                EpochKey::Open(Arc::new(key))
+                EpochKey::Open(Arc::new(Root::new(key)))
             } else {
                 first_error.get_or_insert_with(|| tampered(&field));
                 EpochKey::Unusable
@@ -469,7 +469,7 @@ impl Keyring {
         for (info, _, key) in made {
             match state.orgs.get_mut(&info.org).filter(|org| !org.versions.is_empty()) {
                 Some(org) => {
-                    org.add(now.epoch(info.clone(), EpochKey::Open(Arc::new(key))));
+                    org.add(now.epoch(info.clone(), EpochKey::Open(Arc::new(Root::new(key)))));
                     created.push(info);
                 }
                 // The organisation was deleted meanwhile.
@@ -485,7 +485,7 @@ impl Keyring {
         newest.map(|(version, _)| *version).ok_or_else(|| KeyringError::UnknownOrg { org: org.clone() })
     }
 
-    async fn org_key(&self, org: &OrgId, version: u32) -> Result<Arc<Key32>, KeyringError> {
+    async fn org_key(&self, org: &OrgId, version: u32) -> Result<Arc<Root>, KeyringError> {
         let now_ms = self.now().monotonic_ms;
         let wrapped = {
             let state = self.read();
@@ -499,7 +499,7 @@ impl Keyring {
                 _ => entry.wrapped.clone(),
             }
         };
-        let key = Arc::new(self.service.unwrap(org, &wrapped).await?);
+        let key = Arc::new(Root::new(self.service.unwrap(org, &wrapped).await?));
         if let Some(entry) = self.write().orgs.get_mut(org).and_then(|it| it.versions.get_mut(&version)) {
             entry.unwrapped = Some((Arc::clone(&key), now_ms));
         }

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::envelope::{Reader, Tampered};
-use crate::field::{self, FieldRef};
+use crate::field::{self, FieldRef, Root};
 use crate::keyservice::{KeyService, KeyServiceError};
 use crate::secret::{Key32, Token};
 
@@ -257,7 +257,7 @@ impl LocalKeys {
             hex::decode_to_slice(bytes.trim_ascii_end(), key.as_mut()).ok()?;
         }
         let key = Key32::take_from(&mut key);
-        let digest = field::digest(&key, "root key id", FILE_PURPOSE, b"");
+        let digest = Root::new(key.duplicate()).digest("root key id", FILE_PURPOSE, b"");
         let current = *digest.first_chunk()?;
         Some(Self { current, keys: BTreeMap::from([(current, key)]), random: Arc::clone(random) })
     }

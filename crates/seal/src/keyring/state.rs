@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dragoman_model::OrgId;
 
 use crate::epochs::{EpochInfo, EpochPolicy};
-use crate::secret::Key32;
+use crate::field::Root;
 
 #[derive(Default)]
 pub(super) struct State {
@@ -28,7 +28,7 @@ pub(super) struct Org {
 pub(super) struct OrgKey {
     pub(super) wrapped: Vec<u8>,
     /// The unwrapped key and when it was unwrapped, on the monotonic clock.
-    pub(super) unwrapped: Option<(Arc<Key32>, i64)>,
+    pub(super) unwrapped: Option<(Arc<Root>, i64)>,
 }
 
 pub(super) struct Epoch {
@@ -39,7 +39,7 @@ pub(super) struct Epoch {
 }
 
 pub(super) enum EpochKey {
-    Open(Arc<Key32>),
+    Open(Arc<Root>),
     Wrapped(Vec<u8>),
     /// Its file was altered.
     Unusable,
