@@ -12,6 +12,8 @@ pub struct SlackSimConfig {
     pub listen: SocketAddr,
     /// Serve https.
     pub tls: Option<ServerTls>,
+    /// Scheme and host of the links that it makes; its own address when absent. For real host names.
+    pub public_base: Option<String>,
     /// Authorities (PEM) trusted when events are delivered over https.
     pub trusted_pem: Option<String>,
     /// The workspaces.
@@ -435,6 +437,7 @@ impl Default for SlackSimConfig {
         };
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            public_base: None,
             tls: None,
             trusted_pem: None,
             workspaces: vec![SeedWorkspace {

@@ -1,6 +1,7 @@
 //! The running simulator: locked state, operations, and the deliveries that follow from them.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -79,6 +80,8 @@ pub struct Engine {
     pub sockets: SocketHub,
     /// Where it can be reached; known once it listens.
     pub base: OnceLock<String>,
+    /// Where it listens; known then too.
+    pub address: OnceLock<SocketAddr>,
 }
 
 impl Engine {
@@ -105,6 +108,7 @@ impl Engine {
             client,
             sockets: SocketHub::default(),
             base: OnceLock::new(),
+            address: OnceLock::new(),
             config,
         }))
     }

@@ -1,5 +1,6 @@
 //! The simulator as tests and the demo hold it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,17 +38,23 @@ impl SlackSim {
     /// When the address cannot be listened on or certificates cannot be read.
     pub async fn start(world: &Arc<World>, config: SlackSimConfig) -> anyhow::Result<Self> {
         let state = seed::seeded(&config, world);
-        let (listen, tls) = (config.listen, config.tls.clone());
+        let (listen, tls, base) = (config.listen, config.tls.clone(), config.public_base.clone());
         let engine = Engine::new(world, config, state)?;
         let router = router(&engine);
         let server = Server::start(world, &engine.tasks, listen, tls.as_ref(), router).await?;
         // Set once, here.
-        drop(engine.base.set(server.base_url()));
+        drop(engine.base.set(base.unwrap_or_else(|| server.base_url())));
+        drop(engine.address.set(server.address()));
         engine.operate(seed::install);
         Ok(Self { engine })
     }
 
-    /// `http://127.0.0.1:PORT`; the Web API is below `/api/`.
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.engine.address.get().copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// `http://127.0.0.1:PORT`, or the host of its links; the Web API is below `/api/`.
     pub fn base_url(&self) -> &str {
         self.engine.base()
     }

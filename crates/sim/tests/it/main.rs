@@ -1,4 +1,5 @@
 //! Tests of the simulators over their public interfaces.
 
+mod proxy;
 mod slack;
 mod teams;
