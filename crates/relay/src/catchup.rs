@@ -157,6 +157,10 @@ impl Relay {
         }
     }
 
+    pub(crate) fn is_catching_up(&self, conversation: &ConversationId) -> bool {
+        self.catching_up().contains_key(conversation)
+    }
+
     fn catching_up(&self) -> std::sync::MutexGuard<'_, BTreeMap<ConversationId, bool>> {
         self.0.catching_up.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -207,6 +211,9 @@ impl Relay {
             Ok(listed) => listed,
             Err(after_ms) => return Ok(Caught::Unread(after_ms)),
         };
+        if let Some(newest_ms) = listed.iter().map(|message| message.sent_ms).max() {
+            self.expect_edits(&spot, newest_ms);
+        }
         listed.sort_by(|a, b| (a.sent_ms, &a.id).cmp(&(b.sent_ms, &b.id)));
         let waiting = self.waiting(&spot, &route).await?;
         let mut found = 0;
@@ -454,7 +461,7 @@ impl Relay {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one row; a struct would only rename them")]
-    async fn append_into(
+    pub(crate) async fn append_into(
         &self,
         spot: &Spot,
         route: &Route,
@@ -524,7 +531,8 @@ fn threads_to_ask(originals: &[OriginalRow], since_ms: i64, gap_ms: i64) -> (BTr
     (threads, left_out.len())
 }
 
-fn is_ours(message: &Message) -> bool {
+/// Whether we posted it.
+pub(crate) fn is_ours(message: &Message) -> bool {
     message.origin.ours || message.origin.marker.is_some()
 }
 

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::activity::{Activity, Stage};
 use crate::directory::Directory;
 use crate::error::RelayError;
+use crate::glance::Glances;
 use crate::intake::Delivered;
 use crate::lanes::Lanes;
 use crate::leg::Leg;
@@ -52,6 +53,8 @@ pub struct Timing {
     pub redelivery_ms: i64,
     /// How long a lane is leased.
     pub lease_ms: i64,
+    /// The pause between two looks for edits where a platform does not announce them.
+    pub glance_ms: i64,
     /// Whether sends are spaced as the platforms like it.
     pub pace: bool,
 }
@@ -66,6 +69,7 @@ impl Default for Timing {
             rest_ms: 15 * 60 * 1000,
             redelivery_ms: 25 * 60 * 60 * 1000,
             lease_ms: 60_000,
+            glance_ms: 10_000,
             pace: true,
         }
     }
@@ -118,6 +122,12 @@ pub(crate) struct Inner {
     pub(crate) watching: Mutex<BTreeSet<ConversationId>>,
     /// How many conversations are read at the same time.
     pub(crate) reading: Semaphore,
+    /// Conversations whose edits are not announced and that people wrote in lately.
+    pub(crate) glances: Mutex<Glances>,
+    /// Something of these changed.
+    pub(crate) glancing: Notify,
+    /// How many of them are looked at at the same time.
+    pub(crate) looking: Semaphore,
     pub(crate) pending: Pending,
     pub(crate) nobody: Nobody,
     pub(crate) last_order: AtomicI64,
@@ -144,6 +154,9 @@ impl Relay {
             secretless: Mutex::default(),
             watching: Mutex::default(),
             reading: Semaphore::new(READING),
+            glances: Mutex::default(),
+            glancing: Notify::new(),
+            looking: Semaphore::new(READING),
             pending: Pending::default(),
             nobody: Nobody::default(),
             last_order: AtomicI64::new(0),

@@ -23,13 +23,19 @@ impl Relay {
     pub async fn start(&self) -> Result<(), RelayError> {
         self.recover_lanes().await?;
         self.catch_up_after_restart();
-        for (name, task) in [("timers", Task::Timers), ("erasure", Task::Erasure), ("house", Task::House)] {
+        for (name, task) in [
+            ("timers", Task::Timers),
+            ("erasure", Task::Erasure),
+            ("house", Task::House),
+            ("glances", Task::Glances),
+        ] {
             let relay = self.clone();
             self.0.parts.tasks.spawn(async move {
                 match task {
                     Task::Timers => relay.keep_timers().await,
                     Task::Erasure => relay.keep_erasing().await,
                     Task::House => relay.keep_house().await,
+                    Task::Glances => relay.keep_glancing().await,
                 }
                 tracing::debug!(name, "ended");
             });
@@ -267,4 +273,5 @@ enum Task {
     Timers,
     Erasure,
     House,
+    Glances,
 }

@@ -9,6 +9,7 @@ mod core;
 mod deliver;
 mod directory;
 mod error;
+mod glance;
 mod intake;
 mod keeper;
 mod lanes;

@@ -9,6 +9,7 @@ use dragoman_platform::Failure;
 use dragoman_store::{CopyRow, LaneId, OriginalRow};
 
 use crate::admit::{Admission, Grave, Known, admit, is_ambiguous, message_of, revives};
+use crate::catchup::is_ours;
 use crate::core::Relay;
 use crate::directory::{Place, Route, Spot};
 use crate::error::RelayError;
@@ -90,6 +91,10 @@ impl Relay {
                 }
                 Ok(None) | Err(_) => {}
             }
+        }
+        let ours = known.is_copy || message_of(&event).is_some_and(is_ours);
+        if !ours && source.capabilities.unannounced_edits_ms.is_some() {
+            self.expect_edits(&source, row.received_ms);
         }
         match admit(&event, &known, directory.policy(&source.org)) {
             Admission::Drop(code) => self.end(leg, fence, Ending::dropped(code)).await,

@@ -146,7 +146,7 @@ impl Connector for Fake {
             history: can("history"),
             reorder_window_ms: 0,
             max_edits: None,
-            unannounced_edits_ms: None,
+            unannounced_edits_ms: (!can("announce")).then_some(300_000),
             send_interval_ms: 0,
         }
     }

@@ -468,6 +468,68 @@ fn a_gap_is_closed_in_order_and_decided_messages_stay_decided() {
 }
 
 #[test]
+fn an_edit_that_nobody_announces_is_seen_in_twenty_seconds_until_five_minutes_after_the_last_activity() {
+    check_three(
+        "A cannot announce
+         A post 1 one
+         A post 2 two
+         run 4m
+         A quiet edit 1 uno
+         run 20s
+         B shows: uno | two
+         C shows: uno | two
+         run 35s
+         A quiet delete 2
+         A quiet edit 1 eins
+         run 20s
+         B shows: eins
+         B calls: post one | post two | edit uno | edit eins | delete
+         run 10m
+         A quiet edit 1 un
+         run 60s
+         B shows: eins
+         B echo
+         run 60s
+         B shows: eins
+         B post 7 hello
+         run 60s
+         A shows: hello
+         B shows: eins",
+    );
+}
+
+#[test]
+fn an_unannounced_edit_reaches_a_slow_target_once() {
+    check_three(
+        "A cannot announce
+         B next slow-down slow-down slow-down slow-down slow-down slow-down slow-down slow-down
+         A post 1 one
+         run 30s
+         A quiet edit 1 uno
+         run 90s
+         B shows: uno
+         C calls: post one | edit uno
+         B calls: post one | post one | post one | post one | post one | post one | post uno | post uno | post uno
+         dead",
+    );
+}
+
+#[test]
+fn unannounced_edits_are_looked_for_after_a_restart_too() {
+    check(
+        "A cannot announce
+         A post 1 one
+         run 5s
+         stop
+         start
+         run 60s
+         A quiet edit 1 uno
+         run 20s
+         B shows: uno",
+    );
+}
+
+#[test]
 fn a_deletion_in_a_gap_is_found() {
     check(
         "A post 1 one
