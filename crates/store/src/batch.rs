@@ -1,14 +1,40 @@
 //! A thread that does blocking work in batches: whatever gathers while one batch runs is the next.
 
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 /// Requests in one batch at most, so that one transaction stays short.
 const MOST: usize = 512;
 
-type Handler<Req, Rep> = Box<dyn FnMut(Vec<Req>) -> Vec<Rep> + Send>;
+/// What a batching thread does.
+pub trait Worker<Req, Rep>: Send {
+    /// Answers every request of a batch, in order.
+    fn batch(&mut self, requests: Vec<Req>) -> Vec<Rep>;
+
+    /// Requests of a higher rank make a batch of their own once the others that gathered are answered.
+    fn rank(&self, _request: &Req) -> u8 {
+        0
+    }
+
+    /// The batch is answered; what nobody waits for can be done. `resting`: no request came for [`REST`], or none will
+    /// come any more.
+    fn tidy(&mut self, _resting: bool) {}
+}
+
+impl<Req, Rep, F: FnMut(Vec<Req>) -> Vec<Rep> + Send> Worker<Req, Rep> for F {
+    fn batch(&mut self, requests: Vec<Req>) -> Vec<Rep> {
+        self(requests)
+    }
+}
+
+/// How long no request has to come before a worker may tidy up.
+const REST: Duration = Duration::from_secs(1);
+
+type Boxed<Req, Rep> = Box<dyn Worker<Req, Rep>>;
 
 /// Runs a handler of batches on a thread of its own, or in simulations on the caller's.
 ///
@@ -18,7 +44,7 @@ pub struct Batcher<Req, Rep>(Mode<Req, Rep>);
 
 enum Mode<Req, Rep> {
     Thread { sender: Option<mpsc::Sender<Job<Req, Rep>>>, thread: Option<JoinHandle<()>> },
-    Inline(Mutex<Handler<Req, Rep>>),
+    Inline(Mutex<Boxed<Req, Rep>>),
 }
 
 type Job<Req, Rep> = (Req, oneshot::Sender<Rep>);
@@ -29,43 +55,42 @@ type Job<Req, Rep> = (Req, oneshot::Sender<Rep>);
 pub struct Ended;
 
 impl<Req: Send + 'static, Rep: Send + 'static> Batcher<Req, Rep> {
-    /// Starts the thread. The handler answers every request of a batch, in order.
+    /// Starts the thread.
     ///
     /// # Errors
     /// The system has no thread left.
-    pub fn spawn(
-        name: &str,
-        handler: impl FnMut(Vec<Req>) -> Vec<Rep> + Send + 'static,
-    ) -> std::io::Result<Self> {
-        Self::spawn_with_chores(name, |_| false, handler)
-    }
-
-    /// As [`Batcher::spawn`], with requests that are chores: nobody's answer waits for them, so that they make a batch
-    /// of their own once the others that gathered are answered.
-    ///
-    /// # Errors
-    /// As [`Batcher::spawn`].
-    pub fn spawn_with_chores(
-        name: &str,
-        chore: impl Fn(&Req) -> bool + Send + 'static,
-        mut handler: impl FnMut(Vec<Req>) -> Vec<Rep> + Send + 'static,
-    ) -> std::io::Result<Self> {
+    pub fn spawn(name: &str, mut worker: impl Worker<Req, Rep> + 'static) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel::<Job<Req, Rep>>();
         let thread = Builder::new().name(name.to_owned()).spawn(move || {
-            while let Ok(first) = receiver.recv() {
-                let rest = std::iter::from_fn(|| receiver.try_recv().ok()).take(MOST - 1);
-                let (chores, others): (Vec<_>, Vec<_>) =
-                    std::iter::once(first).chain(rest).partition(|(request, _)| chore(request));
-                answer(&mut handler, others);
-                answer(&mut handler, chores);
+            let mut rested = true;
+            loop {
+                let first = if rested {
+                    receiver.recv().map_err(|_| RecvTimeoutError::Disconnected)
+                } else {
+                    receiver.recv_timeout(REST)
+                };
+                match first {
+                    Ok(first) => {
+                        let rest = std::iter::from_fn(|| receiver.try_recv().ok()).take(MOST - 1);
+                        answer_all(&mut worker, std::iter::once(first).chain(rest).collect());
+                        worker.tidy(false);
+                        rested = false;
+                    }
+                    Err(RecvTimeoutError::Timeout) => {
+                        worker.tidy(true);
+                        rested = true;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
             }
+            worker.tidy(true);
         })?;
         Ok(Self(Mode::Thread { sender: Some(sender), thread: Some(thread) }))
     }
 
     /// Handles every request at once on the thread that makes it, one by one.
-    pub fn inline(handler: impl FnMut(Vec<Req>) -> Vec<Rep> + Send + 'static) -> Self {
-        Self(Mode::Inline(Mutex::new(Box::new(handler))))
+    pub fn inline(worker: impl Worker<Req, Rep> + 'static) -> Self {
+        Self(Mode::Inline(Mutex::new(Box::new(worker))))
     }
 
     /// Hands a request over and waits for its answer. A caller that stops waiting takes nothing back.
@@ -79,20 +104,28 @@ impl<Req: Send + 'static, Rep: Send + 'static> Batcher<Req, Rep> {
                 sender.as_ref().ok_or(Ended)?.send((request, reply)).map_err(|_| Ended)?;
                 answer.await.map_err(|_| Ended)
             }
-            Mode::Inline(handler) => {
-                let mut handler = handler.lock().unwrap_or_else(PoisonError::into_inner);
-                handler(vec![request]).pop().ok_or(Ended)
+            Mode::Inline(worker) => {
+                let mut worker = worker.lock().unwrap_or_else(PoisonError::into_inner);
+                worker.batch(vec![request]).pop().ok_or(Ended)
             }
         }
     }
 }
 
-fn answer<Req, Rep>(handler: &mut impl FnMut(Vec<Req>) -> Vec<Rep>, jobs: Vec<Job<Req, Rep>>) {
-    if jobs.is_empty() {
-        return;
+/// Lower ranks first.
+fn answer_all<Req, Rep>(worker: &mut impl Worker<Req, Rep>, mut jobs: Vec<Job<Req, Rep>>) {
+    jobs.sort_by_key(|(request, _)| worker.rank(request));
+    while let Some((first, _)) = jobs.first() {
+        let rank = worker.rank(first);
+        let others = jobs.iter().position(|(request, _)| worker.rank(request) != rank).unwrap_or(jobs.len());
+        let rest = jobs.split_off(others);
+        answer(worker, std::mem::replace(&mut jobs, rest));
     }
+}
+
+fn answer<Req, Rep>(worker: &mut impl Worker<Req, Rep>, jobs: Vec<Job<Req, Rep>>) {
     let (requests, replies): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
-    let answers = handler(requests);
+    let answers = worker.batch(requests);
     debug_assert_eq!(answers.len(), replies.len(), "one answer per request");
     for (reply, answer) in replies.into_iter().zip(answers) {
         // Whoever asked may have stopped waiting.
@@ -122,17 +155,31 @@ mod tests {
     type Gated = (Arc<Batcher<&'static str, usize>>, mpsc::Receiver<Vec<&'static str>>, mpsc::Sender<()>);
 
     /// Answers with the size of the batch, once the test lets it.
+    struct Gate(mpsc::Sender<Vec<&'static str>>, mpsc::Receiver<()>);
+
+    impl Worker<&'static str, usize> for Gate {
+        fn batch(&mut self, requests: Vec<&'static str>) -> Vec<usize> {
+            let size = requests.len();
+            self.0.send(requests).unwrap();
+            self.1.recv().unwrap();
+            vec![size; size]
+        }
+
+        fn rank(&self, request: &&'static str) -> u8 {
+            u8::from(*request == "chore")
+        }
+
+        fn tidy(&mut self, resting: bool) {
+            if resting {
+                self.0.send(Vec::new()).unwrap();
+            }
+        }
+    }
+
     fn gated() -> Gated {
         let (seen, batches) = mpsc::channel();
         let (open, gate) = mpsc::channel::<()>();
-        let handler = move |requests: Vec<&'static str>| {
-            let size = requests.len();
-            seen.send(requests).unwrap();
-            gate.recv().unwrap();
-            vec![size; size]
-        };
-        let batcher = Batcher::spawn_with_chores("test", |request| *request == "chore", handler).unwrap();
-        (Arc::new(batcher), batches, open)
+        (Arc::new(Batcher::spawn("test", Gate(seen, gate)).unwrap()), batches, open)
     }
 
     #[tokio::test]
@@ -154,7 +201,8 @@ mod tests {
             open.send(()).unwrap();
         }
         assert_eq!(calls.join_all().await.len(), 4);
-        assert_eq!(batches.try_iter().collect::<Vec<_>>(), [vec!["a", "b"], vec!["chore"]]);
+        assert_eq!([batches.recv().unwrap(), batches.recv().unwrap()], [vec!["a", "b"], vec!["chore"]]);
+        assert!(batches.recv().unwrap().is_empty(), "after a while it tidies up");
     }
 
     #[tokio::test]
@@ -169,19 +217,21 @@ mod tests {
         calls.join_all().await;
         open.send(()).unwrap();
         drop(Arc::into_inner(batcher).unwrap());
-        assert_eq!(batches.try_iter().collect::<Vec<_>>(), [vec!["kept"]]);
+        assert_eq!(batches.try_iter().collect::<Vec<_>>(), [vec!["kept"], vec![]]);
     }
 
     #[tokio::test]
     async fn a_panic_ends_it_and_everybody_is_told() {
-        let batcher = Batcher::<u8, u8>::spawn("test", |_| panic!("on purpose")).unwrap();
+        let batcher =
+            Batcher::<u8, u8>::spawn("test", |_: Vec<u8>| -> Vec<u8> { panic!("on purpose") }).unwrap();
         assert_eq!(batcher.call(1).await, Err(Ended));
         assert_eq!(batcher.call(2).await, Err(Ended));
     }
 
     #[tokio::test]
     async fn inline_answers_at_once() {
-        let batcher = Batcher::inline(|requests: Vec<u8>| requests.into_iter().map(|n| n + 1).collect());
+        let batcher =
+            Batcher::inline(|requests: Vec<u8>| -> Vec<u8> { requests.into_iter().map(|n| n + 1).collect() });
         assert_eq!(batcher.call(1).await, Ok(2));
     }
 }

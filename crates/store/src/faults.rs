@@ -23,6 +23,10 @@ pub const POINTS: &[&str] = &[
     "settle.unsynced",
     // Settled and synced, the slot not erased.
     "settle.synced",
+    // The tables are brought up to date with the journal, not committed.
+    "flush.uncommitted",
+    // They are; the journal still holds the same.
+    "flush.committed",
     // About to overwrite a slot.
     "erase.before",
     // About to truncate the write-ahead log.

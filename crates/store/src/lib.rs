@@ -6,6 +6,7 @@ pub mod api;
 pub mod batch;
 pub mod error;
 pub mod faults;
+mod journal;
 mod merge;
 pub mod model;
 mod queries;

@@ -148,10 +148,16 @@ queries! {
         ORDER BY received_ms, id LIMIT $2";
     SHRED = "UPDATE event SET record = NULL, slot = NULL WHERE id = $1";
 
+    // Frames of the journal that the tables hold.
+    APPLIED = "SELECT applied, next_seq FROM journal WHERE id = 1";
+    PUT_APPLIED = "INSERT INTO journal (id, applied, next_seq) VALUES (1, $1, $2) ON CONFLICT (id) DO UPDATE SET \
+        applied = excluded.applied, next_seq = excluded.next_seq";
+
     // Legs.
+    TAKE_SEQ = "UPDATE journal SET next_seq = next_seq + 1 WHERE id = 1 RETURNING next_seq - 1";
+    ADD_LEG = "INSERT INTO leg (seq, id, lane, place, event, attempts, not_before_ms, code, parts_json) \
+        VALUES ($1, $2, $3, $4, $5, 0, 0, NULL, $6)";
     LEG_EXISTS = "SELECT id FROM leg WHERE id = $1";
-    ADD_LEG = "INSERT INTO leg (id, lane, place, event, attempts, not_before_ms, code, parts_json) \
-        VALUES ($1, $2, $3, $4, 0, 0, NULL, $5) RETURNING seq";
     LEGS = "SELECT leg.id, leg.lane, leg.place, leg.seq, leg.attempts, leg.not_before_ms, leg.code, leg.parts_json, \
         CASE WHEN event.slot IS NULL THEN 0 ELSE 1 END, \
         event.id, event.org, event.installation, event.bridge, event.conversation, event.message, \
@@ -169,16 +175,13 @@ queries! {
     // Lanes.
     LANES = "SELECT lane.id, lane.depth, (SELECT MIN(leg.not_before_ms) FROM leg WHERE leg.lane = lane.id) \
         FROM lane WHERE lane.id > $1 AND lane.depth > 0 ORDER BY lane.id LIMIT $2";
+    LANE_OWNER = "SELECT owner, fence, lease_until_ms FROM lane WHERE id = $1";
+    PUT_LANE = "INSERT INTO lane (id, depth, owner, fence, lease_until_ms) VALUES ($1, $2, $3, $4, $5) \
+        ON CONFLICT (id) DO UPDATE SET depth = lane.depth + excluded.depth, owner = excluded.owner, \
+        fence = excluded.fence, lease_until_ms = excluded.lease_until_ms";
     LANE_FENCE = "SELECT fence FROM lane WHERE id = $1";
     DEEPEN_LANE = "INSERT INTO lane (id, depth, owner, fence, lease_until_ms) VALUES ($1, 1, NULL, 0, 0) \
         ON CONFLICT (id) DO UPDATE SET depth = lane.depth + 1";
-    DEEPEN_AND_CLAIM_LANE = "INSERT INTO lane (id, depth, owner, fence, lease_until_ms) VALUES ($1, 1, $2, 1, $4) \
-        ON CONFLICT (id) DO UPDATE SET depth = lane.depth + 1, \
-        fence = CASE WHEN lane.owner = $2 THEN lane.fence \
-        WHEN lane.owner IS NULL OR lane.lease_until_ms <= $3 THEN lane.fence + 1 ELSE lane.fence END, \
-        owner = CASE WHEN lane.owner IS NULL OR lane.lease_until_ms <= $3 THEN $2 ELSE lane.owner END, \
-        lease_until_ms = CASE WHEN lane.owner = $2 OR lane.owner IS NULL OR lane.lease_until_ms <= $3 THEN $4 \
-        ELSE lane.lease_until_ms END RETURNING owner, fence";
     DRAIN_LANE = "UPDATE lane SET depth = depth - 1 WHERE id = $1";
     FREE_LANES = "SELECT id FROM lane WHERE depth > 0 AND lease_until_ms <= $1 ORDER BY lease_until_ms, id LIMIT $2";
     OWN_LANES = "SELECT id FROM lane WHERE owner = $1 AND lease_until_ms > $2 AND depth > 0 \

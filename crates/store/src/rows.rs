@@ -209,6 +209,7 @@ impl LaneId {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedPayload {
     /// The sealed record.
+    #[serde(with = "serde_bytes")]
     pub record: Vec<u8>,
     /// The slot of its message secret.
     pub slot: SlotId,
@@ -365,7 +366,6 @@ pub struct CopyRow {
     pub epoch: Option<String>,
 }
 
-/// What became of a leg, recorded in one transaction.
 /// A deletion, by the source's clock: what comes later of a state from before it is not relayed. A restoration is
 /// kept beside it, so that a deletion from before that does no harm either.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -389,6 +389,7 @@ impl TombstoneRow {
     }
 }
 
+/// What became of a leg, recorded in one transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settlement {
     /// Which leg.

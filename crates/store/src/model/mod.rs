@@ -3,7 +3,6 @@
 
 mod apply;
 mod apply_setup;
-mod journal;
 mod state;
 mod store;
 

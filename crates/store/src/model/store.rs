@@ -8,10 +8,10 @@ use dragoman_model::{
     AppId, ConversationId, EventId, InstallationId, OrgId, PersonId, RemoteMessage, RemoteUser, SlotId,
 };
 
-use super::journal::Journal;
 use super::state::State;
 use crate::api::{Mutation, Reply, Store};
 use crate::error::StoreError;
+use crate::journal::Journal;
 use crate::rows::{
     AccountRow, AppRow, AuditRow, BridgeRow, ConversationRow, CopyRow, Counts, DeadLetterRow,
     InstallationRow, LaneId, LaneRow, LegRow, OrgRow, OriginalRow, Receipt, SealedPayload, TokenRow,
@@ -38,9 +38,10 @@ impl ModelStore {
     /// # Errors
     /// [`StoreError::Disk`].
     pub fn open(disk: &dyn Disk) -> Result<Self> {
-        let (journal, mutations) = Journal::open(disk, FILE).map_err(failed)?;
+        let (mut journal, found) = Journal::open(disk, FILE, 0, 0).map_err(failed)?;
+        journal.confirm().map_err(failed)?;
         let mut state = State::default();
-        for mutation in &mutations {
+        for (_, mutation) in &found.mutations {
             // What was refused then is refused now.
             let _ = state.apply(mutation);
         }
@@ -65,7 +66,7 @@ fn failed(error: std::io::Error) -> StoreError {
 impl Store for ModelStore {
     async fn commit(&self, mutation: Mutation) -> Result<Reply> {
         let mut inner = self.inner();
-        inner.journal.append(&mutation).map_err(failed)?;
+        inner.journal.append([&mutation], || Ok(())).map_err(failed)?;
         inner.state.apply(&mutation)
     }
 

@@ -1,24 +1,38 @@
-//! The one that writes: batches of mutations, a transaction each.
+//! The one that writes: to the journal what a message needs, and to the tables, later or at once, everything.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
+use dragoman_seal::StdDisk;
 use rusqlite::Connection;
 
 use super::conn::{self, Fail, Result};
+use super::hot::{self, Hot};
 use super::open::{self, Folder};
-use super::write;
+use super::overlay::Overlay;
+use super::{flush, write};
 use crate::api::{Mutation, Reply};
+use crate::batch::Worker;
 use crate::error::StoreError;
 use crate::faults::Faults;
+use crate::journal::{Found, Journal};
 
 /// What the committer is asked to do.
 #[expect(clippy::large_enum_variant, reason = "nearly all are the large one")]
 pub(super) enum Request {
     Commit(Mutation),
+    /// Bring the tables up to date.
+    Flush,
     Checkpoint,
 }
 
 type Answer = std::result::Result<Reply, StoreError>;
+
+/// Writes that the tables may lack: how many, and how many bytes of journal, before they are brought up to date.
+const LACKING: usize = 2_048;
+const JOURNAL_BYTES: u64 = 3 << 20;
+/// By how much the journal grows.
+const JOURNAL_STEP: u64 = 4 << 20;
 
 pub(super) struct Committer {
     folder: Arc<Folder>,
@@ -26,70 +40,181 @@ pub(super) struct Committer {
     /// `None` after a failed commit: what is in the log beyond the last sync is unknown, so that the connection
     /// is not used again.
     conn: Option<Connection>,
+    journal: Journal,
+    hot: Hot,
+    lacking: Arc<Lacking>,
+}
+
+/// What the tables lack, for readers.
+#[derive(Default)]
+pub(super) struct Lacking {
+    /// Anything at all.
+    pub(super) any: AtomicBool,
+    /// Of the message map.
+    pub(super) map: RwLock<Overlay>,
 }
 
 impl Committer {
-    pub(super) fn new(folder: Arc<Folder>, conn: Connection, faults: Faults) -> Self {
-        Self { folder, faults, conn: Some(conn) }
+    pub(super) fn new(
+        folder: Arc<Folder>,
+        conn: Connection,
+        faults: Faults,
+    ) -> std::result::Result<Self, StoreError> {
+        let shown = folder.shown();
+        let applied = flush::applied(&conn).map_err(|fail| fail.into_error(&shown))?;
+        let next_seq = flush::next_seq(&conn).map_err(|fail| fail.into_error(&shown))?;
+        let (journal, found) = StdDisk::open(folder.path())
+            .and_then(|disk| Journal::open(&disk, open::JOURNAL, applied, JOURNAL_STEP))
+            .map_err(|error| journal_failed(&folder, &error))?;
+        let hot = Hot::starting_at(next_seq);
+        let mut new = Self { folder, faults, conn: Some(conn), journal, hot, lacking: Arc::default() };
+        new.recover(found)?;
+        Ok(new)
     }
 
-    /// Answers every request: first the mutations in their order, then, all of them answered alike, the log.
-    pub(super) fn batch(&mut self, requests: Vec<Request>) -> Vec<Answer> {
-        let mut answers: Vec<Option<Answer>> = Vec::new();
-        let mut mutations = Vec::new();
-        for request in requests {
-            match request {
-                Request::Commit(mutation) => {
-                    mutations.push(mutation);
-                    answers.push(None);
+    pub(super) fn lacking(&self) -> Arc<Lacking> {
+        Arc::clone(&self.lacking)
+    }
+
+    /// Does again what the journal holds beyond the tables, as it was done then.
+    fn recover(&mut self, found: Found) -> std::result::Result<(), StoreError> {
+        if found.gap {
+            return Err(StoreError::Damaged {
+                table: "journal",
+                key: self.folder.shown_journal(),
+                what: "it is newer than the database; restore both from one backup, or move it away and lose what it holds",
+            });
+        }
+        if !found.mutations.is_empty() {
+            tracing::info!(
+                writes = found.mutations.len(),
+                "the journal holds writes that the database lacks"
+            );
+        }
+        for (number, mutation) in &found.mutations {
+            if self.take(mutation).is_none() {
+                self.tables(&[mutation], *number)?;
+            }
+        }
+        self.tables(&[], self.journal.last())?;
+        self.journal.prepare().map_err(|error| journal_failed(&self.folder, &error))
+    }
+
+    /// Answers every request. What the journal takes comes first, then what is done in the tables, then the log.
+    fn answer(&mut self, requests: &[Request]) -> Vec<Answer> {
+        let mut answers: Vec<Option<Answer>> = requests.iter().map(|_| None).collect();
+        let fast = |request: &Request| matches!(request, Request::Commit(it) if hot::takes(it));
+        let noted = requests.iter().any(fast).then(|| self.note(requests));
+        let failed = matches!(noted, Some(Err(_)));
+        let mut slow = Vec::new();
+        for ((at, request), answer) in requests.iter().enumerate().zip(&mut answers) {
+            match (request, &noted) {
+                (Request::Commit(mutation), Some(Err(error))) if is_append(mutation) => {
+                    *answer = Some(Err(error.clone()));
                 }
-                Request::Checkpoint => answers.push(Some(Ok(Reply::Done))),
+                (Request::Commit(mutation), Some(Ok(()))) if fast(request) => match self.take(mutation) {
+                    Some(taken) => *answer = Some(taken),
+                    None => slow.push((at, mutation)),
+                },
+                // On a disk that is full, nothing new is taken up while what is on its way still goes on: settling
+                // frees rows.
+                (Request::Commit(mutation), _) => slow.push((at, mutation)),
+                (Request::Flush | Request::Checkpoint, _) => {}
             }
         }
-        let mut done = self.commit(&mutations).into_iter();
-        if answers.iter().any(Option::is_some) {
-            let truncated = self.checkpoint();
-            for answer in answers.iter_mut().flatten() {
-                *answer = truncated.clone().map(|()| Reply::Done);
+        let mutations: Vec<_> = slow.iter().map(|(_, mutation)| *mutation).collect();
+        let asked = requests.iter().any(|request| matches!(request, Request::Flush | Request::Checkpoint));
+        let mut done = Ok(());
+        // After a failure the tables learn that frames which may still come back are not to count.
+        if !mutations.is_empty() || failed || asked && self.hot.writes() > 0 {
+            match self.tables(&mutations, self.journal.last()) {
+                Ok(replies) => {
+                    for ((at, _), reply) in slow.iter().zip(replies) {
+                        answers[*at] = Some(reply);
+                    }
+                }
+                Err(error) => done = Err(error),
             }
         }
-        let closed = || Err(StoreError::Closed);
-        answers.into_iter().map(|answer| answer.or_else(|| done.next()).unwrap_or_else(closed)).collect()
+        if done.is_ok() && requests.iter().any(|request| matches!(request, Request::Checkpoint)) {
+            done = self.checkpoint();
+        }
+        answers
+            .into_iter()
+            .map(|answer| answer.unwrap_or_else(|| done.clone().map(|()| Reply::Done)))
+            .collect()
     }
 
-    /// On a disk that is full, nothing new is taken up while what is on its way still goes on: settling frees rows.
-    fn commit(&mut self, mutations: &[Mutation]) -> Vec<Answer> {
-        if mutations.is_empty() {
-            return Vec::new();
-        }
-        let together: Vec<_> = mutations.iter().collect();
-        let error = match self.attempt(&together) {
-            Ok(answers) => return answers,
-            Err(error) => error,
-        };
-        let others: Vec<_> = together.iter().copied().filter(|mutation| !is_append(mutation)).collect();
-        let retried = if others.is_empty() || others.len() == together.len() {
-            Vec::new()
-        } else {
-            self.attempt(&others).unwrap_or_default()
-        };
-        let mut retried = retried.into_iter();
-        let answers = together.into_iter().map(|mutation| {
-            let answer = if is_append(mutation) { None } else { retried.next() };
-            answer.unwrap_or_else(|| Err(error.clone()))
+    /// Makes durable what the journal takes.
+    fn note(&mut self, requests: &[Request]) -> std::result::Result<(), StoreError> {
+        let mutations: Vec<&Mutation> = requests
+            .iter()
+            .filter_map(|request| match request {
+                Request::Commit(mutation) if hot::takes(mutation) => Some(mutation),
+                _ => None,
+            })
+            .collect();
+        self.heal()?;
+        hit(&self.faults, &mutations, "append.before", "settle.before");
+        let faults = &self.faults;
+        let noted = self.journal.append(mutations.iter().copied(), || {
+            hit(faults, &mutations, "append.unsynced", "settle.unsynced");
+            if fails(faults, &mutations) { Err(std::io::Error::other("injected")) } else { Ok(()) }
         });
-        answers.collect()
+        if let Err(error) = noted {
+            tracing::error!(%error, "the journal cannot be written, and what it was to take is taken back");
+            return Err(journal_failed(&self.folder, &error));
+        }
+        hit(&self.faults, &mutations, "append.synced", "settle.synced");
+        Ok(())
     }
 
-    /// One transaction; the outer error is that of the disk, and nothing is durable.
-    fn attempt(&mut self, mutations: &[&Mutation]) -> std::result::Result<Vec<Answer>, StoreError> {
+    /// Answers a mutation that is durable. `None`: the tables have to be asked.
+    fn take(&mut self, mutation: &Mutation) -> Option<Answer> {
+        let conn = self.conn.as_ref()?;
+        let mut map = self.lacking.map.write().unwrap_or_else(PoisonError::into_inner);
+        let reply = match mutation {
+            Mutation::Append { events, lease } => self.hot.append(conn, events, lease).map(Reply::Appended),
+            Mutation::Settle(settlement) => match self.hot.settle(conn, settlement, &map) {
+                Ok(None) => return None,
+                Ok(Some(settled)) => {
+                    map.add(settlement);
+                    Ok(Reply::Settled(settled))
+                }
+                Err(fail) => Err(fail),
+            },
+            _ => return None,
+        };
+        self.lacking.any.store(true, Ordering::Release);
+        Some(reply.map_err(|fail| fail.into_error(&self.folder.shown())))
+    }
+
+    /// Brings the tables up to date with the journal up to a frame and does mutations there, in one transaction. The
+    /// outer error is the disk's, and
+    /// the tables are as they were.
+    fn tables(&mut self, mutations: &[&Mutation], upto: u64) -> std::result::Result<Vec<Answer>, StoreError> {
         self.heal()?;
         let conn = self.conn.as_ref().ok_or(StoreError::Closed)?;
-        match transaction(conn, mutations, &self.faults) {
-            Ok(answers) => {
+        let behind = Behind { hot: &self.hot, upto };
+        match transaction(conn, &behind, mutations, &self.faults) {
+            Ok(replies) => {
+                if self.hot.writes() > 0 {
+                    self.faults.hit("flush.committed");
+                }
+                if upto == self.journal.last() {
+                    self.journal.rewind();
+                }
+                self.hot.flushed();
+                self.lacking.map.write().unwrap_or_else(PoisonError::into_inner).clear();
+                self.lacking.any.store(false, Ordering::Release);
                 hit(&self.faults, mutations, "append.synced", "settle.synced");
+                for (mutation, reply) in mutations.iter().zip(&replies) {
+                    if let Ok(reply) = reply {
+                        self.hot.done_in_tables(mutation, reply);
+                    }
+                }
                 let path = self.folder.shown();
-                Ok(answers.into_iter().map(|answer| answer.map_err(|fail| fail.into_error(&path))).collect())
+                Ok(replies.into_iter().map(|answer| answer.map_err(|fail| fail.into_error(&path))).collect())
             }
             Err(error) => {
                 let error = conn::classify(&error, &self.folder.shown());
@@ -121,28 +246,70 @@ impl Committer {
         self.heal()?;
         let Some(conn) = &self.conn else { return Err(StoreError::Closed) };
         match open::truncate(conn) {
-            Ok(true) => Ok(()),
-            Ok(false) => {
-                tracing::debug!("the write-ahead log was being read and is truncated next time");
-                Ok(())
-            }
+            Ok(true) => {}
+            Ok(false) => tracing::debug!("the write-ahead log was being read and is truncated next time"),
             Err(error) => {
                 self.conn = None;
-                Err(conn::classify(&error, &self.folder.shown()))
+                return Err(conn::classify(&error, &self.folder.shown()));
             }
         }
+        self.journal.wipe().map_err(|error| journal_failed(&self.folder, &error))
+    }
+}
+
+impl Worker<Request, Answer> for Committer {
+    fn batch(&mut self, requests: Vec<Request>) -> Vec<Answer> {
+        self.answer(&requests)
+    }
+
+    /// What waits for the tables is not to hold up what the journal takes.
+    fn rank(&self, request: &Request) -> u8 {
+        match request {
+            Request::Commit(mutation) if hot::takes(mutation) => 0,
+            Request::Commit(_) | Request::Flush => 1,
+            Request::Checkpoint => 2,
+        }
+    }
+
+    fn tidy(&mut self, resting: bool) {
+        let due = self.hot.writes() >= LACKING || self.journal.len() >= JOURNAL_BYTES;
+        if due || resting && self.hot.writes() > 0 {
+            // Reported there; tried again with the next batch.
+            let _ = self.tables(&[], self.journal.last());
+        }
+    }
+}
+
+fn journal_failed(folder: &Folder, error: &std::io::Error) -> StoreError {
+    StoreError::Disk { path: folder.shown_journal(), cause: error.to_string() }
+}
+
+/// What the tables are behind with.
+struct Behind<'a> {
+    hot: &'a Hot,
+    /// The journal's last frame.
+    upto: u64,
+}
+
+impl Behind<'_> {
+    fn catch_up(&self, conn: &Connection, sparing: bool) -> Result<()> {
+        flush::write(conn, self.hot, self.upto, sparing)
     }
 }
 
 /// The outer error is the disk's, and nothing of the batch is durable.
 fn transaction(
     conn: &Connection,
+    behind: &Behind<'_>,
     mutations: &[&Mutation],
     faults: &Faults,
 ) -> rusqlite::Result<Vec<Result<Reply>>> {
     hit(faults, mutations, "append.before", "settle.before");
     conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    let committed = answers(conn, mutations).and_then(|answers| {
+    let committed = answers(conn, behind, mutations).and_then(|answers| {
+        if behind.hot.writes() > 0 {
+            faults.hit("flush.uncommitted");
+        }
         hit(faults, mutations, "append.unsynced", "settle.unsynced");
         if fails(faults, mutations) {
             return Err(injected());
@@ -159,35 +326,49 @@ fn transaction(
 
 /// Nearly always all mutations succeed. Savepoints cost more than that saves: only a batch in which one fails is
 /// begun anew with them.
-fn answers(conn: &Connection, mutations: &[&Mutation]) -> rusqlite::Result<Vec<Result<Reply>>> {
+fn answers(
+    conn: &Connection,
+    behind: &Behind<'_>,
+    mutations: &[&Mutation],
+) -> rusqlite::Result<Vec<Result<Reply>>> {
     let mut done = Vec::with_capacity(mutations.len());
+    if let Err(fail) = behind.catch_up(conn, false) {
+        fail.unless_of_the_disk()?;
+        return anew(conn, behind, mutations);
+    }
     for mutation in mutations {
         match write::apply(conn, mutation) {
             Ok(reply) => done.push(Ok(reply)),
             Err(fail) => {
-                of_the_disk(fail)?;
-                conn.prepare_cached("ROLLBACK")?.execute([])?;
-                conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-                return mutations.iter().map(|mutation| step(conn, mutation)).collect();
+                fail.unless_of_the_disk()?;
+                return anew(conn, behind, mutations);
             }
         }
     }
     Ok(done)
 }
 
-/// The outer error, if it is the disk's; else the failure is of one mutation only.
-fn of_the_disk(fail: Fail) -> rusqlite::Result<Fail> {
-    match fail {
-        Fail::Sql(error) if matches!(conn::classify(&error, ""), StoreError::Disk { .. }) => Err(error),
-        fail => Ok(fail),
+fn anew(
+    conn: &Connection,
+    behind: &Behind<'_>,
+    mutations: &[&Mutation],
+) -> rusqlite::Result<Vec<Result<Reply>>> {
+    conn.prepare_cached("ROLLBACK")?.execute([])?;
+    conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    if let Err(fail) = behind.catch_up(conn, true) {
+        return Err(match fail {
+            Fail::Sql(error) => error,
+            Fail::Refused(error) => rusqlite::Error::ToSqlConversionFailure(Box::new(error)),
+        });
     }
+    mutations.iter().map(|mutation| step(conn, mutation)).collect()
 }
 
 /// One mutation, taken back if it fails.
 fn step(conn: &Connection, mutation: &Mutation) -> rusqlite::Result<Result<Reply>> {
     conn.prepare_cached("SAVEPOINT mutation")?.execute([])?;
     let answer = match write::apply(conn, mutation) {
-        Err(fail) => Err(of_the_disk(fail)?),
+        Err(fail) => Err(fail.unless_of_the_disk()?),
         answer => answer,
     };
     if answer.is_err() {

@@ -28,6 +28,14 @@ impl From<StoreError> for Fail {
 pub(super) type Result<T> = std::result::Result<T, Fail>;
 
 impl Fail {
+    /// The outer error, if it is the disk's; else the failure is of one mutation only.
+    pub(super) fn unless_of_the_disk(self) -> rusqlite::Result<Self> {
+        match self {
+            Self::Sql(error) if matches!(classify(&error, ""), StoreError::Disk { .. }) => Err(error),
+            fail => Ok(fail),
+        }
+    }
+
     /// As callers see it.
     pub(super) fn into_error(self, path: &str) -> StoreError {
         match self {

@@ -2,7 +2,10 @@
 
 mod committer;
 mod conn;
+mod flush;
+mod hot;
 mod open;
+mod overlay;
 mod read;
 mod row;
 mod store;

@@ -14,6 +14,8 @@ use crate::faults::Faults;
 
 /// The database inside the data folder.
 const FILE: &str = "dragoman.sqlite";
+/// Accepted writes that the database may lack.
+pub(super) const JOURNAL: &str = "dragoman.journal";
 /// Held locked while the store is open.
 const LOCK: &str = "lock";
 /// Steps from an empty file to the schema of this version.
@@ -40,6 +42,16 @@ impl Drop for Folder {
 }
 
 impl Folder {
+    /// The folder.
+    pub(super) fn path(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new("."))
+    }
+
+    /// The journal's path, for people.
+    pub(super) fn shown_journal(&self) -> String {
+        self.path().join(JOURNAL).display().to_string()
+    }
+
     /// The database's path, for people.
     pub(super) fn shown(&self) -> String {
         self.file.display().to_string()

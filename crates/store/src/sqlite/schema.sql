@@ -93,6 +93,13 @@ CREATE TABLE account (
 CREATE INDEX account_by_email ON account (installation, email_digest) WHERE email_digest IS NOT NULL;
 CREATE INDEX account_of_person ON account (org, person) WHERE person IS NOT NULL;
 
+-- One row: the number of the last frame of the journal that the tables below hold, and that of the next leg.
+CREATE TABLE journal (
+    id INTEGER NOT NULL PRIMARY KEY,
+    applied INTEGER NOT NULL,
+    next_seq INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE event (
     id TEXT NOT NULL PRIMARY KEY,
     org TEXT NOT NULL,
@@ -120,9 +127,9 @@ CREATE TABLE lane (
 CREATE INDEX lane_with_legs ON lane (lease_until_ms, id) WHERE depth > 0;
 CREATE INDEX lane_of_owner ON lane (owner, id) WHERE owner IS NOT NULL;
 
--- AUTOINCREMENT: a number is never given twice, so that order holds whatever was deleted.
 CREATE TABLE leg (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- From `journal`: never given twice, so that order holds whatever was deleted.
+    seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     lane TEXT NOT NULL,
     place INTEGER NOT NULL,
@@ -178,14 +185,14 @@ CREATE TABLE copy (
 CREATE TABLE tombstone (
     conversation TEXT NOT NULL,
     message TEXT NOT NULL,
+    died_ms INTEGER NOT NULL,
+    revived_ms INTEGER NOT NULL,
     until_ms INTEGER NOT NULL,
     PRIMARY KEY (conversation, message)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tombstone_until ON tombstone (until_ms, conversation, message);
 
 CREATE TABLE receipt (
-    died_ms INTEGER NOT NULL,
-    revived_ms INTEGER NOT NULL,
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     org TEXT NOT NULL,
     leg TEXT NOT NULL,

@@ -1,7 +1,8 @@
 //! The store over its committer and its readers.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use dragoman_model::{
@@ -9,9 +10,10 @@ use dragoman_model::{
 };
 use rusqlite::{Connection, params};
 
-use super::committer::{Committer, Request};
+use super::committer::{Committer, Lacking, Request};
 use super::conn::{Result as Inner, all, first};
 use super::open::{self, Folder};
+use super::overlay::{self, Overlay};
 use super::read::{self, Readers};
 use super::row;
 use crate::api::{Mutation, Reply, Store};
@@ -36,6 +38,7 @@ pub struct SqliteStore {
     // Dropped first: the last connection that closes moves the log into the database.
     readers: Readers,
     committer: Batcher<Request, Result<Reply>>,
+    lacking: Arc<Lacking>,
     folder: Arc<Folder>,
 }
 
@@ -58,15 +61,12 @@ impl SqliteStore {
         open::migrate(&writer, &folder.shown(), clock.now_ms(), &faults)?;
         open::settle_log(&writer, &folder.shown())?;
         let readers = (0..READERS).map(|_| open::reader(&folder.file)).collect::<Result<_>>()?;
-        let mut committer = Committer::new(Arc::clone(&folder), writer, faults);
-        let committer = Batcher::spawn_with_chores(
-            "store",
-            |request| matches!(request, Request::Checkpoint),
-            move |requests| committer.batch(requests),
-        );
+        let committer = Committer::new(Arc::clone(&folder), writer, faults)?;
+        let lacking = committer.lacking();
+        let committer = Batcher::spawn("store", committer);
         let committer =
             committer.map_err(|error| StoreError::Disk { path: folder.shown(), cause: error.to_string() })?;
-        Ok(Self { readers: Readers::new(readers), committer, folder })
+        Ok(Self { readers: Readers::new(readers), committer, lacking, folder })
     }
 
     /// The database file, for `doctor`.
@@ -76,6 +76,23 @@ impl SqliteStore {
 
     fn read<T>(&self, read: impl FnOnce(&Connection) -> Inner<T>) -> Result<T> {
         read(&self.readers.get()).map_err(|fail| fail.into_error(&self.folder.shown()))
+    }
+
+    /// Waits until the tables lack nothing.
+    async fn caught_up(&self) -> Result<()> {
+        if self.lacking.any.load(Ordering::Acquire) {
+            self.committer.call(Request::Flush).await.map_err(|_| StoreError::Closed)??;
+        }
+        Ok(())
+    }
+
+    /// Looks into what of the message map the tables lack. Always before the tables are read: what gets there in
+    /// between is merged twice, which changes nothing.
+    fn newer<T: Default>(&self, look: impl FnOnce(&Overlay) -> T) -> T {
+        if !self.lacking.any.load(Ordering::Acquire) {
+            return T::default();
+        }
+        look(&self.lacking.map.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn figure(&self, query: &Query) -> Result<u64> {
@@ -90,20 +107,24 @@ impl Store for SqliteStore {
     }
 
     async fn lanes(&self, after: Option<&LaneId>, limit: u32) -> Result<Vec<LaneRow>> {
+        self.caught_up().await?;
         let after = after.map(LaneId::to_text).unwrap_or_default();
         self.read(|conn| all(conn, &q::LANES, params![after, limit], row::lane))
     }
 
     async fn legs(&self, lane: &LaneId, after: Option<(i64, i64)>, limit: u32) -> Result<Vec<LegRow>> {
+        self.caught_up().await?;
         let (order, seq) = after.unwrap_or((i64::MIN, i64::MIN));
         self.read(|conn| all(conn, &q::LEGS, params![lane.to_text(), order, seq, limit], row::leg))
     }
 
     async fn payload(&self, event: &EventId) -> Result<Option<SealedPayload>> {
+        self.caught_up().await?;
         self.read(|conn| first(conn, &q::PAYLOAD, [event.as_str()], row::payload))
     }
 
     async fn named_slots(&self) -> Result<Vec<SlotId>> {
+        self.caught_up().await?;
         let mut slots = self.read(|conn| all(conn, &q::NAMED_SLOTS, [], |r| row::slot(r, 0)))?;
         // SQLite's order is that of signed numbers.
         slots.sort_unstable();
@@ -115,8 +136,10 @@ impl Store for SqliteStore {
         conversation: &ConversationId,
         message: &RemoteMessage,
     ) -> Result<Option<OriginalRow>> {
+        let newer = self.newer(|map| map.originals(conversation, message));
         let key = [conversation.as_str(), message.as_str()];
-        self.read(|conn| first(conn, &q::ORIGINAL, key, row::original))
+        let table = self.read(|conn| first(conn, &q::ORIGINAL, key, row::original))?;
+        Ok(overlay::original(table, &newer))
     }
 
     async fn original_of_copy(
@@ -124,10 +147,20 @@ impl Store for SqliteStore {
         conversation: &ConversationId,
         message: &RemoteMessage,
     ) -> Result<Option<(OriginalRow, CopyRow)>> {
+        let exact = !self.lacking.any.load(Ordering::Acquire);
+        let newer = self.newer(|map| map.owner(conversation, message).cloned());
         let key = [conversation.as_str(), message.as_str()];
-        self.read(|conn| {
+        let table = self.read(|conn| {
             first(conn, &q::ORIGINAL_OF_COPY, key, |r| Ok((row::original_at(r, 9)?, row::copy(r)?)))
-        })
+        })?;
+        if exact {
+            return Ok(table);
+        }
+        let of = newer.or_else(|| table.map(|(original, _)| (original.conversation, original.message)));
+        let Some((of, original)) = of else { return Ok(None) };
+        let copies = self.copies((&of, &original), conversation).await?;
+        let copy = copies.into_iter().find(|copy| copy.message == *message);
+        Ok(self.original(&of, &original).await?.zip(copy))
     }
 
     async fn copies(
@@ -135,8 +168,10 @@ impl Store for SqliteStore {
         of: (&ConversationId, &RemoteMessage),
         conversation: &ConversationId,
     ) -> Result<Vec<CopyRow>> {
+        let newer = self.newer(|map| map.copies(of, conversation));
         let key = [of.0.as_str(), of.1.as_str(), conversation.as_str()];
-        self.read(|conn| all(conn, &q::COPIES, key, row::copy))
+        let table = self.read(|conn| all(conn, &q::COPIES, key, row::copy))?;
+        Ok(overlay::copies(table, newer))
     }
 
     async fn tombstone(
@@ -154,6 +189,7 @@ impl Store for SqliteStore {
         sent_or_active_since_ms: i64,
         limit: u32,
     ) -> Result<Vec<OriginalRow>> {
+        self.caught_up().await?;
         let arguments = params![conversation.as_str(), sent_or_active_since_ms, limit];
         self.read(|conn| all(conn, &q::ORIGINALS_SINCE, arguments, row::original))
     }
@@ -226,6 +262,7 @@ impl Store for SqliteStore {
         message: Option<&RemoteMessage>,
         limit: u32,
     ) -> Result<Vec<Receipt>> {
+        self.caught_up().await?;
         let org = org.map(OrgId::as_str);
         let message = message.map(RemoteMessage::as_str);
         self.read(|conn| match (org, message) {
@@ -243,6 +280,7 @@ impl Store for SqliteStore {
     }
 
     async fn counts(&self) -> Result<Counts> {
+        self.caught_up().await?;
         Ok(Counts {
             events: self.figure(&q::COUNT_EVENTS)?,
             payloads: self.figure(&q::COUNT_PAYLOADS)?,

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::committer::{Committer, Request};
 use super::{SqliteStore, open};
 use crate::api::{Mutation, Store as _};
+use crate::batch::Worker as _;
 use crate::error::StoreError;
 use crate::faults::Faults;
 use crate::queries::{self, Query};
@@ -133,7 +134,7 @@ async fn only_the_owner_reads_the_files() {
         assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.path());
         seen += 1;
     }
-    assert!(seen >= 3, "database, log and lock, found {seen}");
+    assert!(seen >= 4, "database, log, journal and lock, found {seen}");
 }
 
 #[tokio::test]
@@ -186,7 +187,7 @@ async fn a_failed_sync_fails_the_batch_and_nothing_of_it_comes_back() {
     let locked = Arc::new(open::lock(folder.path()).unwrap());
     let reader = open::reader(&locked.file).unwrap();
     let conn = open::writer(&locked.file).unwrap();
-    let mut committer = Committer::new(Arc::clone(&locked), conn, faults);
+    let mut committer = Committer::new(Arc::clone(&locked), conn, faults).unwrap();
     let empty = Lease { owner: "w".to_owned(), now_ms: clock.now_ms(), until_ms: 0 };
     let append = Mutation::Append { events: Vec::new(), lease: empty };
     let three = || {
@@ -214,7 +215,7 @@ async fn a_full_disk_refuses_the_batch_and_then_goes_on() {
     let conn = open::writer(&locked.file).unwrap();
     conn.query_row("PRAGMA max_page_count = 1", [], |row| row.get::<_, i64>(0)).unwrap();
     let reader = open::reader(&locked.file).unwrap();
-    let mut committer = Committer::new(Arc::clone(&locked), conn, Faults::none());
+    let mut committer = Committer::new(Arc::clone(&locked), conn, Faults::none()).unwrap();
     let long = "x".repeat(40_000);
     let both = vec![Request::Commit(org("p", "Small")), Request::Commit(org("q", &long))];
     for answer in committer.batch(both) {

@@ -1,4 +1,4 @@
-//! Mutations of events on their way and of the message map, inside a transaction.
+//! Mutations of events on their way and of the message map that are done in the tables, inside a transaction.
 
 use dragoman_model::{
     BridgeId, ConversationId, EventId, InstallationId, LegId, OrgId, RemoteMessage, SlotId,
@@ -12,17 +12,12 @@ use crate::error::StoreError;
 use crate::merge;
 use crate::queries as q;
 use crate::rows::{
-    ClaimedLane, CopyRow, DeadLetterRow, EventRow, LaneId, Lease, NewEvent, NewLeg, OriginalRow, Receipt,
-    Settlement,
+    ClaimedLane, CopyRow, DeadLetterRow, EventRow, LaneId, Lease, NewLeg, OriginalRow, Receipt, Settlement,
 };
 
 /// Does one mutation. Where it fails, the caller takes back what it wrote.
 pub(super) fn apply(conn: &Connection, mutation: &Mutation) -> Result<Reply> {
     match mutation {
-        Mutation::Append { events, lease } => {
-            let appended = events.iter().map(|event| append(conn, event, lease)).collect::<Result<_>>()?;
-            Ok(Reply::Appended(appended))
-        }
         Mutation::Settle(settlement) => settle(conn, settlement).map(Reply::Settled),
         Mutation::Progress { leg, lane, fence, copy } => progress(conn, leg, lane, *fence, copy),
         Mutation::Defer { leg, lane, fence, attempts, not_before_ms, code } => {
@@ -63,40 +58,20 @@ pub(super) fn apply(conn: &Connection, mutation: &Mutation) -> Result<Reply> {
     }
 }
 
-fn append(conn: &Connection, new: &NewEvent, lease: &Lease) -> Result<Appended> {
-    let event = &new.event;
-    installation_of(conn, &event.installation, &event.org)?;
-    if let Some(conversation) = &event.conversation {
-        conversation_of(conn, conversation, &event.org)?;
-    }
-    if new.legs.is_empty() {
-        return Err(StoreError::missing("leg", &event.id).into());
-    }
-    if let Some(digest) = &new.delivery_digest {
-        let key = params![event.installation.as_str(), digest];
-        let until = first(conn, &q::DELIVERY, key, |r| Ok(r.get::<_, i64>(0)?))?;
-        if until.is_some_and(|until| until > event.received_ms) {
-            return Ok(Appended::Redelivery);
-        }
-        let row = params![event.installation.as_str(), digest, new.redelivery_until_ms];
-        run(conn, &q::PUT_DELIVERY, row)?;
-    }
-    let record = new.payload.as_ref().map(|payload| payload.record.as_slice());
-    add_event(conn, event, record, new.payload.as_ref().map(|payload| payload.slot))?;
-    let legs = new.legs.iter().map(|leg| {
-        match &leg.lane {
-            LaneId::Conversation(id) => conversation_of(conn, id, &event.org)?,
-            LaneId::Control(id) => installation_of(conn, id, &event.org)?,
-        }
-        add_leg(conn, &event.id, leg, Some(lease))
-    });
-    legs.collect::<Result<_>>().map(Appended::Fresh)
-}
-
 fn add_event(conn: &Connection, event: &EventRow, record: Option<&[u8]>, slot: Option<SlotId>) -> Result<()> {
     if exists(conn, &q::EVENT_EXISTS, [event.id.as_str()])? {
         return Err(StoreError::exists("event", &event.id).into());
     }
+    insert_event(conn, event, record, slot)
+}
+
+/// Inserts an event that is not there.
+pub(super) fn insert_event(
+    conn: &Connection,
+    event: &EventRow,
+    record: Option<&[u8]>,
+    slot: Option<SlotId>,
+) -> Result<()> {
     run(
         conn,
         &q::ADD_EVENT,
@@ -119,25 +94,16 @@ fn add_event(conn: &Connection, event: &EventRow, record: Option<&[u8]>, slot: O
     Ok(())
 }
 
-fn add_leg(conn: &Connection, event: &EventId, leg: &NewLeg, lease: Option<&Lease>) -> Result<AppendedLeg> {
+fn add_leg(conn: &Connection, event: &EventId, leg: &NewLeg) -> Result<AppendedLeg> {
     if exists(conn, &q::LEG_EXISTS, [leg.id.as_str()])? {
         return Err(StoreError::exists("leg", &leg.id).into());
     }
     let lane = leg.lane.to_text();
-    let fence = if let Some(Lease { owner, now_ms, until_ms }) = lease {
-        let claim = params![lane, owner, now_ms, until_ms];
-        let held = returning(conn, &q::DEEPEN_AND_CLAIM_LANE, claim, |r| {
-            Ok((r.get::<_, Option<String>>(0)?, r.get::<_, i64>(1)?))
-        })?;
-        held.filter(|(holder, _)| holder.as_ref() == Some(owner)).map(|(_, fence)| fence)
-    } else {
-        run(conn, &q::DEEPEN_LANE, [&lane])?;
-        None
-    };
-    let added = params![leg.id.as_str(), lane, leg.order, event.as_str(), "[]"];
-    let seq = returning(conn, &q::ADD_LEG, added, |r| Ok(r.get(0)?))?;
-    let seq = seq.ok_or_else(|| StoreError::missing("leg", &leg.id))?;
-    Ok(AppendedLeg { seq, fence })
+    run(conn, &q::DEEPEN_LANE, [&lane])?;
+    let seq = returning(conn, &q::TAKE_SEQ, [], |r| Ok(r.get::<_, i64>(0)?))?;
+    let seq = seq.ok_or_else(|| StoreError::missing("journal", "1"))?;
+    run(conn, &q::ADD_LEG, params![seq, leg.id.as_str(), lane, leg.order, event.as_str(), "[]"])?;
+    Ok(AppendedLeg { seq, fence: None })
 }
 
 struct LegState {
@@ -236,7 +202,7 @@ fn original_exists(conn: &Connection, of: (&ConversationId, &RemoteMessage)) -> 
     exists(conn, &q::ORIGINAL, [of.0.as_str(), of.1.as_str()])
 }
 
-fn put_original(conn: &Connection, new: &OriginalRow) -> Result<()> {
+pub(super) fn put_original(conn: &Connection, new: &OriginalRow) -> Result<()> {
     let key = [new.conversation.as_str(), new.message.as_str()];
     let row = match first(conn, &q::ORIGINAL, key, row::original)? {
         Some(old) => merge::original(old, new),
@@ -267,6 +233,15 @@ fn put_copy(conn: &Connection, of: (&ConversationId, &RemoteMessage), copy: &Cop
     if owner.is_some_and(|(conversation, message, part)| (&*conversation, &*message, part) != wanted) {
         return Err(StoreError::exists("copy", &copy.message).into());
     }
+    put_own_copy(conn, of, copy)
+}
+
+/// Inserts or brings up to date a copy whose message is that of no other.
+pub(super) fn put_own_copy(
+    conn: &Connection,
+    of: (&ConversationId, &RemoteMessage),
+    copy: &CopyRow,
+) -> Result<()> {
     let place = params![of.0.as_str(), of.1.as_str(), copy.conversation.as_str(), copy.part];
     let copy = match first(conn, &q::COPY, place, row::copy)? {
         Some(old) => merge::copy(old, copy),
@@ -292,7 +267,7 @@ fn put_copy(conn: &Connection, of: (&ConversationId, &RemoteMessage), copy: &Cop
     Ok(())
 }
 
-fn add_receipt(conn: &Connection, receipt: &Receipt) -> Result<()> {
+pub(super) fn add_receipt(conn: &Connection, receipt: &Receipt) -> Result<()> {
     run(
         conn,
         &q::ADD_RECEIPT,
@@ -399,7 +374,7 @@ fn replay(conn: &Connection, dead: &LegId, event: &EventId, leg: &LegId, now_ms:
     add_event(conn, &renewed, None, None)?;
     let order = now_ms.saturating_mul(1_000);
     let again = NewLeg { id: leg.clone(), lane: dead.lane, order };
-    let leg = add_leg(conn, event, &again, None)?;
+    let leg = add_leg(conn, event, &again)?;
     run(conn, &q::DROP_DEAD_LETTER, [dead.id.as_str()])?;
     Ok(Reply::Appended(vec![Appended::Fresh(vec![leg])]))
 }

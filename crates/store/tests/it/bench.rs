@@ -48,6 +48,20 @@ impl Bench {
         });
     }
 
+    /// Another store over a copy of what is on the disk now.
+    pub(crate) fn as_if_killed(&self) -> Self {
+        let Place::Sqlite(folder) = &self.place else { panic!("the model has a disk that crashes") };
+        let copy = tempfile::tempdir_in(folder.path().parent().unwrap()).unwrap();
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            let entry = entry.unwrap();
+            // Made anew, and of no use to another process.
+            if !entry.file_name().to_string_lossy().ends_with("-shm") {
+                std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+            }
+        }
+        Self::at(Place::Sqlite(copy))
+    }
+
     pub(crate) fn store(&self) -> &dyn Store {
         self.store.as_deref().unwrap()
     }

@@ -90,7 +90,7 @@ async fn child() {
 
 #[tokio::test]
 async fn sqlite_loses_nothing_that_was_answered_wherever_the_process_dies() {
-    let here = ["append", "settle.unsynced", "settle.synced", "checkpoint", "migrate"];
+    let here = ["append", "settle.unsynced", "settle.synced", "flush", "checkpoint", "migrate"];
     let points = faults::POINTS.iter().filter(|point| here.iter().any(|start| point.starts_with(start)));
     for (point, nth) in points.flat_map(|point| [(point, 1), (point, 5)]) {
         if point.starts_with("migrate") && nth > 1 {

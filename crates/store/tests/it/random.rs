@@ -263,6 +263,25 @@ fn mutation(known: &Known, (kind, [a, b, c, d, e]): Step, at: i64) -> Mutation {
     }
 }
 
+/// What reads tell of the message map.
+async fn map(store: &dyn Store) -> Vec<String> {
+    let mut out = Vec::new();
+    for n in 0..8 {
+        let id = conversation_id(n).into();
+        for m in 0..6 {
+            let (message, made) = (message_id(m).as_str().into(), format!("x{m}").as_str().into());
+            out.push(format!("{:?}", store.original(&id, &message).await.unwrap()));
+            out.push(format!("{:?}", store.tombstone(&id, &message).await.unwrap()));
+            out.push(format!("{:?}", store.original_of_copy(&id, &made).await.unwrap()));
+            for to in 0..4 {
+                let to = conversation_id(to).into();
+                out.push(format!("{:?}", store.copies((&id, &message), &to).await.unwrap()));
+            }
+        }
+    }
+    out
+}
+
 /// Everything that reads tell.
 pub(crate) async fn dump(store: &dyn Store) -> String {
     use std::fmt::Write as _;
@@ -316,6 +335,14 @@ pub(crate) async fn dump(store: &dyn Store) -> String {
     out
 }
 
+/// Shows the first line that differs.
+fn same(found: &str, expected: &str, what: &str) {
+    for (found, expected) in found.lines().zip(expected.lines()) {
+        assert_eq!(found, expected, "{what}");
+    }
+    assert_eq!(found.lines().count(), expected.lines().count(), "{what}");
+}
+
 async fn compare(steps: Vec<Step>) {
     let (mut sqlite, mut model) = (Bench::sqlite(), Bench::model());
     set_up(&sqlite).await;
@@ -330,12 +357,16 @@ async fn compare(steps: Vec<Step>) {
             known.look(model.store(), &mutation, &reply).await;
         }
     }
+    // Nothing of this waits until the tables hold everything.
+    assert_eq!(map(sqlite.store()).await, map(model.store()).await);
     let held = dump(model.store()).await;
-    assert_eq!(dump(sqlite.store()).await, held);
+    let killed = sqlite.as_if_killed();
+    same(&dump(killed.store()).await, &held, "SQLite, from what was on the disk");
+    same(&dump(sqlite.store()).await, &held, "SQLite");
     sqlite.reopen();
     model.reopen();
-    assert_eq!(dump(sqlite.store()).await, held, "SQLite, reopened");
-    assert_eq!(dump(model.store()).await, held, "the model, reopened");
+    same(&dump(sqlite.store()).await, &held, "SQLite, reopened");
+    same(&dump(model.store()).await, &held, "the model, reopened");
 }
 
 /// `PROPTEST_CASES` asks for more.

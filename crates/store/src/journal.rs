@@ -1,0 +1,281 @@
+//! A file of mutations, synced before anybody is answered. Each is framed by its length, a checksum and a number;
+//! what a crash tore off is cut away.
+
+use std::io;
+
+use dragoman_model::disk::{Disk, DiskFile};
+
+use crate::api::Mutation;
+
+/// Length of the body, checksum, number.
+const HEADER: usize = 16;
+
+/// The open journal.
+///
+/// Where the frames are done elsewhere, [`Journal::rewind`] starts anew at the beginning of the file, over room that is
+/// allocated already. Numbers go on, so that what is left of an earlier round never counts.
+pub(crate) struct Journal {
+    file: Box<dyn DiskFile>,
+    /// Where the next frame goes: up to here everything is whole and synced.
+    at: u64,
+    /// The number of the next frame.
+    next: u64,
+    /// Bytes of the file that are written and may be written over without the file growing.
+    room: u64,
+    /// How much the file grows at a time; 0 is as much as is needed.
+    step: u64,
+    /// Up to here lie frames that [`Journal::wipe`] has not overwritten yet.
+    used: u64,
+    /// Whether there may be bytes beyond, left by a write or sync that failed.
+    dirty: bool,
+    frames: Vec<u8>,
+}
+
+/// What a journal held when it was opened.
+pub(crate) struct Found {
+    /// With their numbers, in their order.
+    pub(crate) mutations: Vec<(u64, Mutation)>,
+    /// Whether frames between the one asked for and the first that is there are missing.
+    pub(crate) gap: bool,
+}
+
+impl Journal {
+    /// Opens or creates the file; what it holds beyond the frame of the given number.
+    pub(crate) fn open(disk: &dyn Disk, path: &str, done: u64, step: u64) -> io::Result<(Self, Found)> {
+        let file = disk.open(path)?;
+        disk.sync_dir(path.rsplit_once('/').map_or("", |(dir, _)| dir))?;
+        let room = file.len()?;
+        let mut bytes = vec![0; usize::try_from(room).map_err(io::Error::other)?];
+        let read = file.read_at(&mut bytes, 0)?;
+        bytes.truncate(read);
+        let frames = parse(&bytes);
+        let at = frames.last().map_or(0, |frame| frame.end);
+        let gap = frames.first().is_some_and(|first| first.number > done + 1);
+        let last = frames.last().map_or(done, |frame| frame.number.max(done));
+        let fresh = frames.into_iter().filter(|frame| frame.number > done);
+        let found = Found { mutations: fresh.map(|frame| (frame.number, frame.mutation)).collect(), gap };
+        let journal =
+            Self { file, at, next: last + 1, room, step, used: room, dirty: true, frames: Vec::new() };
+        Ok((journal, found))
+    }
+
+    /// Makes certain what was found. What can be read need not be on the disk: a sync may have failed before this
+    /// process began. Only what is written anew is synced for certain.
+    pub(crate) fn confirm(&mut self) -> io::Result<()> {
+        let mut bytes = vec![0; usize::try_from(self.at).map_err(io::Error::other)?];
+        self.file.read_at(&mut bytes, 0)?;
+        self.file.write_at(&bytes, 0)?;
+        self.clean()
+    }
+
+    /// Appends all, and syncs once. In between `written` has a say.
+    pub(crate) fn append<'a>(
+        &mut self,
+        mutations: impl IntoIterator<Item = &'a Mutation>,
+        written: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.clean()?;
+        let mut frames = std::mem::take(&mut self.frames);
+        frames.clear();
+        let mut next = self.next;
+        for mutation in mutations {
+            frames = frame(frames, next, mutation)?;
+            next += 1;
+        }
+        self.dirty = true;
+        let appended = self.grow(frames.len() as u64).and_then(|()| {
+            self.file.write_at(&frames, self.at)?;
+            written()?;
+            self.file.sync()
+        });
+        let len = frames.len() as u64;
+        self.frames = frames;
+        // Never given again: should frames of a failed append come back, a later flush has left them behind.
+        self.next = next;
+        if let Err(error) = appended {
+            // At once, so that it does not come back when the process ends first; else with the next append.
+            let _ = self.clean();
+            return Err(error);
+        }
+        self.at += len;
+        self.room = self.room.max(self.at);
+        self.used = self.used.max(self.at);
+        self.dirty = false;
+        Ok(())
+    }
+
+    /// Bytes of frames since the beginning of the file.
+    pub(crate) fn len(&self) -> u64 {
+        self.at
+    }
+
+    /// The number of the last frame.
+    pub(crate) fn last(&self) -> u64 {
+        self.next - 1
+    }
+
+    /// Everything that was appended is durable elsewhere: starts anew.
+    pub(crate) fn rewind(&mut self) {
+        self.at = 0;
+    }
+
+    /// After [`Journal::rewind`]: overwrites with zeros what earlier rounds left.
+    pub(crate) fn wipe(&mut self) -> io::Result<()> {
+        if self.used == 0 || self.at > 0 {
+            return Ok(());
+        }
+        self.clean()?;
+        let zeros = vec![0; usize::try_from(self.used.min(self.room)).map_err(io::Error::other)?];
+        self.file.write_at(&zeros, 0)?;
+        self.file.sync()?;
+        self.used = 0;
+        Ok(())
+    }
+
+    /// Allocates room, so that the first frames find it.
+    pub(crate) fn prepare(&mut self) -> io::Result<()> {
+        self.clean()?;
+        self.grow(1)
+    }
+
+    /// Sees to it that so many bytes fit. Written, not only lengthened: a hole would be allocated under the next sync.
+    fn grow(&mut self, more: u64) -> io::Result<()> {
+        if self.step == 0 || self.at + more <= self.room {
+            return Ok(());
+        }
+        let missing = (self.at + more - self.room).next_multiple_of(self.step);
+        let zeros = vec![0; usize::try_from(missing).map_err(io::Error::other)?];
+        self.file.write_at(&zeros, self.room)?;
+        self.file.sync()?;
+        self.room += missing;
+        Ok(())
+    }
+
+    /// Cuts off what is not known to be whole. Never syncs the same bytes again.
+    fn clean(&mut self) -> io::Result<()> {
+        if self.dirty {
+            self.file.set_len(self.at)?;
+            self.file.sync()?;
+            self.room = self.at;
+            self.used = self.used.min(self.at);
+            self.dirty = false;
+        }
+        Ok(())
+    }
+}
+
+struct Frame {
+    number: u64,
+    mutation: Mutation,
+    end: u64,
+}
+
+fn frame(mut frames: Vec<u8>, number: u64, mutation: &Mutation) -> io::Result<Vec<u8>> {
+    let start = frames.len();
+    frames.extend_from_slice(&[0; HEADER]);
+    let mut frames = postcard::to_extend(mutation, frames).map_err(io::Error::other)?;
+    let body = u32::try_from(frames.len() - start - HEADER).map_err(io::Error::other)?;
+    frames[start..start + 4].copy_from_slice(&body.to_le_bytes());
+    frames[start + 8..start + HEADER].copy_from_slice(&number.to_le_bytes());
+    let sum = crc32fast::hash(&frames[start + 8..]);
+    frames[start + 4..start + 8].copy_from_slice(&sum.to_le_bytes());
+    Ok(frames)
+}
+
+/// The whole frames from the start, as far as their numbers grow: those of an earlier round are lower.
+fn parse(bytes: &[u8]) -> Vec<Frame> {
+    let mut frames: Vec<Frame> = Vec::new();
+    let mut at = 0;
+    while let Some(frame) = parse_one(bytes, at) {
+        if frames.last().is_some_and(|before| frame.number <= before.number) {
+            break;
+        }
+        at = usize::try_from(frame.end).unwrap_or(bytes.len());
+        frames.push(frame);
+    }
+    frames
+}
+
+fn parse_one(bytes: &[u8], at: usize) -> Option<Frame> {
+    let (len, rest) = bytes.get(at..)?.split_first_chunk::<4>()?;
+    let (sum, rest) = rest.split_first_chunk::<4>()?;
+    let len = usize::try_from(u32::from_le_bytes(*len)).ok()?;
+    let numbered = rest.get(..len.checked_add(8)?)?;
+    if crc32fast::hash(numbered) != u32::from_le_bytes(*sum) {
+        return None;
+    }
+    let (number, body) = numbered.split_first_chunk::<8>()?;
+    let mutation = postcard::from_bytes(body).ok()?;
+    Some(Frame { number: u64::from_le_bytes(*number), mutation, end: (at + HEADER + len) as u64 })
+}
+
+#[cfg(test)]
+mod tests {
+    use dragoman_testkit::SimDisk;
+
+    use super::*;
+
+    const PATH: &str = "journal";
+
+    fn note(n: u64) -> Mutation {
+        Mutation::DropDeadLetter(format!("leg {n}").as_str().into())
+    }
+
+    fn numbers(found: &Found) -> Vec<String> {
+        found.mutations.iter().map(|(_, mutation)| format!("{mutation:?}")).collect()
+    }
+
+    fn open(disk: &SimDisk, done: u64) -> (Journal, Found) {
+        Journal::open(disk, PATH, done, 4_096).unwrap()
+    }
+
+    #[test]
+    fn only_frames_of_the_last_round_count() {
+        let disk = SimDisk::new();
+        let (mut journal, found) = open(&disk, 0);
+        assert!(numbers(&found).is_empty());
+        journal.append([&note(1), &note(2), &note(3)], || Ok(())).unwrap();
+        journal.rewind();
+        journal.append([&note(4)], || Ok(())).unwrap();
+        drop(journal);
+        // Frames two and three still lie behind the fourth.
+        let (journal, found) = open(&disk, 3);
+        assert_eq!((numbers(&found), found.gap), (vec![format!("{:?}", note(4))], false));
+        assert_eq!(journal.last(), 4);
+        drop(journal);
+        let (journal, found) = open(&disk, 4);
+        assert_eq!((found.mutations.len(), journal.last()), (0, 4), "done already");
+        let (_, found) = open(&disk, 1);
+        assert!(found.gap, "frames two and three are needed and gone");
+    }
+
+    #[test]
+    fn a_wiped_journal_holds_nothing() {
+        let disk = SimDisk::new();
+        let (mut journal, _) = open(&disk, 0);
+        journal.append([&note(1), &note(2)], || Ok(())).unwrap();
+        journal.rewind();
+        journal.wipe().unwrap();
+        let file = disk.open(PATH).unwrap();
+        let mut bytes = vec![1; usize::try_from(file.len().unwrap()).unwrap()];
+        file.read_at(&mut bytes, 0).unwrap();
+        assert!(bytes.len() >= 4_096 && bytes.iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn a_frame_that_changed_by_one_bit_ends_the_journal() {
+        let disk = SimDisk::new();
+        let (mut journal, _) = open(&disk, 0);
+        journal.append([&note(1), &note(2)], || Ok(())).unwrap();
+        let len = usize::try_from(journal.len()).unwrap();
+        drop(journal);
+        let file = disk.open(PATH).unwrap();
+        let mut whole = vec![0; len];
+        file.read_at(&mut whole, 0).unwrap();
+        for bit in 0..len * 8 {
+            let mut bent = whole.clone();
+            bent[bit / 8] ^= 1 << (bit % 8);
+            assert!(parse(&bent).len() < 2, "bit {bit}");
+        }
+    }
+}
