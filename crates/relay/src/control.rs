@@ -62,6 +62,7 @@ impl Relay {
             Control::PersonChanged { user } => {
                 let forget = Mutation::DropAccount { installation: installation.clone(), user: user.clone() };
                 self.store().commit(forget).await?;
+                self.0.acquaintances.forget(installation, user);
             }
             Control::Missed { conversation } => {
                 let directory = self.directory();

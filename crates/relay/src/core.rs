@@ -12,6 +12,7 @@ use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::acquaintances::Acquaintances;
 use crate::activity::{Activity, Stage};
 use crate::directory::Directory;
 use crate::error::RelayError;
@@ -129,6 +130,7 @@ pub(crate) struct Inner {
     /// How many of them are looked at at the same time.
     pub(crate) looking: Semaphore,
     pub(crate) pending: Pending,
+    pub(crate) acquaintances: Acquaintances,
     pub(crate) nobody: Nobody,
     pub(crate) last_order: AtomicI64,
     pub(crate) timer: Notify,
@@ -158,6 +160,7 @@ impl Relay {
             glancing: Notify::new(),
             looking: Semaphore::new(READING),
             pending: Pending::default(),
+            acquaintances: Acquaintances::default(),
             nobody: Nobody::default(),
             last_order: AtomicI64::new(0),
             timer: Notify::new(),
@@ -178,6 +181,7 @@ impl Relay {
         let directory =
             Directory::load(&parts.store, &parts.vault, &parts.connectors, Some(&self.directory())).await?;
         self.0.directory.store(Arc::new(directory));
+        self.0.acquaintances.forget_all();
         Ok(())
     }
 

@@ -135,6 +135,7 @@ impl Relay {
         if let Some(error) = report.not_destroyed {
             tracing::error!("an epoch key could not be destroyed: {error}");
         }
+        self.0.acquaintances.expire(self.now_ms());
         self.shred().await?;
         for leg in self.with_lanes(|lanes| lanes.legs()) {
             leg.event.forget_plain();

@@ -1,6 +1,7 @@
 //! The relay: takes authentic events from the door, makes them durable, and brings each, in order and once, to
 //! every other member of its bridge. Knows `dyn Connector`; no platform by name.
 
+mod acquaintances;
 mod activity;
 mod admit;
 mod catchup;
@@ -29,6 +30,7 @@ mod unknown;
 mod vault;
 
 pub use crate::core::{AvatarLinks, Parts, Relay, Timing};
+pub use acquaintances::Acquaintance;
 pub use activity::{Activity, Stage};
 pub use directory::{Bridge, Directory, Place, Route, Spot};
 pub use error::RelayError;

@@ -2,7 +2,7 @@
 //! and read again after a day or when the platform says that they changed.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dragoman_markup::name::neutralise;
 use dragoman_model::{Document, Inline, InstallationId, Mention, Message, PersonId, RemoteUser, ShownAuthor};
@@ -10,6 +10,7 @@ use dragoman_platform::{Failure, Profile};
 use dragoman_seal::FieldRef;
 use dragoman_store::{AccountRow, Mutation};
 
+use crate::acquaintances::{Acquaintance, Elsewhere};
 use crate::core::Relay;
 use crate::directory::Spot;
 use crate::error::RelayError;
@@ -46,25 +47,32 @@ impl Relay {
 
     /// A person's profile, from the encrypted cache or from the platform. `None`: unknown there, or out of
     /// reach now; a message is not held up for want of a name.
-    pub async fn profile(&self, spot: &Spot, user: &RemoteUser) -> Result<Option<Profile>, RelayError> {
+    pub async fn profile(
+        &self,
+        spot: &Spot,
+        user: &RemoteUser,
+    ) -> Result<Option<Arc<Acquaintance>>, RelayError> {
         let installation = &spot.place.session.installation.id;
+        let acquaintances = &self.0.acquaintances;
+        let now_ms = self.now_ms();
+        if let Some(known) = acquaintances.profile(installation, user, now_ms) {
+            return Ok(Some(known));
+        }
         let cached = self.store().account(installation, user).await?;
         if let Some(row) = &cached
-            && self.now_ms() - row.refreshed_ms < BELIEVED_MS
+            && now_ms - row.refreshed_ms < BELIEVED_MS
             && let Some(profile) = self.open_profile(row).await
         {
-            return Ok(Some(profile));
+            let times = (now_ms, row.refreshed_ms + BELIEVED_MS);
+            return Ok(Some(acquaintances.keep(installation, profile, times)));
         }
         match spot.place.connector.profile(&spot.place.session, &spot.conversation, user).await {
-            Ok(Some(profile)) => {
-                self.remember_if_possible(spot, &profile).await;
-                Ok(Some(profile))
-            }
+            Ok(Some(profile)) => Ok(Some(self.remember_if_possible(spot, profile).await)),
             Ok(None) => Ok(None),
             Err(failure) => {
                 tracing::debug!(code = %failure.code(), "a profile could not be read");
                 match cached {
-                    Some(row) => Ok(self.open_profile(&row).await),
+                    Some(row) => Ok(self.open_profile(&row).await.map(|profile| Arc::new(profile.into()))),
                     None => Ok(None),
                 }
             }
@@ -72,10 +80,13 @@ impl Relay {
     }
 
     /// A profile that cannot be kept is read again; the message does not wait for that.
-    async fn remember_if_possible(&self, spot: &Spot, profile: &Profile) {
-        if let Err(error) = self.remember(spot, profile).await {
+    async fn remember_if_possible(&self, spot: &Spot, profile: Profile) -> Arc<Acquaintance> {
+        if let Err(error) = self.remember(spot, &profile).await {
             tracing::debug!(code = %error.code(), "a profile could not be kept: {error}");
         }
+        let now_ms = self.now_ms();
+        let times = (now_ms, now_ms + BELIEVED_MS);
+        self.0.acquaintances.keep(&spot.place.session.installation.id, profile, times)
     }
 
     async fn remember(&self, spot: &Spot, profile: &Profile) -> Result<(), RelayError> {
@@ -147,8 +158,9 @@ impl Relay {
     ) -> Result<Inline, RelayError> {
         let profile = self.profile(source, id).await?;
         let shown = profile.as_ref().map_or(name, |profile| profile.name.as_str());
-        if let Some(there) = self.account_there(source, target, id, profile.as_ref()).await? {
-            return Ok(Inline::Mention(Mention::Person { id: there.user, name: neutralise(&there.name) }));
+        if let Some(there) = self.account_there(source, target, id, profile.as_deref()).await? {
+            let (id, name) = (there.user.clone(), neutralise(&there.name));
+            return Ok(Inline::Mention(Mention::Person { id, name }));
         }
         Ok(Inline::Text(plain_mention(&Mention::Person { id: id.clone(), name: shown.to_owned() })))
     }
@@ -159,13 +171,32 @@ impl Relay {
         source: &Spot,
         target: &Spot,
         id: &RemoteUser,
-        profile: Option<&Profile>,
-    ) -> Result<Option<Profile>, RelayError> {
+        profile: Option<&Acquaintance>,
+    ) -> Result<Elsewhere, RelayError> {
         let here = &source.place.session.installation.id;
         let there = &target.place.session.installation.id;
         if here == there {
             return self.profile(target, id).await;
         }
+        if let Some(known) = self.0.acquaintances.elsewhere((here, id), there, self.now_ms()) {
+            return Ok(known);
+        }
+        let found = self.look_there(source, target, id, profile).await?;
+        if found.is_some() {
+            self.0.acquaintances.keep_elsewhere((here, id), there, found.clone());
+        }
+        Ok(found)
+    }
+
+    async fn look_there(
+        &self,
+        source: &Spot,
+        target: &Spot,
+        id: &RemoteUser,
+        profile: Option<&Acquaintance>,
+    ) -> Result<Elsewhere, RelayError> {
+        let here = &source.place.session.installation.id;
+        let there = &target.place.session.installation.id;
         let person: Option<PersonId> = self.store().account(here, id).await?.and_then(|row| row.person);
         if let Some(person) = person {
             let accounts = self.store().accounts_of(&source.org, &person).await?;
@@ -180,6 +211,7 @@ impl Relay {
             return self.profile(target, &row.user).await;
         }
         if self.0.nobody.is(there, &digest, self.now_ms()) {
+            self.0.acquaintances.keep_elsewhere((here, id), there, None);
             return Ok(None);
         }
         let found = target
@@ -191,11 +223,11 @@ impl Relay {
                 tracing::debug!(code = %failure.code(), "a person could not be looked up");
                 None
             });
-        match &found {
-            Some(profile) => self.remember_if_possible(target, profile).await,
-            None => self.0.nobody.remember(there, digest, self.now_ms()),
-        }
-        Ok(found)
+        let Some(profile) = found else {
+            self.0.nobody.remember(there, digest, self.now_ms());
+            return Ok(None);
+        };
+        Ok(Some(self.remember_if_possible(target, profile).await))
     }
 
     fn mention_conversation(
