@@ -233,6 +233,12 @@ pub enum Control {
     },
     /// Tokens were revoked or the app was removed from the workspace.
     SignedOut,
+    /// The app was removed, and the platform wants everything that was kept for the installation to be deleted and
+    /// that to be reported.
+    Uninstalled {
+        /// What the connector needs for its report; no personal data.
+        receipt: String,
+    },
     /// A person's data changed; cached entries are to be dropped.
     PersonChanged {
         /// Who.

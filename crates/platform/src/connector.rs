@@ -140,6 +140,12 @@ pub trait Connector: Send + Sync {
         current: &Watch,
     ) -> Result<(), Failure>;
 
+    /// Reports to the platform that everything kept for an installation was deleted, with what
+    /// [`dragoman_model::Control::Uninstalled`] brought. Called until it succeeds.
+    async fn uninstalled(&self, _app: &App, _receipt: &str) -> Result<(), Failure> {
+        Ok(())
+    }
+
     // Setting up.
 
     /// The manifest or package, the steps and the scopes with reasons.

@@ -59,6 +59,7 @@ impl Relay {
                 self.store().commit(drop_tokens).await?;
                 self.set_trouble(place, Some(codes::SIGN_IN)).await?;
             }
+            Control::Uninstalled { receipt } => self.uninstall(place, receipt).await?,
             Control::PersonChanged { user } => {
                 let forget = Mutation::DropAccount { installation: installation.clone(), user: user.clone() };
                 self.store().commit(forget).await?;
@@ -181,7 +182,7 @@ impl Relay {
         self.reload().await
     }
 
-    async fn installation_row(&self, place: &Place) -> Result<InstallationRow, RelayError> {
+    pub(crate) async fn installation_row(&self, place: &Place) -> Result<InstallationRow, RelayError> {
         let id = &place.session.installation.id;
         let row = self.store().installation(id).await?;
         row.ok_or_else(|| {
@@ -189,7 +190,7 @@ impl Relay {
         })
     }
 
-    async fn audit(&self, place: &Place, act: &str, subject: &str) -> Result<(), RelayError> {
+    pub(crate) async fn audit(&self, place: &Place, act: &str, subject: &str) -> Result<(), RelayError> {
         let row = AuditRow {
             org: Some(place.session.installation.org.clone()),
             at_ms: self.now_ms(),

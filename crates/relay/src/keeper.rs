@@ -141,6 +141,7 @@ impl Relay {
             leg.event.forget_plain();
         }
         self.catch_up_with_owed();
+        self.finish_uninstalling().await?;
         let lanes = self.with_lanes(|lanes| lanes.active());
         if !lanes.is_empty() {
             let limit = u32::try_from(lanes.len()).unwrap_or(u32::MAX);

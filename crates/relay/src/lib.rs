@@ -26,6 +26,7 @@ mod settle;
 mod slots;
 mod tokens;
 mod turn;
+mod uninstall;
 mod unknown;
 mod vault;
 

@@ -160,6 +160,9 @@ pub enum Mutation {
     },
     /// Records an act.
     Audit(AuditRow),
+    /// Removes what was kept for an installation: tokens, accounts, the map and receipts of its conversations, dead
+    /// letters. The installation, its conversations and its bridges stay, and events on their way.
+    Forget(InstallationId),
     /// Removes everything of an organisation; its key must be destroyed before. Answered by [`Reply::Shredded`] with
     /// the slots to erase; done again it finds nothing and is answered alike.
     DropOrg(OrgId),

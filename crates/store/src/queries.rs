@@ -266,6 +266,33 @@ queries! {
     SLOTS_OF_ORG = "SELECT id, slot FROM event WHERE org = $1 AND slot IS NOT NULL ORDER BY id";
 }
 
+/// What was kept for an installation, children before parents. `$1` is the installation.
+pub(crate) static FORGET: [Query; 9] = [
+    Query::new("DELETE FROM token WHERE installation = $1"),
+    Query::new("DELETE FROM account WHERE installation = $1"),
+    Query::new("DELETE FROM delivery WHERE installation = $1"),
+    Query::new(
+        "DELETE FROM copy WHERE of_conversation IN (SELECT id FROM conversation WHERE installation = $1)
+            OR conversation IN (SELECT id FROM conversation WHERE installation = $1)",
+    ),
+    Query::new(
+        "DELETE FROM original WHERE conversation IN (SELECT id FROM conversation WHERE installation = $1)
+            OR gone = 1 AND NOT EXISTS (SELECT 1 FROM copy
+                WHERE of_conversation = original.conversation AND of_message = original.message)",
+    ),
+    Query::new(
+        "DELETE FROM tombstone WHERE conversation IN (SELECT id FROM conversation WHERE installation = $1)",
+    ),
+    Query::new(
+        "DELETE FROM receipt WHERE from_conversation IN (SELECT id FROM conversation WHERE installation = $1)
+            OR to_conversation IN (SELECT id FROM conversation WHERE installation = $1)",
+    ),
+    Query::new("DELETE FROM dead_letter WHERE json_extract(event_json, '$.installation') = $1"),
+    Query::new(
+        "DELETE FROM dead_letter WHERE lane IN (SELECT 'c:' || id FROM conversation WHERE installation = $1)",
+    ),
+];
+
 /// Everything of an organisation, children before parents. `$1` is the organisation.
 pub(crate) static DROP_ORG: [Query; 19] = [
     Query::new("DELETE FROM leg WHERE event IN (SELECT id FROM event WHERE org = $1)"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dragoman_model::{BridgeId, ConversationId, OrgId};
+use dragoman_model::{BridgeId, ConversationId, InstallationId, OrgId};
 
 use super::state::State;
 use crate::api::{Mutation, Reply};
@@ -75,6 +75,7 @@ impl State {
                 row.org.as_ref().map_or(Ok(()), |org| self.org_exists(org))?;
                 self.audits.push(row.clone());
             }
+            Mutation::Forget(installation) => self.forget(installation),
             Mutation::DropOrg(org) => return Ok(self.drop_org(org)),
             // The others are events on their way, which the caller takes itself.
             _ => debug_assert!(false, "a mutation that nobody does"),
@@ -172,6 +173,25 @@ impl State {
         let person = new.person.clone().or(linked);
         self.accounts.insert(key, AccountRow { person, ..new.clone() });
         Ok(())
+    }
+
+    fn forget(&mut self, installation: &InstallationId) {
+        let rows = self.conversations.values().filter(|row| row.installation == *installation);
+        let here: BTreeSet<ConversationId> = rows.map(|row| row.id.clone()).collect();
+        self.tokens.retain(|(id, _), _| id != installation);
+        self.accounts.retain(|(id, _), _| id != installation);
+        self.deliveries.retain(|(id, _), _| id != installation);
+        self.copies.retain(|(at, _), copy| !here.contains(at) && !here.contains(&copy.of.0));
+        self.copies_of.retain(|((of, _), at, _), _| !here.contains(at) && !here.contains(of));
+        let copied: BTreeSet<_> = self.copies_of.keys().map(|(of, ..)| of.clone()).collect();
+        self.originals.retain(|key, row| !here.contains(&key.0) && (!row.gone || copied.contains(key)));
+        self.tombstones.retain(|(id, _), _| !here.contains(id));
+        let named = |id: Option<&ConversationId>| id.is_some_and(|id| here.contains(id));
+        self.receipts.retain(|_, row| !named(row.from.as_ref()) && !named(row.to.as_ref()));
+        self.dead_letters.retain(|_, row| {
+            let into = matches!(&row.lane, LaneId::Conversation(id) if here.contains(id));
+            row.event.installation != *installation && !into
+        });
     }
 
     fn drop_org(&mut self, org: &OrgId) -> Reply {

@@ -43,6 +43,11 @@ pub(super) fn apply(conn: &Connection, mutation: &Mutation) -> Result<Reply> {
             run(conn, &q::BLANK_ACCOUNT, params![key.0, key.1, [0_u8; 0]])?;
         }
         Mutation::Audit(row) => add_audit(conn, row)?,
+        Mutation::Forget(installation) => {
+            for query in &q::FORGET {
+                run(conn, query, [installation.as_str()])?;
+            }
+        }
         Mutation::DropOrg(org) => return drop_org(conn, org),
         // The others are events on their way, which the caller takes itself.
         _ => debug_assert!(false, "a mutation that nobody does"),

@@ -259,6 +259,7 @@ fn mutation(known: &Known, (kind, [a, b, c, d, e]): Step, at: i64) -> Mutation {
         },
         // Rare: what follows has little left to work on.
         _ if a % 32 == 0 => Mutation::DropOrg(org_of(b).into()),
+        _ if a % 32 == 1 => Mutation::Forget(["i1", "i2"][usize::from(b % 2)].into()),
         _ => Mutation::ReleaseLanes { owner: owner(a), lanes: vec![lane(conversation_id(b))] },
     }
 }

@@ -1,0 +1,247 @@
+//! The connector, put together.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dragoman_model::operation::Candidate;
+use dragoman_model::{
+    Capabilities, Clock, Document, Event, Happening, Message, Operation, Outcome, Platform, Post, Random,
+    RemoteConversation, RemoteMessage, RemoteUser, codes,
+};
+use dragoman_platform::http::HttpClient;
+use dragoman_platform::{
+    App, Connector, Conversation, ConversationKind, Delivery, Facts, Failure, Field, Grant, HistoryPage,
+    HistoryQuery, Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page, Profile,
+    Rejection, Session, Sink, Watch,
+};
+use dragoman_seal::Content;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::Client;
+use crate::decode::{self, Own};
+use crate::envelope::{self, Door};
+use crate::settings::ZoomSettings;
+use crate::{capabilities, catchup, encode, ids, install, operate, package, people, rooms, socket, verify};
+
+/// Zoom Team Chat.
+pub struct ZoomConnector {
+    client: Client,
+    random: Arc<dyn Random>,
+}
+
+impl ZoomConnector {
+    /// A connector that calls through `http`.
+    pub fn new(
+        settings: ZoomSettings,
+        http: HttpClient,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        Self { client: Client::new(settings, http, clock), random }
+    }
+
+    fn door<'a>(&'a self, app: &'a App) -> Door<'a> {
+        Door { app, memory: &self.client.memory, now_ms: self.client.clock.now_ms() }
+    }
+
+    /// Events of the old family have no formats, mentions and files: these are read. Where they cannot be, the text
+    /// is what there is.
+    async fn enrich(&self, session: &Session, event: &mut Event) -> Result<(), Failure> {
+        let Some(remote) = event.conversation.clone() else { return Ok(()) };
+        if ids::is_direct(&remote) {
+            return Ok(());
+        }
+        let (Happening::Posted(message) | Happening::Changed { after: message, .. }) = &mut event.happening
+        else {
+            return Ok(());
+        };
+        let place = Conversation {
+            remote,
+            kind: ConversationKind::Channel,
+            name: String::new(),
+            external: false,
+            joined: true,
+            facts: Facts::new(),
+        };
+        match catchup::look(&self.client, session, &place, &message.id).await {
+            Ok(Some(now)) => {
+                message.body = now.body;
+                message.files = now.files;
+                message.thread_root = now.thread_root.or_else(|| message.thread_root.take());
+                Ok(())
+            }
+            Err(failure @ Failure::Retry { .. }) => Err(failure),
+            Ok(None) | Err(_) => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Connector for ZoomConnector {
+    fn platform(&self) -> Platform {
+        ids::PLATFORM
+    }
+
+    fn display_name(&self) -> &'static str {
+        "Zoom"
+    }
+
+    fn capabilities(&self, installation: &Installation, conversation: &Conversation) -> Capabilities {
+        capabilities::capabilities(installation, conversation)
+    }
+
+    async fn receive(&self, app: &App, request: &Inbound) -> Result<Delivery, Rejection> {
+        if request.endpoint != envelope::FEED {
+            return Err(Rejection::NoEndpoint);
+        }
+        let door = self.door(app);
+        if !verify::is_signed(&request.headers)
+            && let Some(token) = envelope::unsigned_validation(&request.body)
+        {
+            // Zoom is said to send these without a signature as well.
+            if !self.client.memory.may_validate(&app.id, door.now_ms) {
+                return Err(Rejection::Unavailable(codes::BUSY));
+            }
+            return envelope::validated(app, &token);
+        }
+        let body = verify::verify(app, &request.headers, &request.body, door.now_ms)?;
+        envelope::read(door, &body)
+    }
+
+    fn listens(&self, app: &App) -> bool {
+        app.fact("transport") == "socket"
+    }
+
+    async fn listen(&self, app: &App, sink: &dyn Sink, stop: CancellationToken) -> Result<(), Failure> {
+        let hosts = self.client.settings.socket_hosts();
+        socket::Listener { client: &self.client, random: self.random.as_ref(), app, sink, hosts }
+            .run(stop)
+            .await
+    }
+
+    async fn open(&self, session: &Session, _feed: &str, payload: &Content) -> Result<Event, Failure> {
+        let own = Own::of(session);
+        let decode::Decoded { mut event, poor } = decode::event(payload.expose(), &own, &self.client.memory)?;
+        self.client.memory.learn(session, event.conversation.as_ref());
+        if poor {
+            self.enrich(session, &mut event).await?;
+        }
+        Ok(event)
+    }
+
+    async fn message(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        _thread_root: Option<&RemoteMessage>,
+        message: &RemoteMessage,
+    ) -> Result<Option<Message>, Failure> {
+        catchup::message(&self.client, session, conversation, message).await
+    }
+
+    async fn history(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        query: &HistoryQuery,
+    ) -> Result<HistoryPage, Failure> {
+        catchup::history(&self.client, session, conversation, query).await
+    }
+
+    async fn profile(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        user: &RemoteUser,
+    ) -> Result<Option<Profile>, Failure> {
+        people::profile(&self.client, session, conversation, user).await
+    }
+
+    async fn profile_by_email(
+        &self,
+        session: &Session,
+        _conversation: &Conversation,
+        email: &str,
+    ) -> Result<Option<Profile>, Failure> {
+        people::by_email(&self.client, session, email).await
+    }
+
+    fn split(&self, post: &Post) -> Vec<Document> {
+        encode::split(post)
+    }
+
+    async fn perform(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        operation: &Operation,
+    ) -> Outcome {
+        operate::perform(&self.client, session, conversation, operation).await
+    }
+
+    async fn find(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        post: &Post,
+        since_ms: i64,
+    ) -> Result<Vec<Candidate>, Failure> {
+        catchup::find(&self.client, session, conversation, post, since_ms).await
+    }
+
+    async fn conversation(
+        &self,
+        session: &Session,
+        remote: &RemoteConversation,
+    ) -> Result<Conversation, Failure> {
+        rooms::conversation(&self.client, session, remote).await
+    }
+
+    async fn conversations(
+        &self,
+        session: &Session,
+        search: &str,
+        cursor: Option<&str>,
+    ) -> Result<Page<Conversation>, Failure> {
+        rooms::conversations(&self.client, session, search, cursor).await
+    }
+
+    async fn watch(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        _current: Option<&Watch>,
+    ) -> Result<Watch, Failure> {
+        rooms::watch(&self.client, session, conversation).await
+    }
+
+    async fn unwatch(
+        &self,
+        _session: &Session,
+        _conversation: &Conversation,
+        _current: &Watch,
+    ) -> Result<(), Failure> {
+        // Events are the account's, and the bridge user is in the channel because people added it.
+        Ok(())
+    }
+
+    async fn uninstalled(&self, app: &App, receipt: &str) -> Result<(), Failure> {
+        operate::uninstalled(&self.client, app, receipt).await
+    }
+
+    fn package(&self, request: &PackageRequest) -> Package {
+        package::package(request)
+    }
+
+    fn registration(&self) -> &'static [Field] {
+        install::FIELDS
+    }
+
+    fn authorize_url(&self, app: &App, redirect_uri: &str, state: &str, code_challenge: &str) -> String {
+        install::authorize_url(&self.client.settings, app, redirect_uri, state, code_challenge)
+    }
+
+    async fn install(&self, app: &App, grant: &Grant) -> Result<Installed, InstallError> {
+        install::install(&self.client, app, grant).await
+    }
+}

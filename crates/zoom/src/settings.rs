@@ -1,0 +1,45 @@
+//! Where Zoom is.
+
+use dragoman_platform::http::Hosts;
+use url::Url;
+
+/// Addresses of Zoom. Settings, so that simulators and Zoom for Government plug in.
+#[derive(Clone, Debug)]
+pub struct ZoomSettings {
+    /// Base of the API, with a trailing slash.
+    pub api_base: Url,
+    /// Base of consent page and token endpoint, with a trailing slash.
+    pub oauth_base: Url,
+    /// Where event connections are opened; the subscription's id is added.
+    pub ws_url: Url,
+    /// Where it is reported that an installation's data was deleted.
+    pub compliance_url: Url,
+    /// How long Zoom may deny a message that was just sent, in milliseconds.
+    pub settle_ms: u64,
+}
+
+impl Default for ZoomSettings {
+    fn default() -> Self {
+        let fixed = |url| Url::parse(url).expect("a constant that parses");
+        Self {
+            api_base: fixed("https://api.zoom.us/v2/"),
+            oauth_base: fixed("https://zoom.us/oauth/"),
+            ws_url: fixed("wss://ws.zoom.us/ws"),
+            compliance_url: fixed("https://api.zoom.us/oauth/data/compliance"),
+            settle_ms: 1_200,
+        }
+    }
+}
+
+impl ZoomSettings {
+    /// Hosts that tokens and secrets may go to.
+    pub(crate) fn hosts(&self) -> Hosts {
+        let urls = [&self.api_base, &self.oauth_base, &self.compliance_url];
+        Hosts::new(urls.into_iter().filter_map(Url::host_str))
+    }
+
+    /// Hosts that event connections may be opened to.
+    pub(crate) fn socket_hosts(&self) -> Hosts {
+        Hosts::of(&self.ws_url)
+    }
+}
