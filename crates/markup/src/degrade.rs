@@ -27,6 +27,10 @@ pub fn teams(document: Document) -> Document {
 
 /// What a text is on Teams, by sender: a bot's code blocks have no language.
 pub fn teams_for(document: Document, flavour: Flavour) -> Document {
+    teams_of(&document, flavour)
+}
+
+pub(crate) fn teams_of(document: &Document, flavour: Flavour) -> Document {
     let mut teams = Teams { flavour, roster: Roster::new(flavour) };
     Document { blocks: teams.blocks(&document.blocks) }.normalise()
 }
@@ -149,14 +153,14 @@ impl Teams {
     fn run(&mut self, run: Run) -> Run {
         let styles = run.styles;
         match run.leaf {
-            Leaf::Text(text) => Run::text(spaces(&text), styles),
-            Leaf::Emoji(emoji) => Run::text(spaces(&clean(&emoji_text(&emoji))), styles),
-            Leaf::Date { seconds, fallback } => Run::text(spaces(&date_text(seconds, &fallback)), styles),
+            Leaf::Text(text) => Run::text(spaces(text), styles),
+            Leaf::Emoji(emoji) => Run::text(spaces(clean(&emoji_text(&emoji))), styles),
+            Leaf::Date { seconds, fallback } => Run::text(spaces(date_text(seconds, &fallback)), styles),
             Leaf::Link { url, text } => {
                 let text = text
                     .into_iter()
                     .map(|inner| {
-                        Run::text(spaces(&clean(&text_of(std::slice::from_ref(&inner)))), inner.styles)
+                        Run::text(spaces(clean(&text_of(std::slice::from_ref(&inner)))), inner.styles)
                     })
                     .collect();
                 Run::new(Leaf::Link { url, text }, styles)
@@ -169,7 +173,7 @@ impl Teams {
                     Run::new(Leaf::Mention(Mention::Group { id, name }), styles)
                 }
                 (Some(_), mention) => Run::new(Leaf::Mention(mention), styles),
-                (None, mention) => Run::text(spaces(&clean(&mention_text(&mention))), styles),
+                (None, mention) => Run::text(spaces(clean(&mention_text(&mention))), styles),
             },
             Leaf::Break => run,
         }
@@ -177,7 +181,11 @@ impl Teams {
 }
 
 /// HTML has one kind of space.
-fn spaces(text: &str) -> String {
+fn spaces(text: String) -> String {
+    // No-break spaces are the only spaces here with this first byte.
+    if !text.bytes().any(|byte| matches!(byte, b'\t' | 0xc2)) {
+        return text;
+    }
     text.chars().map(|c| if matches!(c, '\t' | '\u{a0}') { ' ' } else { c }).collect()
 }
 

@@ -73,6 +73,10 @@ pub(crate) fn push_text(runs: &mut Vec<Run>, text: &str, styles: u8) {
 
 /// The text without control characters (tabs stay).
 pub(crate) fn clean(text: &str) -> String {
+    // Controls beyond ASCII begin with this byte.
+    if !text.bytes().any(|byte| byte.is_ascii_control() || byte == 0xc2) {
+        return text.to_owned();
+    }
     text.chars().filter(|c| !c.is_control() || *c == '\t').collect()
 }
 
@@ -252,6 +256,9 @@ fn nest(runs: Vec<Run>, styles: &[u8]) -> Vec<Inline> {
     let Some((style, inner_styles)) = styles.split_first() else {
         return runs.into_iter().map(leaf_inline).collect();
     };
+    if !runs.iter().any(|run| run.styles & style != 0) {
+        return nest(runs, inner_styles);
+    }
     let mut out = Vec::new();
     let mut group: Vec<Run> = Vec::new();
     let mut group_styled = false;

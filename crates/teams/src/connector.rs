@@ -129,6 +129,10 @@ impl Connector for TeamsConnector {
             Spokesman::App => (TEXT_LIMIT, TextUnit::Utf16),
             Spokesman::Person(_) => (PERSON_LIMIT, TextUnit::Bytes),
         };
+        // Without rendering it: nearly every message is far below the limit.
+        if encode::at_most(post) <= max {
+            return vec![post.body.clone()];
+        }
         let measure = |body: &Document| unit.measure(&encode::text_of(post, body).html);
         let parts = split(&post.body, TextLimit { max, unit }, &measure);
         if parts.is_empty() { vec![post.body.clone()] } else { parts }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::body::escape;
 use crate::ids::is_channel;
+use crate::wire::connector::{MentionEntity, MentionedAccount, MessageActivity};
 
 /// A text ready to be sent.
 pub(crate) struct Text {
@@ -34,7 +35,10 @@ pub(crate) fn text(post: &Post) -> Text {
 pub(crate) fn text_of(post: &Post, body: &Document) -> Text {
     match post.spokesman {
         Spokesman::App => {
-            let rendered = render(&without_everyone(body.clone()), Flavour::Bot);
+            let rendered = match without_everyone(body) {
+                Some(body) => render(&body, Flavour::Bot),
+                None => render(body, Flavour::Bot),
+            };
             Text { html: name_line(&post.author) + &rendered.html, mentions: rendered.mentions }
         }
         Spokesman::Person(_) => {
@@ -44,34 +48,42 @@ pub(crate) fn text_of(post: &Post, body: &Document) -> Text {
     }
 }
 
+/// No fewer bytes than [`text_of`] makes for either spokesman.
+pub(crate) fn at_most(post: &Post) -> usize {
+    name_line(&post.author).len() + dragoman_markup::teams::at_most(&post.body)
+}
+
 /// A bot cannot call everybody: "team and channel mentions are not supported", and trying shows an unknown user.
-fn without_everyone(body: Document) -> Document {
-    body.map_inlines(&mut |inline| match inline {
-        Inline::Mention(Mention::Everyone) => Inline::Text("@everyone".to_owned()),
-        other => other,
+/// `None`: nobody tries.
+fn without_everyone(body: &Document) -> Option<Document> {
+    let mut everyone = false;
+    body.visit_inlines(&mut |inline| everyone |= matches!(inline, Inline::Mention(Mention::Everyone)));
+    everyone.then(|| {
+        body.clone().map_inlines(&mut |inline| match inline {
+            Inline::Mention(Mention::Everyone) => Inline::Text("@everyone".to_owned()),
+            other => other,
+        })
     })
 }
 
 /// A message activity. `accounts` gives the accounts of bot traffic for directory ids.
 pub(crate) fn activity(text: &Text, accounts: &BTreeMap<String, String>) -> Vec<u8> {
-    let entities: Vec<Value> = text
-        .mentions
-        .iter()
-        .map(|mention| {
-            let id = accounts.get(&mention.id).unwrap_or(&mention.id);
-            json!({
-                "type": "mention",
-                // Both strings have to match exactly, or nobody is notified.
-                "text": format!("<at>{}</at>", mention.name),
-                "mentioned": { "id": id, "name": mention.name },
-            })
-        })
-        .collect();
-    let mut body = json!({ "type": "message", "textFormat": "xml", "text": text.html });
-    if !entities.is_empty() {
-        body["entities"] = Value::Array(entities);
-    }
-    body.to_string().into_bytes()
+    let entities = text.mentions.iter().map(|mention| MentionEntity {
+        kind: "mention",
+        // Both strings have to match exactly, or nobody is notified.
+        text: format!("<at>{}</at>", mention.name),
+        mentioned: MentionedAccount {
+            id: accounts.get(&mention.id).unwrap_or(&mention.id),
+            name: &mention.name,
+        },
+    });
+    let activity = MessageActivity {
+        kind: "message",
+        text_format: "xml",
+        text: &text.html,
+        entities: entities.collect(),
+    };
+    serde_json::to_vec(&activity).expect("texts and lists are always JSON")
 }
 
 /// A chatMessage that a person sends. `objects` gives the directory's ids for accounts of bot traffic.

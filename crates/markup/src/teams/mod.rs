@@ -7,11 +7,13 @@ mod mentions;
 mod parse;
 mod render;
 mod sink;
+mod size;
 mod tree;
 
 pub use input::{MentionKind, TeamsAttachment, TeamsInput, TeamsMention};
 pub use parse::{InlineImage, images, parse, parse_plain};
 pub use render::{Flavour, RenderedMention, TeamsText, render};
+pub use size::at_most;
 
 pub(crate) use canonical::teams_runs;
 pub(crate) use mentions::Roster;

@@ -42,8 +42,9 @@ pub struct TeamsText {
 
 /// The tree as HTML. No text of the tree can become a mention or markup.
 pub fn render(document: &Document, flavour: Flavour) -> TeamsText {
-    let document = crate::degrade::teams_for(document.clone(), flavour);
-    let mut html = Html { out: String::new(), spaced: true, flavour, roster: Roster::new(flavour) };
+    let document = crate::degrade::teams_of(document, flavour);
+    let mut html =
+        Html { out: String::with_capacity(1024), spaced: true, flavour, roster: Roster::new(flavour) };
     html.blocks(&document.blocks, false);
     TeamsText { html: html.out, mentions: html.roster.finish() }
 }
@@ -69,9 +70,7 @@ impl Html {
         self.out.push(' ');
         self.out.push_str(attribute);
         self.out.push_str("=\"");
-        for c in value.chars() {
-            self.escaped(c);
-        }
+        self.escaped(value);
         self.out.push_str("\">");
     }
 
@@ -81,24 +80,34 @@ impl Html {
         self.out.push('>');
     }
 
-    fn escaped(&mut self, c: char) {
-        match c {
-            '&' => self.out.push_str("&amp;"),
-            '<' => self.out.push_str("&lt;"),
-            '>' => self.out.push_str("&gt;"),
-            '"' => self.out.push_str("&quot;"),
-            c => self.out.push(c),
+    fn escaped(&mut self, text: &str) {
+        let mut plain = 0;
+        for (at, byte) in text.bytes().enumerate() {
+            let sign = match byte {
+                b'&' => "&amp;",
+                b'<' => "&lt;",
+                b'>' => "&gt;",
+                b'"' => "&quot;",
+                _ => continue,
+            };
+            self.out.push_str(&text[plain..at]);
+            self.out.push_str(sign);
+            plain = at + 1;
         }
+        self.out.push_str(&text[plain..]);
     }
 
     fn text(&mut self, text: &str) {
-        for c in text.chars() {
-            if c == ' ' && self.spaced {
-                self.out.push_str("&nbsp;");
-                continue;
+        for piece in text.split_inclusive(' ') {
+            let word = piece.strip_suffix(' ');
+            if let Some(word) = word.or(Some(piece)).filter(|word| !word.is_empty()) {
+                self.escaped(word);
+                self.spaced = false;
             }
-            self.spaced = c == ' ';
-            self.escaped(c);
+            if word.is_some() {
+                self.out.push_str(if self.spaced { "&nbsp;" } else { " " });
+                self.spaced = true;
+            }
         }
     }
 
@@ -161,7 +170,7 @@ impl Html {
                 // HTML drops the first line break of `pre`.
                 self.out.push('\n');
             }
-            text.chars().for_each(|c| self.escaped(c));
+            self.escaped(text);
             self.close("pre");
             return;
         }

@@ -24,6 +24,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
+    fn html_is_never_longer_than_its_bound(document in testing::document()) {
+        for flavour in [Flavour::Graph, Flavour::Bot] {
+            let html = teams::render(&document, flavour).html;
+            prop_assert!(html.len() <= teams::at_most(&document), "{html}");
+        }
+    }
+
+    #[test]
     fn slack_reads_what_it_was_sent(document in testing::document()) {
         let expected = degrade::slack(document.clone()).normalise();
         prop_assert_eq!(through_slack(&document), expected.clone(), "{}", slack::render(&document).blocks);

@@ -1,8 +1,36 @@
 //! Answers of the Bot Connector ("Bot Connector API reference", "Get Teams specific context for your bot").
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::nullable;
+
+/// A message that a bot sends.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MessageActivity<'a> {
+    #[serde(rename = "type")]
+    pub(crate) kind: &'static str,
+    pub(crate) text_format: &'static str,
+    pub(crate) text: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) entities: Vec<MentionEntity<'a>>,
+}
+
+/// A mention in it.
+#[derive(Serialize)]
+pub(crate) struct MentionEntity<'a> {
+    #[serde(rename = "type")]
+    pub(crate) kind: &'static str,
+    pub(crate) text: String,
+    pub(crate) mentioned: MentionedAccount<'a>,
+}
+
+/// Who is mentioned.
+#[derive(Serialize)]
+pub(crate) struct MentionedAccount<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) name: &'a str,
+}
 
 /// What a call that made an activity answers.
 #[derive(Deserialize, Default)]
