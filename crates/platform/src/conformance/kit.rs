@@ -35,6 +35,12 @@ pub trait Kit: Sync {
     /// Whether the proof covers the body.
     fn covers_body(&self) -> bool;
 
+    /// Whether requests say when they were sent, under the proof. Where they do not, only what they bring tells that
+    /// they came before.
+    fn dated(&self) -> bool {
+        true
+    }
+
     /// How far the time of a request may lie in the past, in milliseconds.
     fn tolerance_ms(&self) -> i64;
 

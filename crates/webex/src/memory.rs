@@ -1,0 +1,86 @@
+//! What is remembered while the process runs: everything in here can be learnt again.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dragoman_model::{InstallationId, RemoteMessage};
+use dragoman_platform::TokenSlot;
+
+/// Entries of each kind; at the limit all are forgotten.
+const LIMIT: usize = 20_000;
+
+/// How long a message that was announced and is not there may still come, in milliseconds of the monotonic clock:
+/// regions lag behind each other.
+const LAG_MS: i64 = 4_000;
+
+/// What the last look at an installation's webhooks found.
+#[derive(Clone)]
+pub(crate) struct Looked {
+    /// When, on the monotonic clock.
+    pub(crate) at_ms: i64,
+    /// The id that watches of this installation carry.
+    pub(crate) id: String,
+}
+
+/// The last look at an installation's webhooks; locked while somebody looks.
+pub(crate) type Look = Arc<tokio::sync::Mutex<Option<Looked>>>;
+
+/// The memory of one connector.
+#[derive(Default)]
+pub(crate) struct Memory(Mutex<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    absent: BTreeMap<RemoteMessage, i64>,
+    looks: BTreeMap<InstallationId, Look>,
+    lives: BTreeMap<(InstallationId, TokenSlot), i64>,
+}
+
+impl Memory {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Entries are inserted whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A message was not there. Whether to ask again.
+    pub(crate) fn may_still_come(&self, message: &RemoteMessage, monotonic_ms: i64) -> bool {
+        let mut inner = self.lock();
+        bound(&mut inner.absent);
+        let first_ms = *inner.absent.entry(message.clone()).or_insert(monotonic_ms);
+        let more = monotonic_ms - first_ms < LAG_MS;
+        if !more {
+            inner.absent.remove(message);
+        }
+        more
+    }
+
+    /// It was there after all.
+    pub(crate) fn came(&self, message: &RemoteMessage) {
+        self.lock().absent.remove(message);
+    }
+
+    /// The last look at the webhooks of an installation.
+    pub(crate) fn look(&self, installation: &InstallationId) -> Look {
+        let mut inner = self.lock();
+        bound(&mut inner.looks);
+        inner.looks.entry(installation.clone()).or_default().clone()
+    }
+
+    /// How long the tokens of an account live, in milliseconds, where a refresh has told.
+    pub(crate) fn token_life_ms(&self, installation: &InstallationId, slot: &TokenSlot) -> Option<i64> {
+        self.lock().lives.get(&(installation.clone(), slot.clone())).copied()
+    }
+
+    /// A refresh told how long the new token lives.
+    pub(crate) fn learn_token_life(&self, installation: &InstallationId, slot: &TokenSlot, life_ms: i64) {
+        let mut inner = self.lock();
+        bound(&mut inner.lives);
+        inner.lives.insert((installation.clone(), slot.clone()), life_ms);
+    }
+}
+
+fn bound<K, V>(map: &mut BTreeMap<K, V>) {
+    if map.len() >= LIMIT {
+        map.clear();
+    }
+}

@@ -1,0 +1,136 @@
+//! Doing one operation at Webex, once.
+
+use dragoman_markup::degrade;
+use dragoman_model::{
+    Operation, Outcome, PersonId, Post, RemoteMessage, RemoteUser, Spokesman, Version, codes,
+};
+use dragoman_platform::{Failure, Session, TokenSlot};
+use http::Method;
+use serde_json::Value;
+
+use crate::client::{Call, Client, understood};
+use crate::echo::Flight;
+use crate::errors::{Doing, Trouble};
+use crate::wire::answers as wire;
+use crate::{encode, ids};
+
+/// Does it.
+pub(crate) async fn perform(client: &Client, session: &Session, operation: &Operation) -> Outcome {
+    match operation {
+        Operation::Post(post) => self::post(client, session, post).await,
+        Operation::Edit { message, post } => edit(client, session, message, post).await,
+        Operation::Delete { message, spokesman, .. } => {
+            let url = client.url(&["messages", message.as_str()], &[]);
+            let call = Call::new(Method::DELETE, url);
+            match client.call(session, &slot(spokesman), &call).await {
+                Ok(_) => Outcome::done(),
+                Err(trouble) => trouble.outcome(Doing::Delete, is_alone(spokesman)),
+            }
+        }
+        // There is no public API for reactions.
+        Operation::React { .. } | Operation::Unreact { .. } => Outcome::Refused(codes::NOT_CARRIED),
+    }
+}
+
+async fn post(client: &Client, session: &Session, post: &Post) -> Outcome {
+    let Spokesman::Person(person) = &post.spokesman else { return send(client, session, post).await.0 };
+    let user = match account(client, session, person).await {
+        Ok(user) => user,
+        Err(failure) => return failure.into_outcome(),
+    };
+    let flight: Flight<'_> = client.echoes.fly(&ids::room(post.conversation.as_str()), &user);
+    let (outcome, made) = send(client, session, post).await;
+    match (&outcome, made) {
+        (_, Some(made)) => flight.made(&made),
+        (Outcome::Unknown(_), None) => {
+            flight.lost(&encode::squeezed(&degrade::webex(post.body.clone())));
+        }
+        _ => {}
+    }
+    outcome
+}
+
+/// Posts, and where the root of the thread is refused, once more into the thread that the root itself is in.
+async fn send(client: &Client, session: &Session, post: &Post) -> (Outcome, Option<RemoteMessage>) {
+    let text = encode::text(post);
+    let root = post.thread_root.as_ref().map(RemoteMessage::as_str);
+    let doing = Doing::Post { reply: root.is_some() };
+    let mut answer = posted(client, session, post, encode::post(post, &text, root)).await;
+    let refused = matches!(answer.as_ref().err().and_then(Trouble::status), Some(400 | 404));
+    if let (Some(root), true) = (root, refused)
+        && let Some(upper) = root_of(client, session, post, root).await
+    {
+        answer = posted(client, session, post, encode::post(post, &text, Some(&upper))).await;
+    }
+    let made = answer.and_then(|made| made.id.clone().map(|id| (id, made)).ok_or(Trouble::Garbled));
+    match made {
+        Ok((id, made)) => {
+            let id = ids::message(&id);
+            (Outcome::made(id.clone(), Some(ids::version(made.updated.as_deref()))), Some(id))
+        }
+        Err(trouble) => (trouble.outcome(doing, is_alone(&post.spokesman)), None),
+    }
+}
+
+async fn posted(
+    client: &Client,
+    session: &Session,
+    post: &Post,
+    body: Value,
+) -> Result<wire::Message, Trouble> {
+    let call = Call::new(Method::POST, client.url(&["messages"], &[])).json(body);
+    understood(&client.call(session, &slot(&post.spokesman), &call).await?)
+}
+
+/// The root of the thread that a message is a reply in.
+async fn root_of(client: &Client, session: &Session, post: &Post, message: &str) -> Option<String> {
+    let call = Call::get(client.url(&["messages", message], &[]));
+    let found = client.call(session, &slot(&post.spokesman), &call).await.ok()?;
+    let found: wire::Message = understood(&found).ok()?;
+    found.parent_id.filter(|root| !root.is_empty() && !ids::same(root, message))
+}
+
+async fn edit(client: &Client, session: &Session, message: &RemoteMessage, post: &Post) -> Outcome {
+    let body = encode::edit(post, &encode::text(post));
+    let call = Call::new(Method::PUT, client.url(&["messages", message.as_str()], &[])).json(body);
+    match client.call(session, &slot(&post.spokesman), &call).await {
+        Ok(response) => {
+            let now: Option<wire::Message> = understood(&response).ok();
+            let version: Option<Version> =
+                now.and_then(|now| now.updated).map(|updated| ids::version(Some(&updated)));
+            Outcome::made(message.clone(), version)
+        }
+        Err(trouble) => trouble.outcome(Doing::Edit, is_alone(&post.spokesman)),
+    }
+}
+
+/// The account of a person, asked with their own token the first time.
+pub(crate) async fn account(
+    client: &Client,
+    session: &Session,
+    person: &PersonId,
+) -> Result<RemoteUser, Failure> {
+    if let Some(user) = client.echoes.account(person) {
+        return Ok(user);
+    }
+    let call = Call::get(client.url(&["people", "me"], &[]));
+    let slot = TokenSlot::Person(person.clone());
+    let response = client.call(session, &slot, &call).await.map_err(Trouble::failure)?;
+    let me: wire::Person = understood(&response).map_err(Trouble::failure)?;
+    let user = ids::person(&me.id);
+    client.echoes.learn_account(person, &user);
+    Ok(user)
+}
+
+/// Whose token a call is made with.
+pub(crate) fn slot(spokesman: &Spokesman) -> TokenSlot {
+    match spokesman {
+        Spokesman::App => TokenSlot::App,
+        Spokesman::Person(person) => TokenSlot::Person(person.clone()),
+    }
+}
+
+/// Rate limits are per token: a person's own is not the installation's.
+fn is_alone(spokesman: &Spokesman) -> bool {
+    matches!(spokesman, Spokesman::Person(_))
+}
