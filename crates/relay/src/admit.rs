@@ -17,8 +17,8 @@ pub(crate) struct Known {
     pub same_text: Option<bool>,
     /// What is known of a deletion of the message.
     pub grave: Option<Grave>,
-    /// Since when the conversation is bridged, milliseconds since 1970.
-    pub bridged_since_ms: i64,
+    /// The message was sent while the bridge did not relay from its conversation to the target.
+    pub unlinked: bool,
     /// Whether to wait for a message that is not mapped yet.
     pub patient: bool,
 }
@@ -130,7 +130,7 @@ fn admit_change(after: &Message, before: Option<&Message>, known: &Known, policy
         return Admission::Drop(codes::UNCHANGED);
     }
     if !known.shown {
-        return if after.sent_at_ms < known.bridged_since_ms {
+        return if known.unlinked {
             Admission::Drop(codes::UNMAPPED)
         } else if known.patient && known.grave.is_none() {
             Admission::Wait

@@ -11,7 +11,7 @@ use dragoman_model::{
 };
 use dragoman_platform::{Failure, HistoryQuery};
 use dragoman_store::{
-    Appended, EventRow, LaneId, Mutation, NewEvent, NewLeg, OriginalRow, Reply, TombstoneRow,
+    Appended, BridgeRow, EventRow, LaneId, Mutation, NewEvent, NewLeg, OriginalRow, Reply, TombstoneRow,
 };
 
 use crate::core::Relay;
@@ -34,6 +34,9 @@ const ATTEMPTS: u32 = 8;
 const MOST_THREADS: usize = 100;
 /// After so many milliseconds a source that could not be read is tried again.
 const AGAIN_MS: i64 = 60_000;
+/// Messages of other conversations wait this long, in milliseconds, for one that catches up: most are done by then, and
+/// what people said to each other stays in its order. One whose platform is out of reach holds up nobody longer.
+const OTHERS_MS: i64 = 5_000;
 /// The feed of events that are read from their source when their turn comes.
 const REREAD: &str = "reread";
 /// Legs read at once.
@@ -54,14 +57,23 @@ struct WaitingText {
     posts: bool,
 }
 
-/// A conversation that is catching up. Dropped before it is over, by a panic, it lets its live events go on.
-struct CatchingUp {
+/// A conversation that is catching up.
+#[derive(Clone, Copy)]
+pub(crate) struct CatchingUp {
+    /// Whether it was asked to once more meanwhile.
+    again: bool,
+    /// Until when, milliseconds since 1970, what was written elsewhere waits for what was written here before it.
+    pub(crate) others_until_ms: i64,
+}
+
+/// The task that catches up. Dropped before it is over, by a panic, it lets its live events go on.
+struct Task {
     relay: Relay,
     conversation: ConversationId,
     over: bool,
 }
 
-impl Drop for CatchingUp {
+impl Drop for Task {
     fn drop(&mut self) {
         if !self.over {
             self.relay.catching_up().remove(&self.conversation);
@@ -92,14 +104,14 @@ impl Relay {
     pub fn catch_up_later(&self, conversation: ConversationId) {
         match self.catching_up().entry(conversation.clone()) {
             Entry::Occupied(mut again) => {
-                again.insert(true);
+                again.get_mut().again = true;
                 return;
             }
             Entry::Vacant(new) => {
-                new.insert(false);
+                new.insert(CatchingUp { again: false, others_until_ms: self.now_ms() + OTHERS_MS });
             }
         }
-        let mut guard = CatchingUp { relay: self.clone(), conversation, over: false };
+        let mut guard = Task { relay: self.clone(), conversation, over: false };
         self.0.parts.tasks.spawn(async move {
             while !guard.over {
                 guard.relay.catch_up_once(&guard.conversation).await;
@@ -112,7 +124,7 @@ impl Relay {
     fn caught_up(&self, conversation: &ConversationId) -> bool {
         {
             let mut catching_up = self.catching_up();
-            if catching_up.get_mut(conversation).is_some_and(std::mem::take)
+            if catching_up.get_mut(conversation).is_some_and(|state| std::mem::take(&mut state.again))
                 && !self.0.parts.stop.is_cancelled()
             {
                 return false;
@@ -161,7 +173,7 @@ impl Relay {
         self.catching_up().contains_key(conversation)
     }
 
-    fn catching_up(&self) -> std::sync::MutexGuard<'_, BTreeMap<ConversationId, bool>> {
+    fn catching_up(&self) -> std::sync::MutexGuard<'_, BTreeMap<ConversationId, CatchingUp>> {
         self.0.catching_up.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -195,12 +207,10 @@ impl Relay {
             return Ok(Caught::Unread(None));
         }
         let started_ms = self.now_ms();
-        let (bridged_ms, active_ms) = directory
-            .bridge(&route.bridge)
-            .map_or((0, 0), |bridge| (bridge.row.created_ms, bridge.row.since_ms));
+        let Some(bridge) = directory.bridge(&route.bridge).cloned() else { return Ok(Caught::Found(0)) };
         let row = self.store().conversation(conversation).await?;
         let seen_ms = row.map_or(0, |row| row.seen_until_ms);
-        let since_ms = (seen_ms - MARGIN_MS).min(started_ms - MAPPED_MS).max(bridged_ms);
+        let since_ms = (seen_ms - MARGIN_MS).min(started_ms - MAPPED_MS).max(bridge.row.created_ms);
         let originals =
             self.store().originals_since(conversation, started_ms - THREADS_MS, MOST_ORIGINALS).await?;
         let (threads, left_out) = threads_to_ask(&originals, since_ms, started_ms - self.alive_ms(&spot));
@@ -221,7 +231,7 @@ impl Relay {
         for message in listed {
             present.insert(message.id.clone());
             for (kind, order, lanes) in
-                self.missing(&spot, &route, &message, (active_ms, started_ms), &waiting).await?
+                self.missing(&spot, &route, &message, (&bridge.row, started_ms), &waiting).await?
             {
                 found += 1;
                 let root = message.thread_root.clone();
@@ -376,7 +386,7 @@ impl Relay {
         spot: &Spot,
         route: &Route,
         message: &Listed,
-        (active_ms, listed_ms): (i64, i64),
+        (bridge, listed_ms): (&BridgeRow, i64),
         waiting: &Waiting,
     ) -> Result<Vec<(EventKind, i64, Vec<LaneId>)>, RelayError> {
         let store = self.store();
@@ -398,7 +408,7 @@ impl Relay {
             match copies.first() {
                 // A copy without a version was not finished, and is a dead letter.
                 Some(copy) if copy.version.is_some() && message.version > copy.version => stale.push(lane),
-                None if message.sent_ms >= active_ms => {
+                None if bridge.relays(&spot.id, target, message.sent_ms) => {
                     let grave = store.tombstone(&spot.id, &message.id).await?.filter(TombstoneRow::is_dead);
                     match grave {
                         // Its author restored it.

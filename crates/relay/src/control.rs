@@ -156,7 +156,7 @@ impl Relay {
             let pause = Mutation::SetBridge {
                 bridge: route.bridge.clone(),
                 state: BridgeState::Paused,
-                since_ms: None,
+                since_ms: Some(self.now_ms()),
             };
             self.store().commit(pause).await?;
             self.audit(place, "bridge.paused-external", route.bridge.as_str()).await?;

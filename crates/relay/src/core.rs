@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::acquaintances::Acquaintances;
 use crate::activity::{Activity, Stage};
+use crate::catchup::CatchingUp;
 use crate::directory::Directory;
 use crate::error::RelayError;
 use crate::glance::Glances;
@@ -113,8 +114,8 @@ pub(crate) struct Inner {
     pub(crate) directory: ArcSwap<Directory>,
     pub(crate) lanes: Mutex<Lanes>,
     pub(crate) breakers: Mutex<BTreeMap<InstallationId, Breaker>>,
-    /// Conversations that catch up, and whether they were asked to once more meanwhile.
-    pub(crate) catching_up: Mutex<BTreeMap<ConversationId, bool>>,
+    /// Conversations that catch up.
+    pub(crate) catching_up: Mutex<BTreeMap<ConversationId, CatchingUp>>,
     /// Conversations to catch up with later, and when: we refused events of theirs, or could not read them.
     pub(crate) owed: Mutex<BTreeMap<ConversationId, i64>>,
     /// Events whose secret is missing since a crash: when they come again, they count.
@@ -246,11 +247,15 @@ impl Relay {
         act(breakers.entry(installation.clone()).or_default())
     }
 
-    /// Whether the source of a leg is catching up, so that its live events wait behind older ones.
-    pub(crate) fn is_blocked(&self, leg: &Leg) -> bool {
+    /// Whether the source of a leg is catching up, so that its live events wait behind older ones; and until when those
+    /// of other sources wait for it.
+    pub(crate) fn waits_for_source(&self, leg: &Leg) -> Option<i64> {
         let catching_up = self.0.catching_up.lock().unwrap_or_else(PoisonError::into_inner);
-        !catching_up.is_empty()
-            && leg.event.row.conversation.as_ref().is_some_and(|id| catching_up.contains_key(id))
+        if catching_up.is_empty() {
+            return None;
+        }
+        let id = leg.event.row.conversation.as_ref()?;
+        catching_up.get(id).map(|state| state.others_until_ms)
     }
 
     /// A place in the lanes for an event accepted now: never before one given earlier.

@@ -35,8 +35,8 @@ impl Relay {
         while !self.0.parts.stop.is_cancelled() {
             let now_ms = self.now_ms();
             let interval_ms = self.interval(id);
-            let next =
-                self.with_lanes(|lanes| lanes.next(id, now_ms, interval_ms, &|leg| self.is_blocked(leg)));
+            let next = self
+                .with_lanes(|lanes| lanes.next(id, now_ms, interval_ms, &|leg| self.waits_for_source(leg)));
             match next {
                 Next::Rest => {
                     self.poke_timer();

@@ -14,6 +14,8 @@ use crate::retry::Pace;
 const WINDOW: usize = 256;
 /// Of these, payloads that the door handed on are kept for so many; those behind read theirs from the store.
 const HANDED_ON: usize = 16;
+/// Legs of one lane that are kept in memory while sources catch up, so that those of other sources are found.
+const MOST: usize = 16 * WINDOW;
 
 type Subject = (ConversationId, RemoteMessage);
 
@@ -38,7 +40,9 @@ struct Lane {
     /// Legs were left to the store since the last reading began: what was read may lack them.
     left_out: bool,
     /// Legs of an earlier life are being read: how far back, by append number, doubt has reached so far.
-    recovered: Option<i64>,
+    recovered: Option<Reaches>,
+    /// It rests because sources of its legs catch up.
+    shut: bool,
     not_before_ms: i64,
     /// Our own store failed: not before this even for reading.
     held_until_ms: i64,
@@ -70,10 +74,11 @@ impl Lanes {
         let lane = self.lanes.entry(id.clone()).or_default();
         lane.fence = fence.or(lane.fence);
         if lane.fence.is_none() {
-            lane.recovered = Some(i64::MAX);
+            lane.recovered = Some(Reaches::new());
         }
         let behind = lane.queue.last_key_value().is_none_or(|(last, _)| leg.place > *last);
-        if behind && (lane.spilled || lane.queue.len() >= WINDOW) {
+        let most = if lane.shut { MOST } else { WINDOW };
+        if behind && (lane.spilled || lane.queue.len() >= most) {
             lane.spilled = true;
             lane.left_out = true;
         } else {
@@ -89,7 +94,7 @@ impl Lanes {
     pub(crate) fn recover(&mut self, id: &LaneId) -> bool {
         let lane = self.lanes.entry(id.clone()).or_default();
         if !lane.running && lane.queue.is_empty() {
-            lane.recovered = Some(i64::MAX);
+            lane.recovered = Some(Reaches::new());
         }
         self.look_into(id)
     }
@@ -115,13 +120,14 @@ impl Lanes {
         true
     }
 
-    /// The next thing to do for a running lane. `blocked` tells whether a leg's source is catching up.
+    /// The next thing to do for a running lane. `catching_up` tells whether a leg's source is catching up, so that the
+    /// leg waits, and until when those of other sources behind it do.
     pub(crate) fn next(
         &mut self,
         id: &LaneId,
         now_ms: i64,
         interval_ms: u64,
-        blocked: &dyn Fn(&Leg) -> bool,
+        catching_up: &dyn Fn(&Leg) -> Option<i64>,
     ) -> Next {
         let Some(lane) = self.lanes.get_mut(id) else { return Next::Rest };
         lane.return_from_beside(now_ms);
@@ -141,21 +147,26 @@ impl Lanes {
             lane.left_out = false;
             return Next::Refill;
         }
-        let Some((_, leg)) = lane.queue.first_key_value() else {
-            let until = lane.beside.values().map(|(_, until)| *until).min();
-            return self.rest(id, until);
+        let beside = lane.beside.values().map(|(_, until)| *until).min();
+        lane.shut = false;
+        let leg = match lane.pick(now_ms, catching_up) {
+            Pick::Leg(leg) => leg,
+            Pick::Nothing => return self.rest(id, beside),
+            Pick::Shut(until) => {
+                lane.shut = true;
+                if until.is_none() && lane.spilled && lane.queue.len() < MOST {
+                    lane.left_out = false;
+                    return Next::Refill;
+                }
+                return self.rest(id, beside.into_iter().chain(until).min());
+            }
         };
-        if blocked(leg) {
-            return self.rest(id, None);
-        }
         let ready = lane.not_before_ms.max(lane.pace.ready_at(interval_ms));
         if ready > now_ms {
-            let until =
-                lane.beside.values().map(|(_, until)| *until).min().map_or(ready, |until| until.min(ready));
-            return self.rest(id, Some(until));
+            return self.rest(id, Some(beside.map_or(ready, |until| until.min(ready))));
         }
         let Some(fence) = lane.fence else { return Next::Claim };
-        Next::Run { leg: Arc::clone(leg), fence }
+        Next::Run { leg, fence }
     }
 
     fn rest(&mut self, id: &LaneId, until: Option<i64>) -> Next {
@@ -175,7 +186,9 @@ impl Lanes {
     pub(crate) fn refill(&mut self, id: &LaneId, legs: Vec<Arc<Leg>>, more: bool) {
         let Some(lane) = self.lanes.get_mut(id) else { return };
         lane.spilled = more || std::mem::take(&mut lane.left_out);
-        lane.recovered = lane.recovered.map(|least| cast_doubt(&legs, least));
+        if let Some(reaches) = &mut lane.recovered {
+            cast_doubt(&legs, reaches);
+        }
         for leg in legs {
             if !lane.beside.contains_key(&leg.place) && !lane.queue.contains_key(&leg.place) {
                 lane.insert(leg);
@@ -183,10 +196,10 @@ impl Lanes {
         }
     }
 
-    /// How many legs a refill reads from the head of the lane: those beside it are read again and skipped.
+    /// How many legs a refill reads from the head of the lane: those in memory are read again and skipped.
     pub(crate) fn refill_limit(&self, id: &LaneId) -> u32 {
-        let beside = self.lanes.get(id).map_or(0, |lane| lane.beside.len());
-        u32::try_from(WINDOW + beside).unwrap_or(u32::MAX)
+        let known = self.lanes.get(id).map_or(0, |lane| lane.beside.len() + lane.queue.len());
+        u32::try_from(WINDOW + known).unwrap_or(u32::MAX)
     }
 
     /// A claim succeeded or not.
@@ -195,7 +208,7 @@ impl Lanes {
         lane.fence = fence;
         if fence.is_none() {
             // Somebody else works on it, and may leave a send of unknown outcome.
-            lane.recovered = Some(i64::MAX);
+            lane.recovered = Some(Reaches::new());
             lane.not_before_ms = retry_at_ms;
         } else {
             lane.empty();
@@ -240,7 +253,7 @@ impl Lanes {
         if let Some(lane) = self.lanes.get_mut(id) {
             lane.fence = None;
             lane.empty();
-            lane.recovered = Some(i64::MAX);
+            lane.recovered = Some(Reaches::new());
             lane.held_until_ms = until_ms;
         }
     }
@@ -319,12 +332,12 @@ impl Lanes {
         self.timers.first().map(|(at, _)| *at)
     }
 
-    /// Lanes that rest without a timer although they have legs: their source was catching up.
+    /// Lanes that rest because sources of their legs were catching up.
     pub(crate) fn resting(&mut self) -> Vec<LaneId> {
         let mut ids: Vec<LaneId> = self
             .lanes
             .iter()
-            .filter(|(_, lane)| !lane.running && lane.timer.is_none() && !lane.queue.is_empty())
+            .filter(|(_, lane)| !lane.running && lane.shut)
             .map(|(id, _)| id.clone())
             .collect();
         ids.sort();
@@ -375,23 +388,44 @@ fn is_free_create(row: &EventRow) -> bool {
     row.kind == EventKind::Created.as_str() && (row.thread_root.is_none() || row.thread_root == row.message)
 }
 
+/// How far back doubt has reached, by append number, among legs of each source.
+type Reaches = BTreeMap<Option<ConversationId>, i64>;
+
 /// After a restart the head may have been sent; and as others may have been put before what was under way, or wait
-/// beside it, so may those behind it. What was under way stood first then: no message that waits for nothing, was
-/// appended before it, and is still there, has an earlier place. So doubt reaches to the last leg that was not appended
+/// beside it, so may those behind it. What was under way stood first then among those of its source, which may have been
+/// behind another source that was catching up: no message of that source that waits for nothing, was appended before it,
+/// and is still there, has an earlier place. So for each source doubt reaches to the last leg that was not appended
 /// after the first such message.
 ///
-/// `least` is that message's append number among legs read earlier; returned is the one among all read so far.
-fn cast_doubt(legs: &[Arc<Leg>], least: i64) -> i64 {
-    let free = legs.iter().filter(|leg| is_free_create(&leg.event.row)).map(|leg| leg.place.1).min();
-    let reach = least.min(free.unwrap_or(i64::MAX));
-    let within = |leg: &Arc<Leg>| leg.place.1 <= reach && leg.place.1 < least;
-    let end = legs.iter().rposition(within).map_or(0, |last| last + 1);
-    for (index, leg) in legs[..end].iter().enumerate() {
-        let tried = leg.failures() > 0 || !leg.parts().is_empty();
-        let head = index == 0 && least == i64::MAX;
-        leg.set_doubt(if tried || head { Doubt::Grave } else { Doubt::Slight });
+/// `reaches` has those messages' append numbers among legs read earlier, and then among all read so far.
+fn cast_doubt(legs: &[Arc<Leg>], reaches: &mut Reaches) {
+    let mut first = reaches.is_empty();
+    let mut sources: BTreeMap<Option<ConversationId>, Vec<&Arc<Leg>>> = BTreeMap::new();
+    for leg in legs {
+        sources.entry(leg.event.row.conversation.clone()).or_default().push(leg);
     }
-    reach
+    let head = legs.first().map(|leg| leg.place).filter(|_| std::mem::take(&mut first));
+    for (source, legs) in sources {
+        let least = reaches.get(&source).copied().unwrap_or(i64::MAX);
+        let free = legs.iter().filter(|leg| is_free_create(&leg.event.row)).map(|leg| leg.place.1).min();
+        let reach = least.min(free.unwrap_or(i64::MAX));
+        let within = |leg: &&Arc<Leg>| leg.place.1 <= reach && leg.place.1 < least;
+        let end = legs.iter().rposition(within).map_or(0, |last| last + 1);
+        for leg in &legs[..end] {
+            let tried = leg.failures() > 0 || !leg.parts().is_empty();
+            leg.set_doubt(if tried || head == Some(leg.place) { Doubt::Grave } else { Doubt::Slight });
+        }
+        reaches.insert(source, reach);
+    }
+}
+
+/// The leg that goes next.
+enum Pick {
+    Leg(Arc<Leg>),
+    /// The lane is empty.
+    Nothing,
+    /// Every leg waits for its source, or until then for that of an earlier one.
+    Shut(Option<i64>),
 }
 
 impl Lane {
@@ -402,6 +436,19 @@ impl Lane {
         self.subjects.clear();
         self.spilled = true;
         self.left_out = true;
+    }
+
+    /// The first leg whose source is not catching up, unless an earlier one of another source is still waited for.
+    fn pick(&self, now_ms: i64, catching_up: &dyn Fn(&Leg) -> Option<i64>) -> Pick {
+        let mut wait_ms = i64::MIN;
+        for leg in self.queue.values() {
+            match catching_up(leg) {
+                Some(until_ms) => wait_ms = wait_ms.max(until_ms),
+                None if wait_ms <= now_ms => return Pick::Leg(Arc::clone(leg)),
+                None => return Pick::Shut(Some(wait_ms)),
+            }
+        }
+        if self.queue.is_empty() { Pick::Nothing } else { Pick::Shut(None) }
     }
 
     fn insert(&mut self, leg: Arc<Leg>) {

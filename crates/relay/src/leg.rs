@@ -90,6 +90,10 @@ pub(crate) struct Leg {
     pub summoned: AtomicBool,
     /// Whether the target does not know the root of its thread any more.
     pub rootless: AtomicBool,
+    /// Whether the target said that it does not let the copy be edited.
+    pub uneditable: AtomicBool,
+    /// Whether a send of unknown outcome was repeated, so that the message may be there twice.
+    pub repeated: AtomicBool,
     doubt: AtomicU8,
     failures: AtomicU32,
     parts: Mutex<Vec<CopyRow>>,
@@ -106,6 +110,8 @@ impl Leg {
             patience_until_ms: AtomicI64::new(0),
             summoned: AtomicBool::new(false),
             rootless: AtomicBool::new(false),
+            uneditable: AtomicBool::new(false),
+            repeated: AtomicBool::new(false),
             doubt: AtomicU8::new(0),
             failures: AtomicU32::new(0),
             parts: Mutex::default(),

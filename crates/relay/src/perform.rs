@@ -10,7 +10,7 @@ use crate::core::Relay;
 use crate::directory::{Place, Spot};
 use crate::error::RelayError;
 use crate::leg::{Doubt, Leg};
-use crate::plan::Step;
+use crate::plan::{Step, first_part};
 use crate::retry::Verdict;
 use crate::settle::{Ending, Shown};
 use crate::turn::Turn;
@@ -58,12 +58,20 @@ impl Relay {
                     Operation::Edit { .. } => {
                         ending.code.get_or_insert(code);
                     }
+                    // Nor is a correction posted where nobody sees what it corrects.
+                    Operation::Post(_) if step.part >= first_part(1) => {
+                        ending.code.get_or_insert(code);
+                    }
                     Operation::Post(post) if post.thread_root.is_some() => {
                         leg.rootless.store(true, Ordering::Relaxed);
                         return Ok(Turn::Later(self.now_ms(), code));
                     }
                     _ => return self.judge(leg, fence, &Outcome::Refused(code), ending).await,
                 },
+                Outcome::Refused(codes::NOT_EDITABLE) if matches!(step.operation, Operation::Edit { .. }) => {
+                    leg.uneditable.store(true, Ordering::Relaxed);
+                    return Ok(Turn::Later(self.now_ms(), codes::NOT_EDITABLE));
+                }
                 outcome => return self.judge_at(&target.place, leg, fence, &outcome, ending).await,
             }
         }

@@ -37,6 +37,8 @@ pub(crate) struct Scene<'a> {
     pub capabilities: &'a Capabilities,
     /// Where it goes.
     pub root: Root,
+    /// The copy that it corrects.
+    pub corrects: Option<RemoteMessage>,
 }
 
 /// One thing to do, for one part of the copy.
@@ -85,18 +87,27 @@ pub(crate) fn compose(scene: &Scene<'_>) -> (Post, Vec<Code>) {
         notes.push(codes::SIMPLIFIED);
     }
     let threads = scene.capabilities.level(Feature::ThreadReply) >= Level::Partial;
-    let thread_root = match &scene.root {
-        Root::At(root) if threads => Some(root.clone()),
-        Root::None => None,
-        Root::At(_) | Root::Lost => {
-            let note = Inline::Emphasis(vec![Inline::Text("in reply to an earlier message:".to_owned())]);
-            body.blocks.insert(0, Block::Paragraph(vec![note]));
+    let mut say = |words: &str| {
+        let note = Inline::Emphasis(vec![Inline::Text(words.to_owned())]);
+        body.blocks.insert(0, Block::Paragraph(vec![note]));
+    };
+    let thread_root = match (&scene.corrects, &scene.root) {
+        (Some(copy), _) => {
+            say(if threads { "corrected version:" } else { "corrected version of an earlier message:" });
+            notes.push(codes::NOT_EDITABLE);
+            Some(copy.clone()).filter(|_| threads)
+        }
+        (None, Root::At(root)) if threads => Some(root.clone()),
+        (None, Root::None) => None,
+        (None, Root::At(_) | Root::Lost) => {
+            say("in reply to an earlier message:");
             notes.push(codes::SIMPLIFIED);
             None
         }
     };
-    let broadcast = scene.message.broadcast && scene.capabilities.level(Feature::Broadcast) >= Level::Partial;
-    if scene.message.broadcast && !broadcast {
+    let wanted = scene.message.broadcast && scene.corrects.is_none();
+    let broadcast = wanted && scene.capabilities.level(Feature::Broadcast) >= Level::Partial;
+    if wanted && !broadcast {
         notes.push(codes::SIMPLIFIED);
     }
     notes.sort_unstable();
@@ -113,19 +124,57 @@ pub(crate) fn compose(scene: &Scene<'_>) -> (Post, Vec<Code>) {
     (post, notes)
 }
 
-/// The steps that bring a copy of `existing` parts to these bodies: edits first, then what is new, then what
-/// is too many. `post` gives everything but body and marker; `marker` makes the marker of a part.
+/// Parts are numbered through from here for every correction: the first has 1000 and the following, the second 2000.
+const STRIDE: u32 = 1_000;
+
+/// Which correction of a copy a part belongs to; 0 is the copy itself.
+pub(crate) fn generation(copy: &CopyRow) -> u32 {
+    copy.part / STRIDE
+}
+
+/// The number of the first part of a correction.
+pub(crate) fn first_part(generation: u32) -> u32 {
+    generation.saturating_mul(STRIDE)
+}
+
+/// Whether a change goes into what the target shows already, which is the last correction or the copy itself, or has to
+/// be posted as the next correction. `existing` is what is mapped, `done` what this leg did so far, `refused` whether
+/// the target said that it takes no edit.
+pub(crate) fn revision(existing: &[CopyRow], done: &[CopyRow], max_edits: Option<u32>, refused: bool) -> u32 {
+    let latest = existing.iter().chain(done).map(generation).max().unwrap_or(0);
+    let is_done = |part: u32| done.iter().any(|copy| copy.part == part);
+    let begun = done
+        .iter()
+        .any(|copy| generation(copy) == latest && !existing.iter().any(|known| known.part == copy.part));
+    let mut shown = existing.iter().filter(|copy| generation(copy) == latest).peekable();
+    if begun || shown.peek().is_none() {
+        return latest;
+    }
+    let spent = |copy: &CopyRow| max_edits.is_some_and(|most| copy.edits >= most && !is_done(copy.part));
+    if refused || shown.any(spent) { latest + 1 } else { latest }
+}
+
+/// The message whose thread corrections of a copy go into.
+pub(crate) fn corrected(existing: &[CopyRow]) -> Option<RemoteMessage> {
+    let first = existing.iter().find(|copy| copy.part == 0)?;
+    Some(first.thread_root.clone().unwrap_or_else(|| first.message.clone()))
+}
+
+/// The steps that bring a copy of `existing` parts, all of one generation that begins with `first`, to these bodies:
+/// edits first, then what is new, then what is too many. `post` gives everything but body and marker; `marker` makes
+/// the marker of a part.
 pub(crate) fn steps(
     post: &Post,
     bodies: Vec<Document>,
     existing: &[CopyRow],
+    first: u32,
     marker: &dyn Fn(u32) -> Marker,
 ) -> Vec<Step> {
-    let parts = u32::try_from(bodies.len()).unwrap_or(u32::MAX);
+    let end = u32::try_from(bodies.len()).unwrap_or(u32::MAX).min(STRIDE) + first;
     let mut steps = Vec::new();
-    for (part, body) in (0..).zip(bodies) {
+    for (part, body) in (first..end).zip(bodies) {
         let mut post = Post { body, marker: marker(part), ..post.clone() };
-        if part > 0 {
+        if part > first {
             post.broadcast = false;
         }
         let operation = match existing.iter().find(|copy| copy.part == part) {
@@ -137,15 +186,15 @@ pub(crate) fn steps(
         };
         steps.push(Step { operation, part });
     }
-    for copy in existing.iter().filter(|copy| copy.part >= parts) {
+    for copy in existing.iter().filter(|copy| copy.part >= end) {
         steps.push(delete_step(&post.conversation, copy));
     }
     steps
 }
 
-/// The steps that delete a copy.
+/// The steps that delete a copy, its corrections before it.
 pub(crate) fn deletions(target: &RemoteConversation, existing: &[CopyRow]) -> Vec<Step> {
-    existing.iter().map(|copy| delete_step(target, copy)).collect()
+    existing.iter().rev().map(|copy| delete_step(target, copy)).collect()
 }
 
 fn delete_step(target: &RemoteConversation, copy: &CopyRow) -> Step {

@@ -1,7 +1,9 @@
 //! Settlement: what is recorded when a leg ends, in one transaction.
 
+use std::sync::atomic::Ordering;
+
 use dragoman_model::operation::Operation;
-use dragoman_model::{Code, ConversationId, Done, RemoteMessage, Version};
+use dragoman_model::{Code, ConversationId, Done, RemoteMessage, Version, codes};
 use dragoman_store::{
     CopyRow, DeadLetterRow, LaneId, Mutation, OriginalRow, Receipt, Reply, Settled, Settlement, StoreError,
     TombstoneRow,
@@ -11,7 +13,7 @@ use crate::activity::Stage;
 use crate::core::Relay;
 use crate::error::RelayError;
 use crate::leg::Leg;
-use crate::plan::{Step, spokesman_word};
+use crate::plan::{Step, generation, spokesman_word};
 
 /// How long a tombstone stands, in milliseconds: longer than any platform redelivers.
 const TOMBSTONE_MS: i64 = 26 * 60 * 60 * 1000;
@@ -122,6 +124,12 @@ impl Shown {
 
     fn finished(mut self, removed: &[(ConversationId, RemoteMessage)]) -> (OriginalRow, Vec<CopyRow>) {
         self.made.retain(|copy| !removed.iter().any(|(_, gone)| *gone == copy.message));
+        // A correction speaks for the copy that it corrects.
+        if self.made.iter().any(|copy| generation(copy) > 0)
+            && let Some(first) = self.copies.iter().find(|copy| copy.part == 0)
+        {
+            self.made.push(CopyRow { version: self.version, ..first.clone() });
+        }
         // A part made in an earlier attempt may show an earlier text.
         let version = self.version;
         if let Some(first) = self.made.iter_mut().find(|copy| copy.part == 0 && copy.version == version) {
@@ -138,6 +146,8 @@ impl Relay {
     pub(crate) async fn settle(&self, leg: &Leg, fence: i64, ending: Ending) -> Result<(), RelayError> {
         let now_ms = self.now_ms();
         let row = &leg.event.row;
+        let repeated = leg.repeated.load(Ordering::Relaxed).then_some(codes::MAYBE_TWICE);
+        let notes = ending.notes.iter().chain(&repeated).map(|code| code.as_str().to_owned()).collect();
         let (original, copies) = match ending.shown {
             Some(shown) => {
                 let (original, copies) = shown.finished(&ending.removed);
@@ -159,7 +169,7 @@ impl Relay {
             to,
             outcome: ending.stage.as_str().to_owned(),
             code: ending.code.map(|code| code.as_str().to_owned()),
-            notes: ending.notes.iter().map(|code| code.as_str().to_owned()).collect(),
+            notes,
             received_ms: row.received_ms,
             settled_ms: now_ms,
             attempts: leg.failures() + u32::from(ending.stage == Stage::Delivered),

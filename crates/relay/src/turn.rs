@@ -6,17 +6,20 @@ use std::sync::atomic::Ordering;
 
 use dragoman_model::{Code, Event, EventKind, Happening, Message, RemoteMessage, codes};
 use dragoman_platform::Failure;
-use dragoman_store::{CopyRow, LaneId, OriginalRow};
+use dragoman_store::{BridgeState, CopyRow, LaneId, OriginalRow};
 
 use crate::admit::{Admission, Grave, Known, admit, is_ambiguous, message_of, revives};
 use crate::catchup::is_ours;
 use crate::core::Relay;
-use crate::directory::{Place, Route, Spot};
+use crate::directory::{Bridge, Place, Spot};
 use crate::error::RelayError;
 use crate::leg::{Doubt, Leg};
 use crate::open::{Opened, reread};
 use crate::plan::{self, Root, Scene};
 use crate::settle::{Ending, Fate, Shown};
+
+/// How often a leg asks, in milliseconds, whether its bridge is still paused.
+const PAUSED_MS: i64 = 2_000;
 
 /// How a leg's turn ended.
 pub(crate) enum Turn {
@@ -46,10 +49,16 @@ impl Relay {
         let (Some(source), Some(target)) = (source, target) else {
             return self.end(leg, fence, Ending::dropped(codes::UNBRIDGED)).await;
         };
-        let route = directory.route(&source.id).cloned();
-        let Some(route) = route.filter(|route| route.targets.contains(target_id)) else {
+        let bridge = row.bridge.as_ref().and_then(|id| directory.bridge(id)).cloned();
+        let Some(bridge) = bridge.filter(|bridge| bridge.row.members.contains(target_id)) else {
             return self.end(leg, fence, Ending::dropped(codes::UNBRIDGED)).await;
         };
+        match bridge.row.state {
+            BridgeState::Active => {}
+            // What was accepted before the pause goes out after it.
+            BridgeState::Paused => return Ok(Turn::Hold(self.now_ms() + PAUSED_MS)),
+            BridgeState::Ended => return self.end(leg, fence, Ending::dropped(codes::UNBRIDGED)).await,
+        }
         let ahead = self.with_lanes(|lanes| lanes.superseding(leg));
         // What may have gone out, in part or as a whole, is not skipped: its copy has to be found and removed.
         let untouched = leg.parts().is_empty() && leg.doubt() == Doubt::None;
@@ -69,21 +78,25 @@ impl Relay {
                 return self.judge_at(&place, leg, fence, &outcome, Ending::delivered()).await;
             }
         };
-        if let (Some(newer), EventKind::Created, true) =
-            (&ahead.changed, leg.event.kind(), untouched && leg.failures() > 0)
+        let waited = match leg.event.kind() {
+            EventKind::Created => leg.failures() > 0,
+            EventKind::Changed => true,
+            _ => false,
+        };
+        if let (Some(newer), true) = (&ahead.changed, untouched && waited)
             && let Opened::Event(newer) = self.open(newer, &place, Some(&source)).await?
-            && let Happening::Changed { after, .. } = &newer.happening
+            && let Some(newest) = overtaken(&event, &newer)
         {
-            // It waited, and was edited meanwhile: the newest text goes out at once.
-            event = Arc::new(Event { happening: Happening::Posted(after.clone()), ..(*newer).clone() });
+            // It waited, and was edited meanwhile: the newest text goes out at once, and the edit finds it there.
+            event = Arc::new(newest);
         }
         self.note_echo(&event);
-        let (mut known, mut copies) = self.known(leg, &event, &source, &target, &route).await?;
+        let (mut known, mut copies) = self.known(leg, &event, &source, &target, &bridge).await?;
         if is_ambiguous(&event, &known) && source.capabilities.reread {
             match reread(&leg.event, &source, self.now_ms()).await {
                 Ok(Some(now)) => {
                     event = Arc::new(now);
-                    (known, copies) = self.known(leg, &event, &source, &target, &route).await?;
+                    (known, copies) = self.known(leg, &event, &source, &target, &bridge).await?;
                 }
                 Err(failure @ (Failure::Retry { .. } | Failure::SignIn(_))) => {
                     let outcome = failure.into_outcome();
@@ -115,7 +128,7 @@ impl Relay {
                     ..Fate::of(&source.id, message.id.clone())
                 });
                 let ending = Ending { fate, ..Ending::delivered() };
-                self.relay_message(leg, fence, &event, copies, &source, &target, &route, ending).await
+                self.relay_message(leg, fence, &event, copies, &source, &target, &bridge, ending).await
             }
         }
     }
@@ -126,10 +139,10 @@ impl Relay {
         leg: &Arc<Leg>,
         fence: i64,
         event: &Event,
-        mut existing: Vec<CopyRow>,
+        existing: Vec<CopyRow>,
         source: &Spot,
         target: &Spot,
-        route: &Route,
+        bridge: &Bridge,
         ending: Ending,
     ) -> Result<Turn, RelayError> {
         let Some(message) = message_of(event) else {
@@ -148,6 +161,9 @@ impl Relay {
         let mentions = self.mentions(source, target, &message.body).await?;
         let connector = &target.place.connector;
         let capabilities = &target.capabilities;
+        let done_before = leg.parts();
+        let refused = leg.uneditable.load(Ordering::Relaxed);
+        let generation = plan::revision(&existing, &done_before, capabilities.max_edits, refused);
         let scene = Scene {
             message,
             author: &author,
@@ -155,22 +171,26 @@ impl Relay {
             target: &target.conversation.remote,
             capabilities,
             root,
+            corrects: plan::corrected(&existing).filter(|_| generation > 0),
         };
         let (post, notes) = plan::compose(&scene);
         let bodies = connector.split(&post);
-        let done_before = leg.parts();
-        existing.retain(|known| !done_before.iter().any(|copy| copy.part == known.part));
+        let first = plan::first_part(generation);
         let mut markers = Vec::with_capacity(bodies.len());
-        for part in (0_u32..).take(bodies.len()) {
+        for part in (first..).take(bodies.len()) {
             markers.push(self.vault().marker(&source.org, leg.id.as_str(), part).await?);
         }
-        let mut steps = plan::steps(&post, bodies, &existing, &|part| {
-            markers[part as usize % markers.len().max(1)].clone()
+        let done = |known: &CopyRow| done_before.iter().any(|copy| copy.part == known.part);
+        let existing: Vec<CopyRow> = existing.into_iter().filter(|known| !done(known)).collect();
+        let current: Vec<CopyRow> =
+            existing.iter().filter(|copy| plan::generation(copy) == generation).cloned().collect();
+        let mut steps = plan::steps(&post, bodies, &current, first, &|part| {
+            markers[(part - first) as usize % markers.len().max(1)].clone()
         });
         steps.retain(|step| !done_before.iter().any(|copy| copy.part == step.part));
         let shown = Shown {
             original: OriginalRow {
-                bridge: route.bridge.clone(),
+                bridge: bridge.row.id.clone(),
                 conversation: source.id.clone(),
                 message: message.id.clone(),
                 thread_root: message.thread_root.clone(),
@@ -203,7 +223,7 @@ impl Relay {
         event: &Event,
         source: &Spot,
         target: &Spot,
-        route: &Route,
+        bridge: &Bridge,
     ) -> Result<(Known, Vec<CopyRow>), RelayError> {
         let message = match &event.happening {
             Happening::Posted(message) | Happening::Changed { after: message, .. } => &message.id,
@@ -222,7 +242,7 @@ impl Relay {
             }
             _ => None,
         };
-        let bridged_since_ms = self.directory().bridge(&route.bridge).map_or(0, |bridge| bridge.row.since_ms);
+        let sent_ms = message_of(event).map(|message| message.sent_at_ms);
         let known = Known {
             is_copy: store.original_of_copy(&source.id, message).await?.is_some(),
             shown: first.is_some(),
@@ -230,7 +250,7 @@ impl Relay {
             same_text,
             grave: (store.tombstone(&source.id, message).await?)
                 .map(|row| Grave { died_ms: row.died_ms, revived_ms: row.revived_ms }),
-            bridged_since_ms,
+            unlinked: sent_ms.is_some_and(|sent_ms| !bridge.row.relays(&source.id, &target.id, sent_ms)),
             patient: self.patient(leg),
         };
         Ok((known, copies))
@@ -327,6 +347,18 @@ enum Found {
 
 fn root_of(copy: &CopyRow) -> RemoteMessage {
     copy.thread_root.clone().unwrap_or_else(|| copy.message.clone())
+}
+
+/// An event with the text of a later edit of its message.
+fn overtaken(event: &Event, newer: &Event) -> Option<Event> {
+    let Happening::Changed { after, .. } = &newer.happening else { return None };
+    let happening = match &event.happening {
+        Happening::Posted(_) => Happening::Posted(after.clone()),
+        // What it was before the later edit is not what the target shows.
+        Happening::Changed { .. } => Happening::Changed { after: after.clone(), before: None },
+        _ => return None,
+    };
+    Some(Event { happening, ..newer.clone() })
 }
 
 /// What fingerprints are made of: the text and the files.

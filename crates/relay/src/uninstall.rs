@@ -75,7 +75,9 @@ impl Relay {
             let field = FieldRef { org: &row.org, purpose: "conversation-name", row: row.id.as_str() };
             let sealed_name = self.vault().seal_text(&field, "").await?;
             let facts = std::collections::BTreeMap::new();
-            self.store().commit(Mutation::PutConversation(ConversationRow { sealed_name, facts, ..row })).await?;
+            self.store()
+                .commit(Mutation::PutConversation(ConversationRow { sealed_name, facts, ..row }))
+                .await?;
         }
         Ok(())
     }

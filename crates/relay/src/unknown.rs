@@ -1,6 +1,7 @@
 //! A send whose outcome nobody knows: wait for its echo, look for it, and send again only when it is provably
 //! absent.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dragoman_model::{Code, Outcome, Post, codes};
@@ -49,7 +50,7 @@ impl Relay {
         twice: bool,
     ) -> Result<Option<Outcome>, RelayError> {
         if !target.capabilities.read_back {
-            return Ok(self.by_policy(target, doubt));
+            return Ok(self.by_policy(leg, target, doubt));
         }
         let place = &target.place;
         let since_ms = leg.event.row.received_ms.min(self.now_ms()) - SKEW_MS;
@@ -65,7 +66,9 @@ impl Relay {
                         }
                     }
                 }
-                Err(Failure::Refused(_) | Failure::Malformed(_)) => return Ok(self.by_policy(target, doubt)),
+                Err(Failure::Refused(_) | Failure::Malformed(_)) => {
+                    return Ok(self.by_policy(leg, target, doubt));
+                }
                 Err(failure) => {
                     // Nothing can be said now: the lane waits, and the doubt stays.
                     leg.set_doubt(doubt);
@@ -81,15 +84,16 @@ impl Relay {
     }
 
     /// Where nothing can be looked for, the organisation decided beforehand.
-    fn by_policy(&self, target: &Spot, doubt: Doubt) -> Option<Outcome> {
+    fn by_policy(&self, leg: &Leg, target: &Spot, doubt: Doubt) -> Option<Outcome> {
         if doubt != Doubt::Grave {
             return None;
         }
         if self.directory().policy(&target.org).prefer_duplicate {
-            tracing::warn!(code = %codes::MAYBE_TWICE, "a send of unknown outcome is repeated");
+            tracing::warn!(leg = %leg.id, code = %codes::MAYBE_TWICE, "a send of unknown outcome is repeated");
+            leg.repeated.store(true, Ordering::Relaxed);
             None
         } else {
-            tracing::warn!(code = %codes::MAYBE_LOST, "a send of unknown outcome is not repeated");
+            tracing::warn!(leg = %leg.id, code = %codes::MAYBE_LOST, "a send of unknown outcome is not repeated");
             Some(Outcome::Refused(codes::MAYBE_LOST))
         }
     }

@@ -136,7 +136,7 @@ pub enum Mutation {
         bridge: BridgeId,
         /// New state.
         state: BridgeState,
-        /// The new `since_ms`; `None` keeps it.
+        /// When, milliseconds since 1970; `None` leaves what it relays as it was.
         since_ms: Option<i64>,
     },
     /// Changes its members. [`StoreError::Exists`] as for `AddBridge`.
@@ -145,7 +145,7 @@ pub enum Mutation {
         bridge: BridgeId,
         /// All members from now on.
         members: Vec<ConversationId>,
-        /// The new `since_ms`; `None` keeps it.
+        /// When, milliseconds since 1970: who joins gets nothing from before. `None`: everything.
         since_ms: Option<i64>,
     },
     /// Inserts or replaces, keeping a person link that the new row does not have.

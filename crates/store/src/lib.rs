@@ -19,8 +19,8 @@ pub use error::StoreError;
 pub use faults::Faults;
 pub use model::ModelStore;
 pub use rows::{
-    AccountRow, AppRow, AuditRow, BridgeRow, BridgeState, ClaimedLane, ConversationRow, CopyRow, Counts,
-    DeadLetterRow, EventRow, InstallationRow, LaneId, LaneRow, Lease, LegRow, NewEvent, NewLeg, OrgRow,
-    OriginalRow, Receipt, SealedPayload, Settlement, TokenRow, TombstoneRow,
+    AccountRow, AppRow, AuditRow, BridgePast, BridgeRow, BridgeState, ClaimedLane, ConversationRow, CopyRow,
+    Counts, DeadLetterRow, EventRow, InstallationRow, LaneId, LaneRow, Lease, LegRow, NewEvent, NewLeg,
+    OrgRow, OriginalRow, Receipt, SealedPayload, Settlement, TokenRow, TombstoneRow,
 };
 pub use sqlite::SqliteStore;

@@ -1,8 +1,8 @@
 //! How a row that comes in meets the one that is there; the same for every implementation.
 
-use dragoman_model::PersonId;
+use dragoman_model::{ConversationId, PersonId};
 
-use crate::rows::{AccountRow, CopyRow, OriginalRow, TombstoneRow};
+use crate::rows::{AccountRow, BridgeRow, BridgeState, CopyRow, OriginalRow, TombstoneRow};
 
 /// An original brought up to date. When it was sent stays what it was first.
 pub(crate) fn original(old: OriginalRow, new: &OriginalRow) -> OriginalRow {
@@ -26,6 +26,26 @@ pub(crate) fn copy(old: CopyRow, new: &CopyRow) -> CopyRow {
         row.epoch = old.epoch;
     }
     row
+}
+
+/// A bridge that is paused, resumed or ended then.
+pub(crate) fn bridge_state(row: &mut BridgeRow, state: BridgeState, at_ms: Option<i64>) {
+    match (at_ms, state) {
+        (Some(at_ms), BridgeState::Active) => row.since_ms = at_ms,
+        (Some(at_ms), _) if row.state == BridgeState::Active => {
+            row.past.earlier = Some((row.since_ms, at_ms))
+        }
+        _ => {}
+    }
+    row.state = state;
+}
+
+/// A bridge that conversations join and leave then.
+pub(crate) fn bridge_members(row: &mut BridgeRow, members: &[ConversationId], at_ms: Option<i64>) {
+    let joining = members.iter().filter(|member| !row.members.contains(member));
+    row.past.joined_ms.extend(joining.filter_map(|member| Some((member.clone(), at_ms?))));
+    row.past.joined_ms.retain(|member, _| members.contains(member));
+    row.members = members.to_vec();
 }
 
 /// A tombstone brought up to date: the latest of each time.

@@ -153,9 +153,30 @@ pub struct BridgeRow {
     pub members: Vec<ConversationId>,
     /// Milliseconds since 1970.
     pub created_ms: i64,
-    /// Messages sent before this are not relayed when a conversation catches up: it was made, resumed or joined
-    /// then. Milliseconds since 1970.
+    /// Since when it relays: it was made or resumed then. What was sent before is not relayed later, but for what
+    /// `past` says. Milliseconds since 1970.
     pub since_ms: i64,
+    /// What it relayed before that, and for whom.
+    pub past: BridgePast,
+}
+
+impl BridgeRow {
+    /// Whether the bridge relays, or would have, what was sent in one member at this time to another one.
+    pub fn relays(&self, from: &ConversationId, to: &ConversationId, sent_ms: i64) -> bool {
+        let joined_ms = |member| self.past.joined_ms.get(member).copied().unwrap_or(i64::MIN);
+        let earlier = self.past.earlier.is_some_and(|(since, until)| since <= sent_ms && sent_ms < until);
+        (earlier || self.since_ms <= sent_ms) && joined_ms(from).max(joined_ms(to)) <= sent_ms
+    }
+}
+
+/// What catching up has to know of a bridge's earlier times, so that nothing is lost when it is paused, resumed or
+/// joined while people write. Times are milliseconds since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BridgePast {
+    /// When members joined that were not there from the beginning.
+    pub joined_ms: BTreeMap<ConversationId, i64>,
+    /// The last time before `since_ms` in which it relayed: from, and until it was paused.
+    pub earlier: Option<(i64, i64)>,
 }
 
 /// A person's account as the directory knows it.

@@ -8,7 +8,7 @@ use dragoman_model::{BridgeId, ConversationId, OrgId, codes};
 use dragoman_platform::Conversation;
 use dragoman_relay::{Directory, Place, Spot};
 use dragoman_seal::FieldRef;
-use dragoman_store::{BridgeRow, BridgeState as Stored, ConversationRow, Mutation};
+use dragoman_store::{BridgePast, BridgeRow, BridgeState as Stored, ConversationRow, Mutation};
 
 use super::api::{
     BridgeAdd, BridgeInfo, BridgeList, BridgeMembers, BridgeState, BridgeTest, Done, MemberInfo, State,
@@ -41,6 +41,7 @@ impl Act for BridgeAdd {
             members,
             created_ms: now_ms,
             since_ms: now_ms,
+            past: BridgePast::default(),
         };
         let subject = subject(&id, &row.members);
         desk.relay.store().commit(Mutation::AddBridge(row.clone())).await?;
@@ -80,8 +81,8 @@ impl Act for BridgeState {
             // Said before it is over, while everybody still knows who is meant.
             steer::announce(&desk.relay, &row.id, "This conversation is not linked any more.").await;
         }
-        // What was written during a pause stays where it is.
-        let since_ms = (state == Stored::Active).then(|| desk.now_ms());
+        // What was written during a pause stays where it is; what was written before it does not.
+        let since_ms = Some(desk.now_ms());
         desk.relay.store().commit(Mutation::SetBridge { bridge: row.id.clone(), state, since_ms }).await?;
         desk.audit(Some(&row.org), &format!("bridge.{}", state.as_str()), row.id.to_string()).await?;
         desk.relay.reload().await?;
@@ -131,7 +132,7 @@ impl Act for BridgeMembers {
             .collect();
         let changed = BridgeRow { members: members.clone(), ..row.clone() };
         // Who joins gets nothing that was written before.
-        let since_ms = (!joined.is_empty()).then(|| desk.now_ms());
+        let since_ms = Some(desk.now_ms());
         let set = Mutation::SetMembers { bridge: row.id.clone(), members, since_ms };
         desk.relay.store().commit(set).await?;
         desk.audit(Some(&row.org), "bridge.members", subject(&row.id, &changed.members)).await?;
@@ -141,6 +142,8 @@ impl Act for BridgeMembers {
         let mut warnings = Vec::new();
         if row.state == Stored::Active {
             warnings = watch(desk, &joined).await?;
+            // What was accepted while the new members were not known everywhere yet.
+            changed.members.iter().for_each(|member| desk.relay.catch_up_later(member.clone()));
             let text = linked_text(&desk.relay.directory(), &changed);
             steer::announce(&desk.relay, &row.id, &text).await;
         }

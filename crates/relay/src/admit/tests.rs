@@ -74,7 +74,7 @@ fn an_edit_before_its_create_waits_and_then_creates() {
     let edit = changed(message("b", 2), Some(message("a", 1)));
     check(&edit, Known { patient: true, ..Known::default() }, &Admission::Wait);
     check(&edit, Known::default(), &Admission::Create);
-    let older = Known { bridged_since_ms: 2000, ..Known::default() };
+    let older = Known { unlinked: true, ..Known::default() };
     check(&edit, older, &Admission::Drop(codes::UNMAPPED));
 }
 

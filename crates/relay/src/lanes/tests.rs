@@ -26,7 +26,7 @@ fn lane() -> LaneId {
 }
 
 fn next(lanes: &mut Lanes, now: i64) -> Option<String> {
-    match lanes.next(&lane(), now, 0, &|_| false) {
+    match lanes.next(&lane(), now, 0, &|_| None) {
         Next::Run { leg, .. } => Some(leg.id.to_string()),
         Next::Rest => None,
         Next::Refill => Some("refill".into()),
@@ -95,7 +95,7 @@ fn what_does_not_fit_into_memory_is_read_from_the_store_later() {
         lanes.push(leg(order, "a", EventKind::Created), Some(1));
     }
     for _ in 0..WINDOW {
-        let Next::Run { leg, .. } = lanes.next(&lane(), 0, 0, &|_| false) else { panic!("a leg is ready") };
+        let Next::Run { leg, .. } = lanes.next(&lane(), 0, 0, &|_| None) else { panic!("a leg is ready") };
         lanes.settled(&leg);
     }
     assert_eq!(next(&mut lanes, 0).as_deref(), Some("refill"));
@@ -111,10 +111,10 @@ fn the_head_of_a_recovered_lane_is_uncertain() {
     lanes.claimed(&lane(), Some(1), 0);
     assert_eq!(next(&mut lanes, 0).as_deref(), Some("refill"));
     lanes.refill(&lane(), vec![leg(1, "a", EventKind::Created), leg(2, "b", EventKind::Created)], false);
-    let Next::Run { leg, .. } = lanes.next(&lane(), 0, 0, &|_| false) else { panic!("a leg is ready") };
+    let Next::Run { leg, .. } = lanes.next(&lane(), 0, 0, &|_| None) else { panic!("a leg is ready") };
     assert!(leg.doubt() == Doubt::Grave);
     lanes.settled(&leg);
-    let Next::Run { leg, .. } = lanes.next(&lane(), 0, 0, &|_| false) else { panic!("a leg is ready") };
+    let Next::Run { leg, .. } = lanes.next(&lane(), 0, 0, &|_| None) else { panic!("a leg is ready") };
     assert!(leg.doubt() == Doubt::None);
 }
 
@@ -122,7 +122,7 @@ fn the_head_of_a_recovered_lane_is_uncertain() {
 fn legs_of_a_source_that_catches_up_wait() {
     let mut lanes = Lanes::default();
     lanes.push(leg(5, "a", EventKind::Created), Some(1));
-    assert!(matches!(lanes.next(&lane(), 9, 0, &|_| true), Next::Rest));
+    assert!(matches!(lanes.next(&lane(), 9, 0, &|_| Some(i64::MAX)), Next::Rest));
     assert_eq!(lanes.resting(), [lane()]);
     assert_eq!(next(&mut lanes, 9).as_deref(), Some("l5"));
 }
@@ -151,7 +151,7 @@ fn doubt_reaches_whatever_may_have_been_under_way() {
                 Arc::new(Leg::new(plain.id.clone(), lane(), (order, *appended), event))
             })
             .collect();
-        cast_doubt(&legs, i64::MAX);
+        cast_doubt(&legs, &mut Reaches::new());
         let doubts: Vec<_> = legs.iter().map(|leg| leg.doubt()).collect();
         let wanted: Vec<_> = table.iter().map(|(.., doubt)| *doubt).collect();
         assert_eq!(doubts, wanted);
@@ -165,8 +165,10 @@ fn doubt_reaches_into_what_is_read_later() {
         Arc::new(Leg::new(plain.id.clone(), lane(), (order, appended), Arc::clone(&plain.event)))
     };
     let (first, second) = ([created(1, 5), created(2, 6)], [created(3, 1), created(4, 2), created(5, 7)]);
-    let least = cast_doubt(&first, i64::MAX);
-    assert_eq!(cast_doubt(&second, least), 1);
+    let mut reaches = Reaches::new();
+    cast_doubt(&first, &mut reaches);
+    cast_doubt(&second, &mut reaches);
+    assert_eq!(reaches.into_values().collect::<Vec<_>>(), [1]);
     let doubts: Vec<_> = first.iter().chain(&second).map(|leg| leg.doubt()).collect();
     assert_eq!(doubts, [Doubt::Grave, Doubt::None, Doubt::Slight, Doubt::None, Doubt::None]);
 }
@@ -205,4 +207,78 @@ fn a_lane_whose_task_died_goes_on() {
     lanes.stumbled(&lane(), 500);
     assert_eq!(lanes.due(500), [lane()]);
     assert_eq!(next(&mut lanes, 500).as_deref(), Some("l1"));
+}
+
+fn from(source: &str, order: i64) -> Arc<Leg> {
+    let plain = leg(order, &format!("m{order}"), EventKind::Created);
+    let row = EventRow { conversation: Some(source.into()), ..plain.event.row.clone() };
+    let event = Arc::new(LiveEvent::new(row, true, None));
+    Arc::new(Leg::new(plain.id.clone(), lane(), (order, order), event))
+}
+
+#[test]
+fn other_sources_wait_for_one_that_catches_up_but_not_for_ever() {
+    let mut lanes = Lanes::default();
+    let legs = [from("c1", 1), from("c3", 2), from("c1", 3), from("c3", 4)];
+    for leg in &legs {
+        lanes.push(Arc::clone(leg), Some(1));
+    }
+    let next = |lanes: &mut Lanes, now, busy: &[&str]| {
+        let catching_up = |leg: &Leg| {
+            let source = leg.event.row.conversation.as_ref()?;
+            busy.contains(&source.as_str()).then_some(500)
+        };
+        match lanes.next(&lane(), now, 0, &catching_up) {
+            Next::Run { leg, .. } => Some(leg.place.0),
+            _ => None,
+        }
+    };
+    assert_eq!(next(&mut lanes, 100, &["c1"]), None);
+    assert_eq!(lanes.next_due(), Some(500));
+    assert_eq!(lanes.due(500), [lane()]);
+    assert_eq!(next(&mut lanes, 500, &["c1"]), Some(2));
+    lanes.settled(&legs[1]);
+    assert_eq!(next(&mut lanes, 500, &["c1", "c3"]), None);
+    // The end of catching up wakes the lane, timer or not.
+    assert_eq!(lanes.resting(), [lane()]);
+    assert_eq!(next(&mut lanes, 600, &["c1"]), Some(4));
+    lanes.settled(&legs[3]);
+    assert_eq!(next(&mut lanes, 600, &["c1"]), None);
+    assert_eq!(lanes.resting(), [lane()]);
+    assert_eq!(next(&mut lanes, 600, &[]), Some(1));
+}
+
+#[test]
+fn what_waits_for_its_source_does_not_hide_what_the_store_holds_behind_it() {
+    let mut lanes = Lanes::default();
+    lanes.recover(&lane());
+    lanes.claimed(&lane(), Some(1), 0);
+    let catching_up = |leg: &Leg| (leg.event.row.conversation == Some("c1".into())).then_some(0);
+    let mut read = 0;
+    // The store has 300 legs of one source, and then one of another.
+    loop {
+        match lanes.next(&lane(), 10, 0, &catching_up) {
+            Next::Refill => {
+                read += 1;
+                let limit = i64::from(lanes.refill_limit(&lane()));
+                let legs: Vec<_> =
+                    (0..limit.min(301)).map(|n| from(if n < 300 { "c1" } else { "c3" }, n)).collect();
+                lanes.refill(&lane(), legs, limit <= 301);
+            }
+            Next::Run { leg, .. } => {
+                assert_eq!(leg.place.0, 300);
+                break;
+            }
+            _ => panic!("it rests"),
+        }
+    }
+    assert_eq!(read, 2);
+}
+
+#[test]
+fn doubt_reaches_into_what_overtook_a_source_that_was_catching_up() {
+    let legs = [from("c1", 1), from("c1", 2), from("c3", 3), from("c3", 4)];
+    cast_doubt(&legs, &mut Reaches::new());
+    let doubts: Vec<_> = legs.iter().map(|leg| leg.doubt()).collect();
+    assert_eq!(doubts, [Doubt::Grave, Doubt::None, Doubt::Slight, Doubt::None]);
 }

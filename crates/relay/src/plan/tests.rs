@@ -55,7 +55,15 @@ fn composed(
     root: Root,
 ) -> (Post, Vec<Code>) {
     let (author, target) = (author(), "C2".into());
-    compose(&Scene { message, author: &author, mentions, target: &target, capabilities, root })
+    compose(&Scene {
+        message,
+        author: &author,
+        mentions,
+        target: &target,
+        capabilities,
+        root,
+        corrects: None,
+    })
 }
 
 fn mention(id: &str, name: &str) -> Inline {
@@ -99,10 +107,10 @@ fn a_file_becomes_a_line_with_name_size_and_link() {
     assert!(dragoman_markup::plain(&post.body).contains("1.2 MB"));
 }
 
-fn names(existing: &[CopyRow], bodies: usize) -> Vec<(&'static str, u32)> {
+fn names(existing: &[CopyRow], first: u32, bodies: usize) -> Vec<(&'static str, u32)> {
     let message = message(Document::plain("x"));
     let (post, _) = composed(&message, &Mentions::new(), &capabilities(&[]), Root::None);
-    steps(&post, vec![Document::plain("x"); bodies], existing, &|part| Marker::new(part.to_string()))
+    steps(&post, vec![Document::plain("x"); bodies], existing, first, &|part| Marker::new(part.to_string()))
         .iter()
         .map(|step| (step.operation.name(), step.part))
         .collect()
@@ -110,7 +118,68 @@ fn names(existing: &[CopyRow], bodies: usize) -> Vec<(&'static str, u32)> {
 
 #[test]
 fn an_edit_touches_every_part() {
-    assert_eq!(names(&[], 2), [("post", 0), ("post", 1)]);
-    assert_eq!(names(&[copy(0, "a"), copy(1, "b")], 1), [("edit", 0), ("delete", 1)]);
-    assert_eq!(names(&[copy(0, "a")], 2), [("edit", 0), ("post", 1)]);
+    assert_eq!(names(&[], 0, 2), [("post", 0), ("post", 1)]);
+    assert_eq!(names(&[copy(0, "a"), copy(1, "b")], 0, 1), [("edit", 0), ("delete", 1)]);
+    assert_eq!(names(&[copy(0, "a")], 0, 2), [("edit", 0), ("post", 1)]);
+    assert_eq!(names(&[copy(1000, "a")], 1000, 2), [("edit", 1000), ("post", 1001)]);
+    assert_eq!(names(&[], 2000, 1), [("post", 2000)]);
+}
+
+#[test]
+fn what_takes_no_edit_is_corrected() {
+    let edited = |part: u32, edits: u32| CopyRow { edits, ..copy(part, &part.to_string()) };
+    // What is mapped, what this leg did, the limit, whether an edit was refused, and which correction comes of it.
+    let cases: &[(&[CopyRow], &[CopyRow], Option<u32>, bool, u32)] = &[
+        (&[], &[], Some(10), false, 0),
+        (&[edited(0, 99)], &[], None, false, 0),
+        (&[edited(0, 9)], &[], Some(10), false, 0),
+        (&[edited(0, 10)], &[], Some(10), false, 1),
+        (&[edited(0, 0)], &[], None, true, 1),
+        // One part of several is enough: a text is not torn apart.
+        (&[edited(0, 1), edited(1, 10)], &[], Some(10), false, 1),
+        // The last edit that is allowed was made by this leg.
+        (&[edited(0, 9)], &[edited(0, 10)], Some(10), false, 0),
+        (&[edited(0, 9), edited(1, 9)], &[edited(0, 10)], Some(10), true, 1),
+        // The correction itself is edited, then corrected.
+        (&[edited(0, 10), edited(1000, 9)], &[], Some(10), false, 1),
+        (&[edited(0, 10), edited(1000, 10)], &[], Some(10), false, 2),
+        (&[edited(0, 0), edited(1000, 0)], &[], None, true, 2),
+        // A correction in two parts of which one was posted goes on.
+        (&[edited(0, 10)], &[edited(1000, 0)], Some(10), false, 1),
+        (&[edited(0, 0)], &[edited(1000, 0)], None, true, 1),
+        // So does a first copy.
+        (&[], &[edited(0, 0)], Some(0), false, 0),
+        (&[edited(0, 0)], &[], Some(0), false, 1),
+    ];
+    for (number, (existing, done, max_edits, refused, expected)) in cases.iter().enumerate() {
+        assert_eq!(revision(existing, done, *max_edits, *refused), *expected, "case {number}");
+    }
+}
+
+#[test]
+fn a_correction_says_so_and_stands_in_the_thread_of_its_copy() {
+    let message = Message { broadcast: true, ..message(Document::plain("yes")) };
+    let (author, target) = (author(), "C2".into());
+    let scene = |capabilities, copies: &[CopyRow]| {
+        let corrects = corrected(copies);
+        let mentions = Mentions::new();
+        let scene = Scene {
+            message: &message,
+            author: &author,
+            mentions: &mentions,
+            target: &target,
+            capabilities,
+            root: Root::Lost,
+            corrects,
+        };
+        let (post, notes) = compose(&scene);
+        (post.thread_root, dragoman_markup::plain(&post.body), notes)
+    };
+    let threads = capabilities(&[(Feature::ThreadReply, Level::Native)]);
+    let said = "corrected version:\nyes".to_owned();
+    assert_eq!(scene(&threads, &[copy(0, "a")]), (Some("a".into()), said.clone(), vec![codes::NOT_EDITABLE]));
+    let reply = CopyRow { thread_root: Some("r".into()), ..copy(0, "a") };
+    assert_eq!(scene(&threads, &[reply]), (Some("r".into()), said, vec![codes::NOT_EDITABLE]));
+    let said = "corrected version of an earlier message:\nyes".to_owned();
+    assert_eq!(scene(&capabilities(&[]), &[copy(0, "a")]), (None, said, vec![codes::NOT_EDITABLE]));
 }

@@ -14,8 +14,8 @@ use dragoman_platform::{Answer, App, Delivery, Item};
 use dragoman_relay::{Parts, Relay, Slots, Timing, Vault};
 use dragoman_seal::{EpochPolicy, FieldRef, KeyService, Keyring, LocalKeys, SlotLimits, SlotStore};
 use dragoman_store::{
-    AppRow, BridgeRow, BridgeState, ConversationRow, Faults, InstallationRow, Lease, ModelStore, Mutation,
-    OrgRow,
+    AppRow, BridgePast, BridgeRow, BridgeState, ConversationRow, Faults, InstallationRow, Lease, ModelStore,
+    Mutation, OrgRow,
 };
 use dragoman_testkit::{SeededRandom, SimDisk};
 use http::StatusCode;
@@ -119,6 +119,7 @@ impl Bench {
                 let here = room.said.iter().filter(|said| said.marker.is_some() && !said.deleted);
                 here.map(|said| said.text.clone()).collect::<Vec<_>>().join(" | ")
             });
+            let shown = shown.replace('\n', "↵");
             let shown = if shown.is_empty() { "nothing".to_owned() } else { shown };
             assert_eq!(shown, wanted, "what {room} shows at `{line}`");
             return;
@@ -151,6 +152,7 @@ impl Bench {
             ["stolen", room] => self.steal(room),
             ["replay"] => self.replay(),
             ["dead", ref codes @ ..] => assert_eq!(self.dead(), *codes, "dead letters"),
+            ["notes", ref codes @ ..] => assert_eq!(self.notes(), *codes, "notes of the last receipt"),
             ["secrets", count] => {
                 let slots = &self.life.as_ref().unwrap().slots;
                 assert_eq!(slots.in_use().to_string(), count, "secrets in use");
@@ -423,6 +425,7 @@ impl Bench {
             members: ROOMS[..self.members].iter().map(|room| (*room).into()).collect(),
             created_ms,
             since_ms: created_ms,
+            past: BridgePast::default(),
         }));
         for row in rows {
             store.commit(row).await.unwrap();
@@ -443,7 +446,7 @@ impl Bench {
 
     /// As `bridge pause` and `bridge resume` do.
     fn set_bridge(&self, state: BridgeState) {
-        let since_ms = (state == BridgeState::Active).then(|| self.now_ms());
+        let since_ms = Some(self.now_ms());
         self.commit(Mutation::SetBridge { bridge: BRIDGE.into(), state, since_ms });
         if state == BridgeState::Active {
             let life = self.life();
@@ -472,6 +475,12 @@ impl Bench {
         let life = self.life();
         let letters = life.runtime.block_on(life.relay.store().dead_letters(None, 100)).unwrap();
         letters.into_iter().rev().map(|letter| letter.code.replace("DRG-", "")).collect()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let life = self.life();
+        let receipts = life.runtime.block_on(life.relay.store().receipts(None, None, 1)).unwrap();
+        receipts[0].notes.iter().map(|code| code.replace("DRG-", "")).collect()
     }
 
     /// As `dead-letter replay` does, with all there are.

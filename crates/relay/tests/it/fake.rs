@@ -145,7 +145,7 @@ impl Connector for Fake {
             read_back: can("read-back"),
             history: can("history"),
             reorder_window_ms: 0,
-            max_edits: None,
+            max_edits: (!can("edit-often")).then_some(2),
             unannounced_edits_ms: (!can("announce")).then_some(300_000),
             send_interval_ms: 0,
         }
@@ -258,6 +258,7 @@ impl Connector for Fake {
             Some("retry") => return Outcome::retry(codes::TARGET_FAILED),
             Some("slow-down") => return Outcome::retry_after(7_000, codes::RATE_LIMITED),
             Some("refuse") => return Outcome::Refused(codes::REFUSED),
+            Some("keep") => return Outcome::Refused(codes::NOT_EDITABLE),
             Some("sign-in") => return Outcome::SignIn(codes::SIGN_IN),
             Some("gone") => return Outcome::Gone(codes::CONVERSATION_GONE),
             Some("no-root") => return Outcome::MessageGone(codes::MESSAGE_GONE),

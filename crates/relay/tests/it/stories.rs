@@ -69,6 +69,26 @@ fn what_is_provably_absent_is_sent_again() {
 }
 
 #[test]
+fn a_row_of_waiting_edits_is_one() {
+    check_three(
+        "A post 1 one
+         run 1s
+         B next slow-down
+         A edit 1 two
+         A edit 1 three
+         run 1s
+         A edit 1 four
+         run 1s
+         A edit 1 five
+         run 30s
+         B shows: five
+         C shows: five
+         B calls: post one | edit three | edit five
+         dead",
+    );
+}
+
+#[test]
 fn what_cannot_be_known_is_decided_by_policy() {
     check(
         "B cannot read-back
@@ -76,6 +96,7 @@ fn what_cannot_be_known_is_decided_by_policy() {
          A post 1 one
          run 30s
          B shows: one | one
+         notes MAYBE-TWICE
          policy unknown_outcome gap
          B next lost
          A post 2 two
@@ -313,6 +334,75 @@ fn a_copy_removed_at_the_target_stays_removed() {
          run 10s
          A edit 1 due
          run 10s
+         B shows: nothing
+         dead",
+    );
+}
+
+#[test]
+fn the_third_edit_of_two_is_a_correction_in_the_thread() {
+    check(
+        "B cannot edit-often
+         A post 1 one
+         A reply 9 1 well
+         run 5s
+         A edit 1 two
+         run 1s
+         A edit 1 three
+         run 1s
+         B shows: three | >well
+         A edit 1 four
+         run 1s
+         B shows: three | >well | >corrected version:↵four
+         A edit 1 five
+         run 1s
+         A edit 1 six/seven
+         run 1s
+         A edit 1 eight
+         run 1s
+         B shows: three | >well | >corrected version:↵six | >seven | >corrected version:↵eight
+         crash
+         start
+         run 30s
+         A delete 1
+         run 1s
+         B shows: >well
+         dead",
+    );
+}
+
+#[test]
+fn an_edit_that_is_refused_is_a_correction_in_the_thread() {
+    check(
+        "A post 1 one
+         run 1s
+         B next keep ok done-and-hang
+         A edit 1 uno/due
+         run 1s
+         B shows: one | >corrected version:↵uno | >due
+         crash
+         start
+         run 60s
+         B shows: one | >corrected version:↵uno | >due
+         A edit 1 tre
+         run 1s
+         B shows: one | >corrected version:↵tre
+         A delete 1
+         run 1s
+         B shows: nothing
+         dead",
+    );
+}
+
+#[test]
+fn a_copy_removed_at_the_target_is_not_corrected() {
+    check(
+        "A post 1 one
+         run 1s
+         B removes one
+         B next keep no-root
+         A edit 1 uno
+         run 5s
          B shows: nothing
          dead",
     );

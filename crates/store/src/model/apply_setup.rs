@@ -51,18 +51,14 @@ impl State {
                         self.free_member(bridge, member)?;
                     }
                 }
-                self.bridges.entry(bridge.clone()).and_modify(|row| {
-                    row.state = *state;
-                    row.since_ms = since_ms.unwrap_or(row.since_ms);
-                });
+                let bridge = self.bridges.entry(bridge.clone());
+                bridge.and_modify(|row| merge::bridge_state(row, *state, *since_ms));
             }
             Mutation::SetMembers { bridge, members, since_ms } => {
                 let row = self.bridge(bridge)?;
                 self.may_join(bridge, &row.org, row.state, members)?;
-                self.bridges.entry(bridge.clone()).and_modify(|row| {
-                    row.members.clone_from(members);
-                    row.since_ms = since_ms.unwrap_or(row.since_ms);
-                });
+                let bridge = self.bridges.entry(bridge.clone());
+                bridge.and_modify(|row| merge::bridge_members(row, members, *since_ms));
             }
             Mutation::PutAccount(row) => self.put_account(row)?,
             Mutation::DropAccount { installation, user } => {

@@ -35,11 +35,7 @@ impl Readers {
 /// Bridges with their members, as of one moment.
 pub(super) fn bridges(conn: &Connection) -> Result<Vec<BridgeRow>> {
     let moment = conn.unchecked_transaction()?;
-    let mut bridges = all(&moment, &q::BRIDGES, [], |r| {
-        let id = row::id(r, 0)?;
-        let (org, state) = (row::id(r, 1)?, row::state(r, 2, 0)?);
-        Ok(BridgeRow { id, org, state, members: Vec::new(), created_ms: r.get(3)?, since_ms: r.get(4)? })
-    })?;
+    let mut bridges = all(&moment, &q::BRIDGES, [], row::bridge)?;
     let mut members = all(&moment, &q::BRIDGE_MEMBERS, [], |r| Ok((r.get::<_, String>(0)?, row::id(r, 1)?)))?
         .into_iter()
         .peekable();

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::conn::Result;
 use crate::error::StoreError;
 use crate::rows::{
-    AccountRow, AppRow, AuditRow, BridgeState, ConversationRow, CopyRow, DeadLetterRow, EventRow,
+    AccountRow, AppRow, AuditRow, BridgeRow, BridgeState, ConversationRow, CopyRow, DeadLetterRow, EventRow,
     InstallationRow, LaneId, LaneRow, LegRow, OrgRow, OriginalRow, Receipt, SealedPayload, TokenRow,
     TombstoneRow,
 };
@@ -212,6 +212,19 @@ pub(super) fn copy(row: &Row<'_>) -> Result<CopyRow> {
         version: row.get::<_, Option<i64>>(6)?.map(Version),
         fingerprint: row.get(7)?,
         epoch: row.get(8)?,
+    })
+}
+
+/// Without its members.
+pub(super) fn bridge(row: &Row<'_>) -> Result<BridgeRow> {
+    Ok(BridgeRow {
+        id: id(row, 0)?,
+        org: id(row, 1)?,
+        state: state(row, 2, 0)?,
+        members: Vec::new(),
+        created_ms: row.get(3)?,
+        since_ms: row.get(4)?,
+        past: json(row, 5, "bridge", 0)?,
     })
 }
 

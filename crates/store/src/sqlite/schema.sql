@@ -65,7 +65,8 @@ CREATE TABLE bridge (
     org TEXT NOT NULL REFERENCES org (id),
     state TEXT NOT NULL,
     created_ms INTEGER NOT NULL,
-    since_ms INTEGER NOT NULL
+    since_ms INTEGER NOT NULL,
+    past_json TEXT NOT NULL
 ) STRICT;
 CREATE INDEX bridge_of_org ON bridge (org);
 

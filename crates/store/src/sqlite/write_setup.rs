@@ -10,6 +10,7 @@ use super::row;
 use super::write::{conversation_of, installation_of};
 use crate::api::{Mutation, Reply};
 use crate::error::StoreError;
+use crate::merge;
 use crate::queries::{self as q, Query};
 use crate::rows::{
     AccountRow, AppRow, AuditRow, BridgeRow, BridgeState, ConversationRow, InstallationRow, OrgRow, TokenRow,
@@ -32,9 +33,10 @@ pub(super) fn apply(conn: &Connection, mutation: &Mutation) -> Result<Reply> {
         Mutation::AddBridge(row) => add_bridge(conn, row)?,
         Mutation::SetBridge { bridge, state, since_ms } => set_bridge(conn, bridge, *state, *since_ms)?,
         Mutation::SetMembers { bridge, members, since_ms } => {
-            let (org, state) = bridge_state(conn, bridge)?;
-            put_members(conn, bridge, &org, state, members)?;
-            run(conn, &q::SET_SINCE, params![bridge.as_str(), since_ms])?;
+            let mut row = bridge_row(conn, bridge)?;
+            put_members(conn, bridge, &row.org, row.state, members)?;
+            merge::bridge_members(&mut row, members, *since_ms);
+            put_bridge(conn, &row)?;
         }
         Mutation::PutAccount(row) => put_account(conn, row)?,
         Mutation::DropAccount { installation, user } => {
@@ -202,26 +204,33 @@ fn add_bridge(conn: &Connection, bridge: &BridgeRow) -> Result<()> {
         return Err(StoreError::exists("bridge", &bridge.id).into());
     }
     let (id, org, state) = (bridge.id.as_str(), bridge.org.as_str(), bridge.state.as_str());
-    run(conn, &q::ADD_BRIDGE, params![id, org, state, bridge.created_ms, bridge.since_ms])?;
+    let past = row::to_json(&bridge.past);
+    run(conn, &q::ADD_BRIDGE, params![id, org, state, bridge.created_ms, bridge.since_ms, past])?;
     put_members(conn, &bridge.id, &bridge.org, bridge.state, &bridge.members)
 }
 
-fn bridge_state(conn: &Connection, bridge: &BridgeId) -> Result<(OrgId, BridgeState)> {
-    let found =
-        first(conn, &q::BRIDGE_STATE, [bridge.as_str()], |r| Ok((row::id(r, 0)?, row::state(r, 1, 0)?)))?;
-    found.ok_or_else(|| StoreError::missing("bridge", bridge).into())
+fn bridge_row(conn: &Connection, bridge: &BridgeId) -> Result<BridgeRow> {
+    let found = first(conn, &q::BRIDGE, [bridge.as_str()], row::bridge)?;
+    let mut found = found.ok_or_else(|| StoreError::missing("bridge", bridge))?;
+    found.members = all(conn, &q::MEMBERS_OF, [bridge.as_str()], |r| row::id(r, 0))?;
+    Ok(found)
+}
+
+fn put_bridge(conn: &Connection, row: &BridgeRow) -> Result<()> {
+    let past = row::to_json(&row.past);
+    run(conn, &q::SET_BRIDGE, params![row.id.as_str(), row.state.as_str(), row.since_ms, past])?;
+    Ok(())
 }
 
 fn set_bridge(conn: &Connection, bridge: &BridgeId, state: BridgeState, since_ms: Option<i64>) -> Result<()> {
-    bridge_state(conn, bridge)?;
+    let mut row = bridge_row(conn, bridge)?;
     if state != BridgeState::Ended {
-        let members = all(conn, &q::MEMBERS_OF, [bridge.as_str()], |r| row::id::<ConversationId>(r, 0))?;
-        for member in &members {
+        for member in &row.members {
             free_member(conn, bridge, member)?;
         }
     }
-    run(conn, &q::SET_BRIDGE, [bridge.as_str(), state.as_str()])?;
-    run(conn, &q::SET_SINCE, params![bridge.as_str(), since_ms])?;
+    merge::bridge_state(&mut row, state, since_ms);
+    put_bridge(conn, &row)?;
     run(conn, &q::SET_LIVE, params![bridge.as_str(), state != BridgeState::Ended])?;
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use dragoman_model::{RemoteMessage, SlotId, Version};
 use dragoman_store::{
-    Appended, AppendedLeg, BridgeState, ClaimedLane, Counts, LaneId, Mutation, OriginalRow, Reply, Settled,
-    Settlement as Settle, TombstoneRow,
+    Appended, AppendedLeg, BridgePast, BridgeRow, BridgeState, ClaimedLane, Counts, LaneId, Mutation,
+    OriginalRow, Reply, Settled, Settlement as Settle, TombstoneRow,
 };
 
 use crate::bench::Bench;
@@ -229,8 +229,26 @@ async fn a_conversation_is_in_one_living_bridge(bench: &mut Bench) {
     bench.done(resume).await;
     let members = vec!["c4".into(), "c3".into()];
     bench.done(Mutation::SetMembers { bridge: "b2".into(), members, since_ms: Some(30) }).await;
-    let since: Vec<_> = bench.store().bridges().await.unwrap().iter().map(|bridge| bridge.since_ms).collect();
-    assert_eq!(since, [20, 30]);
+    let since = |bridge: &BridgeRow| (bridge.since_ms, bridge.past.clone());
+    let bridges: Vec<_> = bench.store().bridges().await.unwrap().iter().map(since).collect();
+    let joined = BridgePast { joined_ms: [("c4".into(), 30)].into(), earlier: None };
+    // Both were there from the beginning.
+    assert_eq!(bridges, [(20, BridgePast::default()), (8, BridgePast::default())]);
+    bench.done(Mutation::SetBridge { bridge: "b1".into(), state: BridgeState::Ended, since_ms: None }).await;
+    let members = vec!["c3".into(), "c1".into()];
+    bench.done(Mutation::SetMembers { bridge: "b2".into(), members, since_ms: Some(25) }).await;
+    let members = vec!["c3".into(), "c4".into()];
+    bench.done(Mutation::SetMembers { bridge: "b2".into(), members, since_ms: Some(30) }).await;
+    for (state, at_ms) in [(BridgeState::Paused, 40), (BridgeState::Paused, 41), (BridgeState::Active, 50)] {
+        bench.done(Mutation::SetBridge { bridge: "b2".into(), state, since_ms: Some(at_ms) }).await;
+    }
+    let bridges = bench.store().bridges().await.unwrap();
+    assert_eq!(since(&bridges[1]), (50, BridgePast { earlier: Some((8, 40)), ..joined }));
+    let relays = |from: &str, to: &str, sent_ms| bridges[1].relays(&from.into(), &to.into(), sent_ms);
+    assert!(!relays("c3", "c4", 29) && !relays("c4", "c3", 29));
+    assert!(relays("c3", "c4", 30) && relays("c3", "c4", 39) && !relays("c3", "c4", 40));
+    assert!(!relays("c3", "c4", 49) && relays("c3", "c4", 50));
+    assert!(!relays("c3", "c3", 7) && relays("c3", "c3", 8));
 }
 
 async fn accounts_are_found_and_keep_their_person(bench: &mut Bench) {

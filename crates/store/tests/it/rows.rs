@@ -2,9 +2,9 @@
 
 use dragoman_model::{ConversationId, RemoteMessage, SlotId, Version};
 use dragoman_store::{
-    AccountRow, AppRow, Appended, AppendedLeg, AuditRow, BridgeRow, BridgeState, ConversationRow, CopyRow,
-    DeadLetterRow, EventRow, InstallationRow, LaneId, Lease, Mutation, NewEvent, NewLeg, OrgRow, OriginalRow,
-    Receipt, Reply, SealedPayload, Settled, Settlement, TokenRow, TombstoneRow,
+    AccountRow, AppRow, Appended, AppendedLeg, AuditRow, BridgePast, BridgeRow, BridgeState, ConversationRow,
+    CopyRow, DeadLetterRow, EventRow, InstallationRow, LaneId, Lease, Mutation, NewEvent, NewLeg, OrgRow,
+    OriginalRow, Receipt, Reply, SealedPayload, Settled, Settlement, TokenRow, TombstoneRow,
 };
 
 use crate::bench::Bench;
@@ -80,6 +80,7 @@ pub(crate) fn bridge(id: &str, org: &str, members: &[&str]) -> BridgeRow {
         members: members.iter().map(|id| (*id).into()).collect(),
         created_ms: 8,
         since_ms: 8,
+        past: BridgePast::default(),
     }
 }
 

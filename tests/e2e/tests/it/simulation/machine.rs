@@ -271,6 +271,7 @@ impl Machine {
             members,
             created_ms,
             since_ms: created_ms,
+            past: dragoman_store::BridgePast::default(),
         };
         store.commit(Mutation::AddBridge(bridge)).await.context("the bridge")?;
         Ok(())
