@@ -56,7 +56,7 @@ pub(crate) struct Decoded {
 /// Decodes an event.
 pub(crate) fn event(payload: &[u8], mut own: Own) -> Result<Decoded, Failure> {
     let malformed = |_| Failure::Malformed(codes::MALFORMED);
-    let outer: Outer = serde_json::from_slice(payload).map_err(malformed)?;
+    let outer: Outer<'_> = serde_json::from_slice(payload).map_err(malformed)?;
     if outer.kind.as_deref() == Some("app_rate_limited") {
         let at_ms = outer.minute_rate_limited.unwrap_or_default().saturating_mul(1_000);
         let happening = Happening::Control(Control::Missed { conversation: None });
@@ -66,15 +66,15 @@ pub(crate) fn event(payload: &[u8], mut own: Own) -> Result<Decoded, Failure> {
     if let Some(app_id) = outer.api_app_id {
         own.app_id = app_id;
     }
-    let value = outer.event.ok_or(Failure::Malformed(codes::MALFORMED))?;
-    let inner: Inner = Inner::from_value(&value).map_err(malformed)?;
+    let raw = outer.event.ok_or(Failure::Malformed(codes::MALFORMED))?.get();
+    let inner: Inner = serde_json::from_str(raw).map_err(malformed)?;
     let fallback_ms = outer.event_time.unwrap_or_default().saturating_mul(1_000);
     let at_ms = inner.event_ts.as_deref().and_then(ids::micros).map_or(fallback_ms, |micros| micros / 1_000);
     let item_channel = inner.item.as_ref().and_then(|item| item.channel.as_deref());
     let conversation = id_of(inner.channel.as_ref()).or(item_channel).or(inner.old_channel_id.as_deref());
     let conversation = conversation.map(RemoteConversation::from);
     let (happening, ambiguous) = if inner.kind == "message" {
-        message_happening(&inner, value, &own)?
+        message_happening(&inner, raw, &own)?
     } else {
         (happening(&inner, conversation.as_ref(), &own)?, false)
     };
@@ -157,7 +157,7 @@ fn revoked(inner: &Inner) -> Happening {
 }
 
 /// What happened to a message, and whether its author is ambiguous.
-fn message_happening(inner: &Inner, value: Value, own: &Own) -> Result<(Happening, bool), Failure> {
+fn message_happening(inner: &Inner, raw: &str, own: &Own) -> Result<(Happening, bool), Failure> {
     let malformed = || Failure::Malformed(codes::MALFORMED);
     let subtype = inner.subtype.as_deref();
     let plain = |happening| Ok((happening, false));
@@ -180,7 +180,7 @@ fn message_happening(inner: &Inner, value: Value, own: &Own) -> Result<(Happenin
         _ if !is_written(subtype, inner.hidden.unwrap_or(false)) => plain(Happening::Ignored(codes::KIND)),
         None if inner.message.is_some() => plain(Happening::Ignored(codes::KIND)),
         _ => {
-            let wire: wire::Message = serde_json::from_value(value).map_err(|_| malformed())?;
+            let wire: wire::Message = serde_json::from_str(raw).map_err(|_| malformed())?;
             let ts = wire.ts.clone().ok_or_else(malformed)?;
             let posted = Happening::Posted(Box::new(message(&wire, &ts, own)));
             Ok((posted, is_ambiguous(&wire, own)))

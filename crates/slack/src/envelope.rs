@@ -1,7 +1,5 @@
 //! From an authentic body to a delivery, without reading text.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use dragoman_model::{
     Code, DeliveryKey, EventKind, RemoteConversation, RemoteMessage, RemoteWorkspace, codes,
@@ -11,7 +9,7 @@ use dragoman_seal::Content;
 use http::StatusCode;
 
 use crate::ids;
-use crate::wire::envelope::{Envelope, Inner, MessageIds};
+use crate::wire::envelope::{Envelope, Inner, MessageIds, Word};
 
 /// The one feed: events look the same over HTTP and over sockets.
 pub(crate) const FEED: &str = "events";
@@ -85,7 +83,7 @@ fn workspace(envelope: &Envelope<'_>) -> Option<RemoteWorkspace> {
     authorised.or_else(|| pick([&envelope.team_id, &envelope.enterprise_id])).map(RemoteWorkspace::from)
 }
 
-fn pick<'a>(ids: [&'a Option<Cow<'_, str>>; 2]) -> Option<&'a str> {
+fn pick<'a>(ids: [&'a Option<Word<'_>>; 2]) -> Option<&'a str> {
     ids.into_iter().filter_map(Option::as_deref).find(|id| !id.is_empty())
 }
 

@@ -1,11 +1,24 @@
 //! The outer part of an event and the ids inside of it, borrowed from the body. Text is skipped over.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-type Text<'a> = Option<Cow<'a, str>>;
+/// A text that is copied only where JSON escapes some of it.
+#[derive(Deserialize)]
+pub(crate) struct Word<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Deref for Word<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+type Text<'a> = Option<Word<'a>>;
 
 #[derive(Deserialize)]
 pub(crate) struct Envelope<'a> {
@@ -91,17 +104,17 @@ impl Inner<'_> {
         #[derive(Deserialize)]
         struct Object<'a> {
             #[serde(borrow)]
-            id: Cow<'a, str>,
+            id: Word<'a>,
         }
         if let Some(raw) = self.channel.map(RawValue::get) {
             let id = if raw.starts_with('"') {
                 serde_json::from_str::<String>(raw).ok()
             } else {
-                serde_json::from_str::<Object<'_>>(raw).ok().map(|object| object.id.into_owned())
+                serde_json::from_str::<Object<'_>>(raw).ok().map(|object| object.id.to_owned())
             };
             return id.filter(|id| !id.is_empty());
         }
         let item = self.item.as_ref().and_then(|item| item.channel.as_ref());
-        item.or(self.old_channel_id.as_ref()).map(|id| id.as_ref().to_owned())
+        item.or(self.old_channel_id.as_ref()).map(|id| id.to_string())
     }
 }

@@ -2,12 +2,13 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::lenient::{lenient, list};
 use super::message::Message;
 
 #[derive(Deserialize)]
-pub(crate) struct Outer {
+pub(crate) struct Outer<'a> {
     #[serde(rename = "type", default)]
     pub kind: Option<String>,
     #[serde(default)]
@@ -16,8 +17,8 @@ pub(crate) struct Outer {
     pub event_time: Option<i64>,
     #[serde(default)]
     pub minute_rate_limited: Option<i64>,
-    #[serde(default)]
-    pub event: Option<Value>,
+    #[serde(borrow, default)]
+    pub event: Option<&'a RawValue>,
 }
 
 /// The parts of an inner event besides those of a message.
@@ -58,13 +59,6 @@ pub(crate) struct Inner {
     pub is_ext_shared: Option<bool>,
     #[serde(default, deserialize_with = "lenient")]
     pub tokens: Option<Revoked>,
-}
-
-impl Inner {
-    /// Reads it from the event, which stays whole for what else is in it.
-    pub(crate) fn from_value(value: &Value) -> serde_json::Result<Self> {
-        Self::deserialize(value)
-    }
 }
 
 #[derive(Deserialize)]
