@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dragoman_model::codes::{CONFIG, MALFORMED, SIGN_IN};
+use bytes::Bytes;
+use dragoman_model::codes::{ADDRESS_BLOCKED, CONFIG, MALFORMED, SIGN_IN};
 use dragoman_model::{Clock, Random};
 use dragoman_platform::http::{Hosts, HttpClient, HttpRequest, HttpResponse, retry_after_ms};
 use dragoman_platform::{App, Failure, Session, TokenSet, TokenSlot};
@@ -13,7 +14,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::errors::{Trouble, refusal, token_failure};
-use crate::ids::allowed_service;
+use crate::ids::Services;
 use crate::settings::TeamsSettings;
 use crate::tokens::{Audience, Tokens};
 use crate::verify::Keys;
@@ -35,7 +36,7 @@ pub(crate) enum Voice {
 pub(crate) struct Call {
     method: Method,
     url: String,
-    json: Option<Vec<u8>>,
+    json: Option<Bytes>,
 }
 
 impl Call {
@@ -51,7 +52,7 @@ impl Call {
 
     /// With a JSON body.
     pub(crate) fn json(mut self, body: Vec<u8>) -> Self {
-        self.json = Some(body);
+        self.json = Some(body.into());
         self
     }
 }
@@ -63,6 +64,7 @@ pub(crate) struct Client {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     tokens: Tokens,
+    services: Services,
 }
 
 impl Client {
@@ -72,7 +74,8 @@ impl Client {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
-        Self { settings, http, clock, random, tokens: Tokens::default() }
+        let services = Services::new(&settings.allowed_service_hosts);
+        Self { settings, http, clock, random, tokens: Tokens::default(), services }
     }
 
     /// A Graph address below `/v1.0`.
@@ -109,12 +112,11 @@ impl Client {
         path: &str,
         json: Option<Vec<u8>>,
     ) -> Result<HttpResponse, Trouble> {
-        if !allowed_service(service_url, &self.settings.allowed_service_hosts) {
-            return Err(Trouble::Token(Failure::Refused(dragoman_model::codes::ADDRESS_BLOCKED)));
-        }
-        let url = format!("{}/{}", service_url.trim_end_matches('/'), path);
-        let url = Url::parse(&url).map_err(|_| Trouble::Token(Failure::Refused(CONFIG)))?;
-        let call = Call { method, url: String::new(), json };
+        let url = Url::parse(&format!("{}/{path}", service_url.trim_end_matches('/')));
+        let Some(url) = url.ok().filter(|url| self.services.include(url)) else {
+            return Err(Trouble::Token(Failure::Refused(ADDRESS_BLOCKED)));
+        };
+        let call = Call { method, url: String::new(), json: json.map(Bytes::from) };
         self.as_app(app, Audience::Bot, &call, url).await
     }
 
@@ -208,14 +210,12 @@ impl Client {
 
     /// One request, once. Any answer but 2xx is a refusal.
     async fn once(&self, call: &Call, url: &Url, token: &Token) -> Result<HttpResponse, Trouble> {
-        let mut request = HttpRequest::new(call.method.clone(), url.clone())
-            .bearer(token.expose())
-            .only(&Hosts::of(url))
-            .header(
-                HeaderName::from_static("prefer"),
-                // Else system events are shown as `unknownFutureValue`.
-                HeaderValue::from_static("include-unknown-enum-members"),
-            );
+        // It follows no redirect, so that the token goes to this host alone.
+        let mut request = HttpRequest::new(call.method.clone(), url.clone()).bearer(token.expose()).header(
+            HeaderName::from_static("prefer"),
+            // Else system events are shown as `unknownFutureValue`.
+            HeaderValue::from_static("include-unknown-enum-members"),
+        );
         if let Some(json) = &call.json {
             request = request.body("application/json", json.clone());
         }

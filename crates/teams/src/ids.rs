@@ -119,20 +119,39 @@ pub(crate) fn same_service(a: &str, b: &str) -> bool {
     a.trim_end_matches('/').eq_ignore_ascii_case(b.trim_end_matches('/'))
 }
 
-/// Whether the bot's token may be sent to this address. An entry is a host (HTTPS on its usual port is then
-/// required) or a whole origin such as `http://127.0.0.1:4101`.
-pub(crate) fn allowed_service(service_url: &str, allowed: &[String]) -> bool {
-    let Ok(url) = url::Url::parse(service_url) else { return false };
-    if !url.username().is_empty() || url.password().is_some() {
-        return false;
+/// Where the bot's token may be sent.
+pub(crate) struct Services(Vec<Service>);
+
+enum Service {
+    /// By HTTPS on its usual port.
+    Host(String),
+    Origin(url::Origin),
+}
+
+impl Services {
+    /// From entries that are a host, or a whole origin such as `http://127.0.0.1:4101`.
+    pub(crate) fn new(entries: &[String]) -> Self {
+        let service = |entry: &String| {
+            if entry.contains("://") {
+                url::Url::parse(entry).ok().map(|entry| Service::Origin(entry.origin()))
+            } else {
+                Some(Service::Host(entry.clone()))
+            }
+        };
+        Self(entries.iter().filter_map(service).collect())
     }
-    allowed.iter().any(|entry| {
-        if entry.contains("://") {
-            url::Url::parse(entry).is_ok_and(|entry| entry.origin() == url.origin())
-        } else {
-            url.scheme() == "https" && url.port().is_none() && url.host_str() == Some(entry.as_str())
-        }
-    })
+
+    /// Whether an address is one of a listed service.
+    pub(crate) fn include(&self, url: &url::Url) -> bool {
+        let anonymous = url.username().is_empty() && url.password().is_none();
+        anonymous
+            && self.0.iter().any(|service| match service {
+                Service::Host(host) => {
+                    url.scheme() == "https" && url.port().is_none() && url.host_str() == Some(host.as_str())
+                }
+                Service::Origin(origin) => url.origin() == *origin,
+            })
+    }
 }
 
 #[cfg(test)]
@@ -192,9 +211,11 @@ mod tests {
 
     #[test]
     fn a_token_goes_to_listed_hosts_only() {
-        let allowed = vec!["smba.trafficmanager.net".to_owned(), "http://127.0.0.1:4101".to_owned()];
-        assert!(allowed_service("https://smba.trafficmanager.net/amer/x/", &allowed));
-        assert!(allowed_service("http://127.0.0.1:4101/amer/", &allowed));
+        let listed = ["smba.trafficmanager.net", "http://127.0.0.1:4101", "://"].map(str::to_owned);
+        let services = Services::new(&listed);
+        let allowed = |url: &str| url::Url::parse(url).is_ok_and(|url| services.include(&url));
+        assert!(allowed("https://smba.trafficmanager.net/amer/x/"));
+        assert!(allowed("http://127.0.0.1:4101/amer/"));
         for bad in [
             "http://smba.trafficmanager.net/amer/",
             "https://smba.trafficmanager.net:8443/",
@@ -204,7 +225,7 @@ mod tests {
             "http://127.0.0.1:4102/",
             "not a url",
         ] {
-            assert!(!allowed_service(bad, &allowed), "{bad}");
+            assert!(!allowed(bad), "{bad}");
         }
     }
 

@@ -76,7 +76,7 @@ impl HttpClient {
     /// request that a pooled connection, closed meanwhile, had not begun to send.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let limit = request.timeout.unwrap_or(self.inner.total_timeout);
-        let host = request.url.host_str().unwrap_or_default().to_owned();
+        let host = host_of(&request.url);
         // On the way the connection has its own, shorter limit; after it, silence means that the request may
         // have been received.
         tokio::time::timeout(limit, self.follow(request))
@@ -86,7 +86,8 @@ impl HttpClient {
 
     /// Opens a connection for a WebSocket: `ws` and `wss` URLs are taken as `http` and `https`.
     pub async fn open(&self, url: &Url, hosts: Option<&Hosts>) -> Result<Box<dyn Stream>, HttpError> {
-        let (host, secure) = self.admit(url, hosts)?;
+        let secure = self.admit(url, hosts)?;
+        let host = host_of(url);
         let port = url.port().unwrap_or(if secure { 443 } else { 80 });
         let tls = secure.then(|| self.inner.socket_tls.clone());
         self.inner.opener.open(&host, port, tls).await.map(|(stream, _)| stream).map_err(
@@ -99,14 +100,10 @@ impl HttpClient {
 
     async fn follow(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
         loop {
-            let (host, _) = self.admit(&request.url, request.hosts.as_ref())?;
+            self.admit(&request.url, request.hosts.as_ref())?;
             let cap = request.cap.unwrap_or(self.inner.body_cap);
-            let response = self
-                .inner
-                .pool
-                .request(assemble(&request)?)
-                .await
-                .map_err(|error| classify(&error, host.clone()))?;
+            let response = self.inner.pool.request(assemble(&mut request)?).await;
+            let response = response.map_err(|error| classify(&error, host_of(&request.url)))?;
             let (head, body) = response.into_parts();
             if let Some(next) = next_hop(&request, head.status, &head.headers) {
                 request.url = next?;
@@ -116,14 +113,14 @@ impl HttpClient {
                 }
                 continue;
             }
-            let body = read(body, cap, &host).await?;
+            let body = read(body, cap, &request.url).await?;
             return Ok(HttpResponse { status: head.status, headers: head.headers, body });
         }
     }
 
-    /// Judges a URL before anything is resolved; gives its host and whether TLS is used.
-    fn admit(&self, url: &Url, hosts: Option<&Hosts>) -> Result<(String, bool), HttpError> {
-        let host = url.host_str().ok_or(HttpError::Invalid("the URL has no host"))?.to_owned();
+    /// Judges a URL before anything is resolved; tells whether TLS is used.
+    fn admit(&self, url: &Url, hosts: Option<&Hosts>) -> Result<bool, HttpError> {
+        let host = url.host_str().ok_or(HttpError::Invalid("the URL has no host"))?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(HttpError::Invalid("the URL holds a user or a password"));
         }
@@ -132,19 +129,25 @@ impl HttpClient {
             "http" | "ws" => false,
             _ => return Err(HttpError::Invalid("the URL is not of HTTP")),
         };
-        let listed = hosts.is_none_or(|hosts| hosts.allow(&host));
-        let public = self.inner.allow_private || (secure && !is_private_name(&host));
-        if listed && public { Ok((host, secure)) } else { Err(HttpError::Blocked { host }) }
+        let listed = hosts.is_none_or(|hosts| hosts.allow(host));
+        let public = self.inner.allow_private || (secure && !is_private_name(host));
+        if listed && public { Ok(secure) } else { Err(HttpError::Blocked { host: host.to_owned() }) }
     }
 }
 
-fn assemble(request: &HttpRequest) -> Result<Request<Full<Bytes>>, HttpError> {
+fn host_of(url: &Url) -> String {
+    url.host_str().unwrap_or_default().to_owned()
+}
+
+fn assemble(request: &mut HttpRequest) -> Result<Request<Full<Bytes>>, HttpError> {
     let uri: Uri =
         request.url.as_str().parse().map_err(|_| HttpError::Invalid("the URL is not understood"))?;
     let mut built = Request::new(Full::new(request.body.clone()));
     *built.method_mut() = request.method.clone();
     *built.uri_mut() = uri;
-    *built.headers_mut() = request.headers.clone();
+    // After a redirect they are needed again.
+    *built.headers_mut() =
+        if request.redirects == 0 { std::mem::take(&mut request.headers) } else { request.headers.clone() };
     built.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
     Ok(built)
 }
@@ -168,15 +171,15 @@ fn next_hop(
     }))
 }
 
-async fn read(mut body: Incoming, cap: usize, host: &str) -> Result<Content, HttpError> {
-    let too_large = || HttpError::TooLarge { host: host.to_owned(), cap };
+async fn read(mut body: Incoming, cap: usize, url: &Url) -> Result<Content, HttpError> {
+    let too_large = || HttpError::TooLarge { host: host_of(url), cap };
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > cap {
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(announced);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| HttpError::Lost { host: host.to_owned(), fault: LostFault::Reset })?;
+        let frame = frame.map_err(|_| HttpError::Lost { host: host_of(url), fault: LostFault::Reset })?;
         if let Some(data) = frame.data_ref() {
             if bytes.len() + data.len() > cap {
                 return Err(too_large());

@@ -25,11 +25,12 @@ impl Hosts {
 
     /// Whether a host is among them.
     pub fn allow(&self, host: &str) -> bool {
-        let host = host.to_ascii_lowercase();
-        self.0.iter().any(|pattern| {
-            pattern.strip_prefix('*').map_or(*pattern == host, |below| {
-                below.len() > 1 && host.len() > below.len() && host.ends_with(below)
-            })
+        self.0.iter().any(|pattern| match pattern.strip_prefix('*') {
+            None => pattern.eq_ignore_ascii_case(host),
+            Some(below) => {
+                let end = host.len().checked_sub(below.len()).filter(|rest| *rest > 0 && below.len() > 1);
+                end.and_then(|at| host.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(below))
+            }
         })
     }
 }
