@@ -1,6 +1,6 @@
 //! Reading what no webhook brought: what happened since, edits, our own copies.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use dragoman_model::operation::Candidate;
 use dragoman_model::{Message, Post, RemoteMessage, Spokesman, codes};
@@ -100,21 +100,17 @@ pub(crate) async fn history(
     let range = |from_ms, to_ms| Range { room: conversation.remote.as_str(), mentions_only, from_ms, to_ms };
     let own = Own::of(session);
     let mut messages = Vec::new();
-    let (mut place, found) = match &query.cursor {
-        Some(cursor) => {
-            let place: Place =
-                serde_json::from_str(cursor).map_err(|_| Failure::Refused(codes::BAD_REQUEST))?;
-            let Some((from_ms, to_ms)) = place.ranges.first().copied() else {
-                return Ok(HistoryPage { messages, next: None });
-            };
-            let found = all(client, session, &TokenSlot::App, &range(from_ms, to_ms)).await?;
-            (place, found)
-        }
-        None => {
-            let survey = survey(client, session, &range(query.since_ms, i64::MAX)).await?;
-            messages.extend(older_edits(client, session, conversation, query.since_ms).await);
-            survey
-        }
+    let (mut place, found) = if let Some(cursor) = &query.cursor {
+        let place: Place = serde_json::from_str(cursor).map_err(|_| Failure::Refused(codes::BAD_REQUEST))?;
+        let Some((from_ms, to_ms)) = place.ranges.first().copied() else {
+            return Ok(HistoryPage { messages, next: None });
+        };
+        let found = all(client, session, &TokenSlot::App, &range(from_ms, to_ms)).await?;
+        (place, found)
+    } else {
+        let survey = survey(client, session, &range(query.since_ms, i64::MAX)).await?;
+        messages.extend(older_edits(client, session, conversation, query.since_ms).await);
+        survey
     };
     place.ranges.remove(0);
     // What cannot be decrypted now is left out: whoever misses it asks for it by its id.
@@ -179,7 +175,7 @@ async fn older_edits(
     }
     let from = ids::time(since_ms);
     let query = [("resource", "messages"), ("type", "updated"), ("from", from.as_str()), ("max", PAGE)];
-    let mut edited = BTreeMap::new();
+    let mut edited = BTreeSet::new();
     let mut next = Some(client.url(&["events"], &query));
     for _ in 0..MOST_CALLS {
         let Some(url) = next.take() else { break };
@@ -193,13 +189,13 @@ async fn older_edits(
         for data in page.items.into_iter().filter_map(|event| event.data) {
             let here = data.room_id.is_some_and(|room| ids::same(&room, conversation.remote.as_str()));
             if let Some(id) = data.id.filter(|_| here && edited.len() < MOST_EDITS) {
-                edited.insert(ids::message(&id), ());
+                edited.insert(ids::message(&id));
             }
         }
         next = page.next;
     }
     let mut found = Vec::new();
-    for id in edited.into_keys() {
+    for id in edited {
         match source::message(client, session, conversation, &id).await {
             Ok(Some(message)) if message.sent_at_ms < since_ms => found.push(message),
             Ok(_) => {}

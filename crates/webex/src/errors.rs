@@ -107,18 +107,18 @@ impl Refusal {
             (400 | 413, Doing::Post { .. } | Doing::Edit) if self.too_big || self.status == 413 => {
                 Outcome::Refused(MESSAGE_TOO_LONG)
             }
-            // A root that is gone or elsewhere; the texts are not known, and without it the rest is judged again.
-            (400 | 404, Doing::Post { reply: true }) => Outcome::MessageGone(MESSAGE_GONE),
+            // A reply: its root is gone or elsewhere; the texts are not known, and without it the rest is judged again.
+            (400 | 404, Doing::Post { reply: true }) | (404 | 410, Doing::Edit) => {
+                Outcome::MessageGone(MESSAGE_GONE)
+            }
             // The eleventh edit, a message with a file or card, one that is not ours: the texts are not known, and
             // nothing else is wrong with an edit of ours.
             (400 | 403, Doing::Edit) => Outcome::Refused(NOT_EDITABLE),
             (401, _) => Outcome::SignIn(SIGN_IN),
             // Announcements only, read-only, or closed to people of other organisations.
             (403 | 404, Doing::Post { .. }) => Outcome::Gone(CONVERSATION_GONE),
-            (404 | 410, Doing::Edit) => Outcome::MessageGone(MESSAGE_GONE),
             // There is nothing left to delete.
             (404 | 409 | 410, Doing::Delete) => Outcome::done(),
-            (423, _) => retry(TARGET_FAILED),
             (429, _) => Outcome::Retry {
                 after_ms: Some(self.after_ms.unwrap_or(RATE_MS)),
                 code: RATE_LIMITED,
@@ -126,7 +126,7 @@ impl Refusal {
             },
             // There is no key against doing it twice, and the message may be there.
             (500.., _) if post => Outcome::Unknown(TARGET_FAILED),
-            (500.., _) => retry(TARGET_FAILED),
+            (423 | 500.., _) => retry(TARGET_FAILED),
             (400 | 405 | 415, _) => Outcome::Refused(BAD_REQUEST),
             // 409, 410, 428 and whatever else: permanent for this message.
             _ => Outcome::Refused(REFUSED),

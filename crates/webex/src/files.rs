@@ -46,7 +46,7 @@ fn filename(value: &str) -> Option<String> {
     for (name, text) in parameters(value) {
         if name.eq_ignore_ascii_case("filename*") {
             let encoded = text.splitn(3, '\'').nth(2).unwrap_or_default();
-            extended = percent_decode_str(encoded).decode_utf8().ok().map(|name| name.into_owned());
+            extended = percent_decode_str(encoded).decode_utf8().ok().map(std::borrow::Cow::into_owned);
         } else if name.eq_ignore_ascii_case("filename") {
             plain = Some(text);
         }
@@ -99,7 +99,7 @@ mod tests {
                 r#"attachment; filename="plain.txt"; filename*=UTF-8''%C3%BCber%20uns.txt"#,
                 Some("\u{fc}ber uns.txt"),
             ),
-            (r#"attachment; FileName*=utf-8'de'x%2Fy.txt"#, Some("y.txt")),
+            (r"attachment; FileName*=utf-8'de'x%2Fy.txt", Some("y.txt")),
             (r#"attachment; filename="../../etc/passwd""#, Some("passwd")),
             (r#"attachment; filename="C:\\temp\\x.doc""#, Some("x.doc")),
             ("attachment", None),

@@ -22,7 +22,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("teams_html", teams_html),
     ("teams_message", teams_message),
     ("teams_notification", teams_notification),
+    ("webex_envelope", webex_envelope),
     ("webex_html", webex_html),
+    ("webex_message", webex_message),
     ("zoom_message", zoom_message),
 ];
 
@@ -146,6 +148,22 @@ pub fn teams_message(data: &[u8]) {
 /// When something does not hold.
 pub fn teams_notification(data: &[u8]) {
     dragoman_teams::fuzzing::notifications(data).iter().for_each(bodies);
+}
+
+/// A delivery of a Webex webhook.
+///
+/// # Panics
+/// When something does not hold.
+pub fn webex_envelope(data: &[u8]) {
+    dragoman_webex::fuzzing::delivery(data).iter().for_each(bodies);
+}
+
+/// A message as Webex gives it.
+///
+/// # Panics
+/// When something does not hold.
+pub fn webex_message(data: &[u8]) {
+    dragoman_webex::fuzzing::message(data).iter().for_each(bodies);
 }
 
 fn bodies(event: &Event) {

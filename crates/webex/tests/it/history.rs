@@ -30,11 +30,9 @@ fn listed(all: &[Value], size: usize, call: &Call) -> Reply {
         return reply;
     }
     let host = &call.headers["host"];
-    let mut next = format!("<http://{host}/v1/messages?roomId={}&max=2&skip={}", room(), skip + size);
-    if call.query.contains_key("before") {
-        next.push_str(&format!("&before={before}"));
-    }
-    reply.with("Link", &format!("{next}>; rel=\"next\""))
+    let before = call.query.get("before").map(|before| format!("&before={before}")).unwrap_or_default();
+    let next = format!("<http://{host}/v1/messages?roomId={}&skip={}{before}>", room(), skip + size);
+    reply.with("Link", &format!("{next}; rel=\"next\""))
 }
 
 async fn all_pages(webex: &FakeWebex, session: &Session, since_ms: i64) -> Vec<String> {
