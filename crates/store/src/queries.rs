@@ -250,8 +250,8 @@ queries! {
     DEAD_LETTERS_OF = "SELECT id, org, event_json, lane, code, attempts, died_ms FROM dead_letter WHERE org = $1 \
         ORDER BY died_ms DESC, id DESC LIMIT $2";
     DEAD_LETTER = "SELECT id, org, event_json, lane, code, attempts, died_ms FROM dead_letter WHERE id = $1";
-    ADD_DEAD_LETTER = "INSERT INTO dead_letter (id, org, event_json, lane, code, attempts, died_ms) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    ADD_DEAD_LETTER = "INSERT INTO dead_letter (id, org, event_json, lane, code, attempts, died_ms, installation) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     DROP_DEAD_LETTER = "DELETE FROM dead_letter WHERE id = $1";
     ADD_AUDIT = "INSERT INTO audit (org, at_ms, actor, act, subject) VALUES ($1, $2, $3, $4, $5)";
     AUDIT = "SELECT org, at_ms, actor, act, subject FROM audit ORDER BY seq DESC LIMIT $1";
@@ -277,7 +277,7 @@ pub(crate) static FORGET: [Query; 9] = [
     ),
     Query::new(
         "DELETE FROM original WHERE conversation IN (SELECT id FROM conversation WHERE installation = $1)
-            OR gone = 1 AND NOT EXISTS (SELECT 1 FROM copy
+            OR gone = TRUE AND NOT EXISTS (SELECT 1 FROM copy
                 WHERE of_conversation = original.conversation AND of_message = original.message)",
     ),
     Query::new(
@@ -287,7 +287,7 @@ pub(crate) static FORGET: [Query; 9] = [
         "DELETE FROM receipt WHERE from_conversation IN (SELECT id FROM conversation WHERE installation = $1)
             OR to_conversation IN (SELECT id FROM conversation WHERE installation = $1)",
     ),
-    Query::new("DELETE FROM dead_letter WHERE json_extract(event_json, '$.installation') = $1"),
+    Query::new("DELETE FROM dead_letter WHERE installation = $1"),
     Query::new(
         "DELETE FROM dead_letter WHERE lane IN (SELECT 'c:' || id FROM conversation WHERE installation = $1)",
     ),

@@ -236,6 +236,10 @@ impl State {
             if dead.org != *org {
                 return Err(StoreError::missing("org", &dead.org));
             }
+            match &dead.lane {
+                LaneId::Conversation(id) => self.conversation_of(id, org)?,
+                LaneId::Control(id) => self.installation_of(id, org)?,
+            }
             if self.dead_letters.contains_key(&dead.id) {
                 return Err(StoreError::exists("dead_letter", &dead.id));
             }

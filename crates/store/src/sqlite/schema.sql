@@ -220,7 +220,9 @@ CREATE TABLE dead_letter (
     lane TEXT NOT NULL,
     code TEXT NOT NULL,
     attempts INTEGER NOT NULL,
-    died_ms INTEGER NOT NULL
+    died_ms INTEGER NOT NULL,
+    -- That of its event.
+    installation TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX dead_letter_of_org ON dead_letter (org, died_ms, id);
 CREATE INDEX dead_letter_died ON dead_letter (died_ms, id);

@@ -146,6 +146,10 @@ fn settle(conn: &Connection, settlement: &Settlement) -> Result<Settled> {
         if dead.org != leg.org {
             return Err(StoreError::missing("org", &dead.org).into());
         }
+        match &dead.lane {
+            LaneId::Conversation(id) => conversation_of(conn, id, &leg.org)?,
+            LaneId::Control(id) => installation_of(conn, id, &leg.org)?,
+        }
         add_dead_letter(conn, dead)?;
     }
     run(conn, &q::DROP_LEG, [settlement.leg.as_str()])?;
@@ -305,6 +309,7 @@ fn add_dead_letter(conn: &Connection, dead: &DeadLetterRow) -> Result<()> {
             dead.code,
             dead.attempts,
             dead.died_ms,
+            dead.event.installation.as_str(),
         ],
     )?;
     Ok(())
