@@ -15,6 +15,8 @@ use dragoman_seal::{
 use dragoman_slack::{SlackConnector, SlackSettings};
 use dragoman_store::{Faults, SqliteStore, Store};
 use dragoman_teams::{TeamsConnector, TeamsSettings};
+use dragoman_webex::{WebexConnector, WebexSettings};
+use dragoman_zoom::{ZoomConnector, ZoomSettings};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -118,12 +120,36 @@ pub(crate) fn connectors(
         default_service_url: config.teams.default_service_url.clone(),
         graph_pause_ms: config.teams.graph_pause_ms,
     };
+    let webex_url = |key: &str, value: &str| {
+        Url::parse(value).with_context(|| format!("webex.{key} must be a URL"))
+    };
+    let webex_settings = WebexSettings {
+        public_url: config.public_url.clone(),
+        api_base: webex_url("api_base", &config.webex.api_base)?,
+        authorize_url: webex_url("authorize_url", &config.webex.authorize_url)?,
+        token_url: webex_url("token_url", &config.webex.token_url)?,
+        api_aliases: config.webex.api_aliases.clone(),
+    };
+    let zoom_url =
+        |key: &str, value: &str| Url::parse(value).with_context(|| format!("zoom.{key} must be a URL"));
+    let zoom_settings = ZoomSettings {
+        api_base: zoom_url("api_base", &config.zoom.api_base)?,
+        oauth_base: zoom_url("oauth_base", &config.zoom.oauth_base)?,
+        ws_url: zoom_url("ws_url", &config.zoom.ws_url)?,
+        compliance_url: zoom_url("compliance_url", &config.zoom.compliance_url)?,
+        settle_ms: config.zoom.settle_ms,
+    };
     let (clock, random) = (&shared.clock, &shared.random);
     let slack =
         SlackConnector::new(slack_settings, shared.http.clone(), Arc::clone(clock), Arc::clone(random));
     let teams =
         TeamsConnector::new(teams_settings, shared.http.clone(), Arc::clone(clock), Arc::clone(random));
-    let connectors: [Arc<dyn Connector>; 2] = [Arc::new(slack), Arc::new(teams)];
+    let webex =
+        WebexConnector::new(webex_settings, shared.http.clone(), Arc::clone(clock), Arc::clone(random));
+    let zoom =
+        ZoomConnector::new(zoom_settings, shared.http.clone(), Arc::clone(clock), Arc::clone(random));
+    let connectors: [Arc<dyn Connector>; 4] =
+        [Arc::new(slack), Arc::new(teams), Arc::new(webex), Arc::new(zoom)];
     Ok(connectors.into_iter().map(|connector| (connector.platform().0, connector)).collect())
 }
 

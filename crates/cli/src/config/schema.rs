@@ -27,6 +27,10 @@ pub(crate) struct Config {
     pub(crate) slack: Slack,
     /// Where Microsoft is.
     pub(crate) teams: Teams,
+    /// Where Webex is.
+    pub(crate) webex: Webex,
+    /// Where Zoom is.
+    pub(crate) zoom: Zoom,
     /// Limits and times of the relay.
     pub(crate) relay: RelaySettings,
     /// The log.
@@ -119,6 +123,36 @@ pub(crate) struct Teams {
     pub(crate) graph_pause_ms: u64,
 }
 
+/// `[webex]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Webex {
+    /// Base of the REST API, with a trailing slash. Government cloud: `https://api-usgov.webex.com/v1/`.
+    pub(crate) api_base: String,
+    /// The consent page.
+    pub(crate) authorize_url: String,
+    /// Where codes and refresh tokens are exchanged.
+    pub(crate) token_url: String,
+    /// More names of the API host that tokens may be sent to: next pages and files carry them.
+    pub(crate) api_aliases: Vec<String>,
+}
+
+/// `[zoom]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Zoom {
+    /// Base of the API, with a trailing slash. Zoom for Government: `https://api.zoomgov.com/v2/`.
+    pub(crate) api_base: String,
+    /// Base of consent page and token endpoint, with a trailing slash.
+    pub(crate) oauth_base: String,
+    /// Where event connections are opened.
+    pub(crate) ws_url: String,
+    /// Where it is reported that an installation's data was deleted.
+    pub(crate) compliance_url: String,
+    /// How long Zoom may deny a message that was just sent, in milliseconds.
+    pub(crate) settle_ms: u64,
+}
+
 /// `[relay]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
@@ -163,6 +197,8 @@ impl Default for Config {
             outbound: Outbound::default(),
             slack: Slack::default(),
             teams: Teams::default(),
+            webex: Webex::default(),
+            zoom: Zoom::default(),
             relay: RelaySettings::default(),
             log: Log::default(),
         }
@@ -218,6 +254,31 @@ impl Default for Teams {
             allowed_service_hosts: settings.allowed_service_hosts,
             default_service_url: settings.default_service_url,
             graph_pause_ms: settings.graph_pause_ms,
+        }
+    }
+}
+
+impl Default for Webex {
+    fn default() -> Self {
+        let settings = dragoman_webex::WebexSettings::default();
+        Self {
+            api_base: settings.api_base.to_string(),
+            authorize_url: settings.authorize_url.to_string(),
+            token_url: settings.token_url.to_string(),
+            api_aliases: settings.api_aliases,
+        }
+    }
+}
+
+impl Default for Zoom {
+    fn default() -> Self {
+        let settings = dragoman_zoom::ZoomSettings::default();
+        Self {
+            api_base: settings.api_base.to_string(),
+            oauth_base: settings.oauth_base.to_string(),
+            ws_url: settings.ws_url.to_string(),
+            compliance_url: settings.compliance_url.to_string(),
+            settle_ms: settings.settle_ms,
         }
     }
 }
