@@ -3,3 +3,5 @@
 mod proxy;
 mod slack;
 mod teams;
+mod webex;
+mod zoom;
