@@ -5,6 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use dragoman_platform::http::Stream;
@@ -31,12 +32,14 @@ struct State {
     reading_head: bool,
     streams: bool,
     deadline: Instant,
+    /// When the watch over the deadline wakes: by itself it finds out that there is more time, not that there is less.
+    watched: Instant,
 }
 
 impl Pulse {
     pub(super) fn new(limits: Limits) -> Self {
         let deadline = Instant::now() + limits.head;
-        let state = State { requests: 0, reading_head: true, streams: false, deadline };
+        let state = State { requests: 0, reading_head: true, streams: false, deadline, watched: deadline };
         Self { limits, state: Mutex::new(state), changed: Notify::new(), evict: CancellationToken::new() }
     }
 
@@ -48,7 +51,11 @@ impl Pulse {
     /// Returns when it took too long for what it is doing.
     pub(super) async fn expired(&self) {
         loop {
-            let deadline = self.state().deadline;
+            let deadline = {
+                let mut state = self.state();
+                state.watched = state.deadline;
+                state.deadline
+            };
             tokio::select! {
                 // In a fixed order, so that equal runs are equal.
                 biased;
@@ -68,9 +75,8 @@ impl Pulse {
         state.requests += 1;
         state.reading_head = false;
         state.streams |= version == http::Version::HTTP_2;
-        state.deadline = Instant::now() + self.limits.answer;
+        self.allow(&mut state, self.limits.answer);
         drop(state);
-        self.changed.notify_one();
         InFlight(Arc::clone(self))
     }
 
@@ -79,9 +85,7 @@ impl Pulse {
         // On HTTP/2 bytes between requests are mostly pings and window updates.
         if state.requests == 0 && !state.reading_head && !state.streams {
             state.reading_head = true;
-            state.deadline = Instant::now() + self.limits.head;
-            drop(state);
-            self.changed.notify_one();
+            self.allow(&mut state, self.limits.head);
         }
     }
 
@@ -89,8 +93,13 @@ impl Pulse {
         let mut state = self.state();
         state.requests -= 1;
         if state.requests == 0 {
-            state.deadline = Instant::now() + self.limits.idle;
-            drop(state);
+            self.allow(&mut state, self.limits.idle);
+        }
+    }
+
+    fn allow(&self, state: &mut State, time: Duration) {
+        state.deadline = Instant::now() + time;
+        if state.deadline < state.watched {
             self.changed.notify_one();
         }
     }
