@@ -17,6 +17,8 @@ pub(crate) struct Known {
     pub same_text: Option<bool>,
     /// What is known of a deletion of the message.
     pub grave: Option<Grave>,
+    /// It is what we relayed a moment ago, brought back by another bridge.
+    pub round: bool,
     /// The message was sent while the bridge did not relay from its conversation to the target.
     pub unlinked: bool,
     /// Whether to wait for a message that is not mapped yet.
@@ -151,8 +153,14 @@ fn admit_change(after: &Message, before: Option<&Message>, known: &Known, policy
 }
 
 fn unwelcome(message: &Message, known: &Known, policy: Policy) -> Option<Code> {
-    if message.origin.ours || message.origin.marker.is_some() || known.is_copy {
+    let marked = message.origin.marker.is_some();
+    // Our marker under another app's name.
+    let foreign = marked && !message.origin.ours && message.author.kind == AuthorKind::Bot;
+    if known.is_copy || message.origin.ours || marked && !foreign {
         return Some(codes::ECHO);
+    }
+    if foreign || known.round {
+        return Some(codes::LOOP);
     }
     match message.author.kind {
         AuthorKind::System => return Some(codes::KIND),

@@ -24,6 +24,7 @@ use crate::leg::Leg;
 use crate::pending::Pending;
 use crate::people::Nobody;
 use crate::retry::{Breaker, Ladder};
+use crate::rounds::Rounds;
 use crate::slots::Slots;
 use crate::vault::Vault;
 
@@ -131,6 +132,7 @@ pub(crate) struct Inner {
     /// How many of them are looked at at the same time.
     pub(crate) looking: Semaphore,
     pub(crate) pending: Pending,
+    pub(crate) rounds: Rounds,
     pub(crate) acquaintances: Acquaintances,
     pub(crate) nobody: Nobody,
     pub(crate) last_order: AtomicI64,
@@ -161,6 +163,7 @@ impl Relay {
             glancing: Notify::new(),
             looking: Semaphore::new(READING),
             pending: Pending::default(),
+            rounds: Rounds::default(),
             acquaintances: Acquaintances::default(),
             nobody: Nobody::default(),
             last_order: AtomicI64::new(0),

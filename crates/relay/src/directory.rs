@@ -199,6 +199,24 @@ impl Directory {
         self.remote.get(&(installation.clone(), remote.clone())).and_then(|id| self.spots.get(id))
     }
 
+    /// The same conversation as another installation of the organisation sees it, in a bridge that has not ended: a
+    /// channel shared between two workspaces. Linked twice, its messages would go round.
+    pub fn shared_with(
+        &self,
+        org: &OrgId,
+        platform: Platform,
+        remote: &RemoteConversation,
+    ) -> Option<(&Arc<Bridge>, &Arc<Spot>)> {
+        let living = self.bridges.values().filter(|bridge| bridge.row.state != BridgeState::Ended);
+        living.filter(|bridge| bridge.row.org == *org).find_map(|bridge| {
+            let spots = bridge.row.members.iter().filter_map(|member| self.spot(member));
+            let mut same = spots.filter(|spot| {
+                spot.place.session.app.platform == platform && spot.conversation.remote == *remote
+            });
+            Some((bridge, same.next()?))
+        })
+    }
+
     /// A conversation.
     pub fn spot(&self, id: &ConversationId) -> Option<&Arc<Spot>> {
         self.spots.get(id)

@@ -22,6 +22,7 @@ mod perform;
 mod plan;
 mod policy;
 mod retry;
+mod rounds;
 mod settle;
 mod slots;
 mod tokens;

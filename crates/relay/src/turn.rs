@@ -157,6 +157,9 @@ impl Relay {
             Found::Wait => return Ok(self.aside(leg)),
             Found::Coming => return Ok(Turn::Aside(self.now_ms() + self.timing().patience_ms)),
         };
+        if existing.is_empty() {
+            self.remember_round(&bridge.row.id, source, message);
+        }
         let author = self.shown_author(source, message).await?;
         let mentions = self.mentions(source, target, &message.body).await?;
         let connector = &target.place.connector;
@@ -250,6 +253,10 @@ impl Relay {
             same_text,
             grave: (store.tombstone(&source.id, message).await?)
                 .map(|row| Grave { died_ms: row.died_ms, revived_ms: row.revived_ms }),
+            round: first.is_none()
+                && message_of(event).is_some_and(|message| {
+                    !is_ours(message) && self.is_round(&bridge.row.id, source, message)
+                }),
             unlinked: sent_ms.is_some_and(|sent_ms| !bridge.row.relays(&source.id, &target.id, sent_ms)),
             patient: self.patient(leg),
         };
@@ -286,6 +293,15 @@ impl Relay {
             let copies = store.copies((&original.conversation, &original.message), &target.id).await?;
             if let Some(copy) = copies.first() {
                 return Ok(Found::Root(Root::At(root_of(copy))));
+            }
+            // Its source may be catching up, so that it stands in the lane still.
+            let subject = (original.conversation, original.message);
+            if self.with_lanes(|lanes| lanes.creates(&leg.lane, &subject)) {
+                return Ok(Found::Coming);
+            }
+            if !self.patient(leg) {
+                // Asked for again, it would be our own copy.
+                return Ok(Found::Root(Root::Lost));
             }
         }
         let subject = (source.id.clone(), root.clone());

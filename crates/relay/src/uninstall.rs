@@ -61,8 +61,11 @@ impl Relay {
         };
         for bridge in self.store().bridges().await? {
             if bridge.state == BridgeState::Active && bridge.members.iter().any(here) {
-                let pause =
-                    Mutation::SetBridge { bridge: bridge.id, state: BridgeState::Paused, since_ms: None };
+                let pause = Mutation::SetBridge {
+                    bridge: bridge.id,
+                    state: BridgeState::Paused,
+                    since_ms: Some(self.now_ms()),
+                };
                 self.store().commit(pause).await?;
             }
         }

@@ -186,13 +186,23 @@ async fn find(desk: &Desk, references: &[String], allow_external: bool) -> Resul
             );
             return Err(Problem::new(codes::ALREADY_BRIDGED, what, cure));
         }
-        let twice = found.iter().any(|(other, it)| {
-            other.session.app.platform == place.session.app.platform
-                && other.session.installation.workspace == place.session.installation.workspace
-                && it.remote == conversation.remote
-        });
-        if twice {
-            return Err(Problem::wrong(format!("{text} is named twice"), "name each conversation once"));
+        let (platform, org) = (place.session.app.platform, &place.session.installation.org);
+        if let Some((bridge, spot)) = directory.shared_with(org, platform, &conversation.remote) {
+            let what =
+                format!("{text} is the same conversation as {} in bridge {}", label(spot), bridge.row.id);
+            let cure =
+                "link it through one of the workspaces only: through both, its messages would go round";
+            return Err(Problem::new(codes::LOOP, what, cure));
+        }
+        let same =
+            |(other, it): &&Found| other.session.app.platform == platform && it.remote == conversation.remote;
+        if let Some((other, _)) = found.iter().find(same) {
+            if other.session.installation.workspace == place.session.installation.workspace {
+                return Err(Problem::wrong(format!("{text} is named twice"), "name each conversation once"));
+            }
+            let what = format!("{text} is named twice, as two workspaces see it");
+            let cure = "link it through one of them only: through both, its messages would go round";
+            return Err(Problem::new(codes::LOOP, what, cure));
         }
         found.push((place, conversation));
     }

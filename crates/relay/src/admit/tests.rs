@@ -56,6 +56,14 @@ fn what_we_posted_is_never_relayed_back() {
     check(&changed(marked, None), Known::default(), &Admission::Drop(codes::ECHO));
     let copy = Known { is_copy: true, ..Known::default() };
     check(&posted(message("a", 1)), copy, &Admission::Drop(codes::ECHO));
+    // Nor what another bridge takes from there.
+    let round = Known { round: true, ..Known::default() };
+    check(&posted(message("a", 1)), round, &Admission::Drop(codes::LOOP));
+    let mut robbed = message("a", 1);
+    robbed.origin.marker = Some("abc".into());
+    robbed.author.kind = AuthorKind::Bot;
+    check(&posted(robbed.clone()), Known::default(), &Admission::Drop(codes::LOOP));
+    check(&posted(robbed), copy, &Admission::Drop(codes::ECHO));
     check(&deleted(), copy, &Admission::Drop(codes::ECHO));
 }
 

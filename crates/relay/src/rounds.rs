@@ -1,0 +1,149 @@
+//! Loops through somebody else's bridge: it takes our copy for a message and brings it back, under its own name and
+//! with our name line in the text. What was relayed a moment ago is remembered as digests, and cut when it comes round.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use dragoman_model::{AuthorKind, BridgeId, ConversationId, Message, RemoteMessage};
+
+use crate::core::Relay;
+use crate::directory::Spot;
+
+/// How long a round may take, in milliseconds.
+const ROUND_MS: i64 = 2 * 60 * 1000;
+/// Messages remembered.
+const MOST: usize = 4_000;
+
+/// What was relayed lately.
+#[derive(Default)]
+pub(crate) struct Rounds(Mutex<VecDeque<Relayed>>);
+
+struct Relayed {
+    bridge: BridgeId,
+    from: ConversationId,
+    message: RemoteMessage,
+    /// Epoch and fingerprint of the words.
+    words: (String, Vec<u8>),
+    at_ms: i64,
+}
+
+impl Relay {
+    /// Remembers a message that goes out for the first time.
+    pub(crate) fn remember_round(&self, bridge: &BridgeId, source: &Spot, message: &Message) {
+        let now_ms = self.now_ms();
+        let mut relayed = self.rounds();
+        while relayed.front().is_some_and(|old| old.at_ms + ROUND_MS < now_ms) || relayed.len() >= MOST {
+            relayed.pop_front();
+        }
+        // Another target had it just now.
+        let known = |it: &Relayed| it.message == message.id && it.from == source.id;
+        if relayed.iter().rev().take(64).any(known) {
+            return;
+        }
+        let words = words(&dragoman_markup::plain(&message.body));
+        let Some(words) = self.vault().fingerprint(&source.org, words.as_bytes()) else { return };
+        let (bridge, from, message) = (bridge.clone(), source.id.clone(), message.id.clone());
+        relayed.push_back(Relayed { bridge, from, message, words, at_ms: now_ms });
+    }
+
+    /// Whether a message is one that was relayed a moment ago and that another bridge brings back.
+    pub(crate) fn is_round(&self, bridge: &BridgeId, source: &Spot, message: &Message) -> bool {
+        let now_ms = self.now_ms();
+        let lately = |it: &&Relayed| it.bridge == *bridge && it.at_ms + ROUND_MS >= now_ms;
+        let platforms: Vec<&str> =
+            self.connectors().values().map(|connector| connector.display_name()).collect();
+        let quotes = quoted(message, &platforms);
+        let digests: Vec<_> =
+            quotes.iter().filter_map(|text| self.vault().fingerprint(&source.org, text.as_bytes())).collect();
+        !digests.is_empty()
+            && self
+                .rounds()
+                .iter()
+                .filter(lately)
+                .any(|it| (it.from != source.id || it.message != message.id) && digests.contains(&it.words))
+    }
+
+    fn rounds(&self) -> MutexGuard<'_, VecDeque<Relayed>> {
+        self.0.rounds.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The words of what a message says under a name line such as we write them, `Name (Platform)`: whether it stands in
+/// the text or is the author's name.
+fn quoted(message: &Message, platforms: &[&str]) -> Vec<String> {
+    let signs: Vec<String> = platforms.iter().map(|platform| format!(" ({platform})")).collect();
+    let mut found = Vec::new();
+    let named = |text: &str| signs.iter().any(|sign| text.contains(sign.as_str()));
+    let by_name = message.author.name.as_deref().is_some_and(named);
+    let mut in_text = false;
+    message.body.visit_inlines(&mut |inline| {
+        if let dragoman_model::Inline::Text(text) = inline {
+            in_text |= signs.iter().any(|sign| text.contains(sign.trim_start()));
+        }
+    });
+    if !by_name && !in_text {
+        return found;
+    }
+    let text = dragoman_markup::plain(&message.body);
+    if by_name {
+        found.push(words(&text));
+    }
+    for sign in &signs {
+        for (at, _) in text.match_indices(sign.as_str()) {
+            let (before, after) = (&text[..at], &text[at + sign.len()..]);
+            // People quote in the middle of what they say; a bridge puts its line first.
+            if message.author.kind == AuthorKind::Bot || before.split_whitespace().count() <= 6 {
+                found.push(words(after));
+            }
+        }
+    }
+    found.retain(|words| !words.is_empty());
+    found
+}
+
+/// The words of a text, whatever its formatting.
+fn words(text: &str) -> String {
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use dragoman_model::{Author, Document, Origin};
+
+    use super::*;
+
+    fn said(name: Option<&str>, kind: AuthorKind, text: &str) -> Vec<String> {
+        let message = Message {
+            id: "m".into(),
+            thread_root: None,
+            broadcast: false,
+            author: Author { user: None, kind, name: name.map(str::to_owned), avatar_url: None },
+            body: Document::plain(text),
+            files: vec![],
+            sent_at_ms: 1,
+            version: None,
+            origin: Origin::default(),
+        };
+        quoted(&message, &["Fjord", "Harbor"])
+    }
+
+    #[test]
+    fn what_stands_under_a_name_line_is_found_however_it_is_wrapped() {
+        use AuthorKind::{Bot, Person};
+        let hello = vec!["hello you there".to_owned()];
+        assert_eq!(said(None, Bot, "Ines (Fjord)\nHello, you there!"), hello);
+        assert_eq!(said(None, Bot, "<relay> **Ines (Harbor):** Hello *you* there"), hello);
+        assert_eq!(said(Some("Ines (Fjord)"), Bot, "Hello you there"), hello);
+        assert_eq!(said(None, Person, "Ines (Fjord): hello you there"), hello);
+    }
+
+    #[test]
+    fn ordinary_messages_are_not_looked_into() {
+        use AuthorKind::{Bot, Person};
+        assert!(said(Some("Deploy"), Bot, "Hello you there").is_empty());
+        assert!(said(None, Person, "is it (maybe) so?").is_empty());
+        let story = "did you see what was written by our friend Ines (Fjord): hello";
+        assert!(said(None, Person, story).is_empty());
+    }
+}
