@@ -60,13 +60,13 @@ pub(crate) fn package(request: &PackageRequest) -> Package {
     if request.facts.get(ACCOUNT).is_some_and(|account| account == BOT) {
         let steps = [
             "Open https://developer.webex.com/my-apps/new/bot and create a bot.",
-            "Copy its access token, which is shown once, and give it to `dragoman install adopt webex`.",
+            "Copy its access token, which is shown once, and give it to `dragoman install token webex FILE`.",
             "Add the bot to the spaces that are to be bridged. In a group space only messages that mention the bot are relayed; for everything else set up an integration.",
         ];
         return Package { files: Vec::new(), steps: steps.map(str::to_owned).to_vec(), scopes: Vec::new() };
     }
     let scopes = scopes(&request.features);
-    let redirect = format!("{}/oauth/webex", request.public_url);
+    let redirect = format!("{}/oauth/webex/callback", request.public_url);
     let mut text = format!("Name: {}\nRedirect URI: {redirect}\n\nScopes:\n", request.name);
     for scope in &scopes {
         // Writing to a String cannot fail.

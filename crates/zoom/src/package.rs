@@ -43,14 +43,26 @@ const PARTS: &[Part] = &[
                 "chat_channel:read:admin",
                 "see the channels that the bridge user is in",
             ),
-            ("team_chat:read:channel:admin", "chat_channel:read:admin", "see that a channel was renamed or closed"),
-            ("team_chat:read:list_user_channels:admin", "chat_channel:read:admin", "list them to choose from"),
+            (
+                "team_chat:read:channel:admin",
+                "chat_channel:read:admin",
+                "see that a channel was renamed or closed",
+            ),
+            (
+                "team_chat:read:list_user_channels:admin",
+                "chat_channel:read:admin",
+                "list them to choose from",
+            ),
             (
                 "team_chat:read:list_members:admin",
                 "chat_channel:read:admin",
                 "see whether outsiders are in a channel, and the names of its members",
             ),
-            ("user:read:user:admin", "user:read:admin", "show the names and pictures of authors on the other side"),
+            (
+                "user:read:user:admin",
+                "user:read:admin",
+                "show the names and pictures of authors on the other side",
+            ),
         ],
         events: &[
             "chat_channel.deleted",
@@ -69,7 +81,11 @@ const PARTS: &[Part] = &[
         usual: true,
         always: false,
         scopes: &[
-            ("team_chat:read:message_emoji:admin", "chat:read:admin", "receive reactions to bridged messages"),
+            (
+                "team_chat:read:message_emoji:admin",
+                "chat:read:admin",
+                "receive reactions to bridged messages",
+            ),
             ("team_chat:update:message_emoji:admin", "chat_message:write:admin", "add reactions to copies"),
         ],
         events: &["team_chat.channel_reaction_added", "team_chat.channel_reaction_removed"],
@@ -78,14 +94,22 @@ const PARTS: &[Part] = &[
         feature: "archive",
         usual: false,
         always: false,
-        scopes: &[("team_chat:read:archive_channels:admin", "chat:read:admin", "see that a channel was archived")],
+        scopes: &[(
+            "team_chat:read:archive_channels:admin",
+            "chat:read:admin",
+            "see that a channel was archived",
+        )],
         events: &["team_chat.channel_archived", "team_chat.channel_unarchived"],
     },
     Part {
         feature: "files",
         usual: false,
         always: false,
-        scopes: &[("team_chat:read:file:admin", "chat:read:admin", "read the files of messages, to carry them")],
+        scopes: &[(
+            "team_chat:read:file:admin",
+            "chat:read:admin",
+            "read the files of messages, to carry them",
+        )],
         events: &[],
     },
     Part {
@@ -120,6 +144,19 @@ const PARTS: &[Part] = &[
         events: &[],
     },
 ];
+
+/// Features that can be switched on.
+pub(crate) const FEATURES: &[&str] =
+    &["messages", "reactions", "archive", "files", "custom-emoji", "direct-messages", "bot"];
+
+/// Whether a granted scope gives what a granular one asks for: apps made before granular scopes have classic ones,
+/// and scopes of a user's own app lack the ending `:admin`.
+pub(crate) fn covers(granted: &str, asked: &str) -> bool {
+    let all = PARTS.iter().flat_map(|part| part.scopes);
+    let same = |name: &str| granted == name || Some(granted) == name.strip_suffix(":admin");
+    all.filter(|(granular, ..)| *granular == asked)
+        .any(|(granular, classic, _)| same(granular) || same(classic))
+}
 
 fn parts(features: &BTreeSet<String>) -> impl Iterator<Item = &'static Part> {
     PARTS.iter().filter(|part| {
@@ -269,4 +306,31 @@ fn steps(socket: bool, hook: &str, redirect: &str, events: &[&str]) -> Vec<Strin
     steps.push("Run `dragoman install start zoom` and open the link that it prints.".to_owned());
     steps.push("Add the bridge user to every channel that is to be bridged.".to_owned());
     steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_feature_can_be_named() {
+        let names: Vec<&str> = PARTS.iter().map(|part| part.feature).collect();
+        assert_eq!(names, FEATURES);
+        let lean = scopes(&["messages".to_owned()].into());
+        assert!(lean.iter().all(|scope| scope.feature == "messages"));
+        assert!(scopes(&BTreeSet::new()).iter().any(|scope| scope.feature == "reactions"));
+    }
+
+    #[test]
+    fn classic_scopes_cover_granular_ones() {
+        let asked = "team_chat:update:user_message:admin";
+        for granted in
+            [asked, "chat_message:write:admin", "chat_message:write", "team_chat:update:user_message"]
+        {
+            assert!(covers(granted, asked), "{granted}");
+        }
+        for other in ["chat_message:read:admin", "team_chat:write:user_message:admin", "user:read:admin"] {
+            assert!(!covers(other, asked), "{other}");
+        }
+    }
 }

@@ -44,7 +44,7 @@ impl SlackSim {
         let server = Server::start(world, &engine.tasks, listen, tls.as_ref(), router).await?;
         // Set once, here.
         drop(engine.base.set(base.unwrap_or_else(|| server.base_url())));
-        drop(engine.address.set(server.address()));
+        let _ = engine.address.set(server.address());
         engine.operate(seed::install);
         Ok(Self { engine })
     }
