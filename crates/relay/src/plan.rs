@@ -263,6 +263,28 @@ fn readable_size(bytes: u64) -> String {
     format!("{}.{} {name}", tenths / 10, tenths % 10)
 }
 
+/// What edits lose where the target takes the bare text of one: the sender is told.
+pub(crate) fn lost_by_edits(steps: &[Step], capabilities: &Capabilities) -> Option<Code> {
+    if capabilities.level(Feature::Edit) != Level::Partial {
+        return None;
+    }
+    let formatted = steps.iter().any(|step| match &step.operation {
+        Operation::Edit { post, .. } => is_formatted(&post.body),
+        _ => false,
+    });
+    formatted.then_some(codes::SIMPLIFIED)
+}
+
+fn is_formatted(body: &Document) -> bool {
+    let mut formatted = body.blocks.iter().any(|block| !matches!(block, Block::Paragraph(_) | Block::Rule));
+    body.visit_inlines(&mut |inline| {
+        let plain =
+            matches!(inline, Inline::Text(_) | Inline::Emoji(_) | Inline::Date { .. } | Inline::Break);
+        formatted |= !plain;
+    });
+    formatted
+}
+
 fn degradations(body: &Document, capabilities: &Capabilities) -> Vec<Code> {
     let mut notes = Vec::new();
     let mut need = |feature: Feature| {

@@ -176,7 +176,7 @@ impl Relay {
             root,
             corrects: plan::corrected(&existing).filter(|_| generation > 0),
         };
-        let (post, notes) = plan::compose(&scene);
+        let (post, mut notes) = plan::compose(&scene);
         let bodies = connector.split(&post);
         let first = plan::first_part(generation);
         let mut markers = Vec::with_capacity(bodies.len());
@@ -191,6 +191,7 @@ impl Relay {
             markers[(part - first) as usize % markers.len().max(1)].clone()
         });
         steps.retain(|step| !done_before.iter().any(|copy| copy.part == step.part));
+        notes.extend(plan::lost_by_edits(&steps, capabilities).filter(|code| !notes.contains(code)));
         let shown = Shown {
             original: OriginalRow {
                 bridge: bridge.row.id.clone(),

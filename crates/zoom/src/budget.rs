@@ -41,13 +41,11 @@ impl Budget {
                 Some(length - (now_ms - oldest)).filter(|wait| *wait > 0)
             })
             .max();
-        match wait {
-            Some(wait) => Err(wait.unsigned_abs()),
-            None => {
-                sends.push_back(now_ms);
-                Ok(())
-            }
+        if let Some(wait) = wait {
+            return Err(wait.unsigned_abs());
         }
+        sends.push_back(now_ms);
+        Ok(())
     }
 }
 

@@ -27,23 +27,31 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
     let one = has("team_chat:read:user_message", "chat_message:read");
     let direct = conversation.kind == ConversationKind::Direct;
     let level = |feature| match feature {
-        // An edit takes the bare text: formats and mentions are lost there.
-        Feature::Text | Feature::Edit | Feature::Headings | Feature::Quote => Partial,
-        Feature::DirectMessage | Feature::Notice => Partial,
         // A direct conversation has no mentions.
         Feature::MentionPerson | Feature::MentionEveryone if direct => Fallback,
-        Feature::MentionPerson => Partial,
-        Feature::ReactionApp if react => Partial,
-        Feature::ReactionOwn if react => Native,
-        Feature::ReactionApp | Feature::ReactionOwn => Fallback,
-        // Bytes are not carried yet: a line with the name.
-        Feature::File => Fallback,
-        Feature::Code | Feature::Tables | Feature::Broadcast | Feature::Card | Feature::CustomEmoji => Fallback,
+        Feature::ReactionApp | Feature::ReactionOwn if !react => Fallback,
+        // An edit takes the bare text: formats and mentions are lost there.
+        Feature::Text
+        | Feature::Edit
+        | Feature::Headings
+        | Feature::Quote
+        | Feature::MentionPerson
+        | Feature::ReactionApp
+        | Feature::DirectMessage
+        | Feature::Notice => Partial,
+        // Of files bytes are not carried yet: a line with the name.
+        Feature::File
+        | Feature::Code
+        | Feature::Tables
+        | Feature::Broadcast
+        | Feature::Card
+        | Feature::CustomEmoji => Fallback,
         Feature::AuthorPicture => Dropped,
         Feature::AuthorName
         | Feature::ThreadReply
         | Feature::Deletion
         | Feature::MentionEveryone
+        | Feature::ReactionOwn
         | Feature::OwnToken => Native,
     };
     Capabilities {

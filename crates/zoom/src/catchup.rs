@@ -91,7 +91,7 @@ pub(crate) async fn history(
     let (found, read_ms) = window(client, session, conversation, place.from_ms, to_ms).await?;
     let mut messages = understood(client, session, conversation, &found, read_ms).await;
     messages.sort_by(|a, b| (a.sent_at_ms, &a.id).cmp(&(b.sent_at_ms, &b.id)));
-    let next = (to_ms < place.end_ms).then(|| Place { from_ms: to_ms, end_ms: place.end_ms });
+    let next = (to_ms < place.end_ms).then_some(Place { from_ms: to_ms, end_ms: place.end_ms });
     let next = next.map(|place| serde_json::to_string(&place)).transpose();
     Ok(HistoryPage { messages, next: next.map_err(|_| Failure::Malformed(codes::MALFORMED))? })
 }

@@ -150,8 +150,7 @@ impl Client {
             return Ok(response);
         }
         let now_ms = self.clock.now_ms();
-        let refusal =
-            errors::refusal(response.status, &response.headers, response.body.expose(), now_ms);
+        let refusal = errors::refusal(response.status, &response.headers, response.body.expose(), now_ms);
         Err(CallError::Zoom(refusal))
     }
 }

@@ -99,10 +99,11 @@ impl Connector for ZoomConnector {
             && let Some(token) = envelope::unsigned_validation(&request.body)
         {
             // Zoom is said to send these without a signature as well.
+            let delivery = envelope::validated(app, &token)?;
             if !self.client.memory.may_validate(&app.id, door.now_ms) {
                 return Err(Rejection::Unavailable(codes::BUSY));
             }
-            return envelope::validated(app, &token);
+            return Ok(delivery);
         }
         let body = verify::verify(app, &request.headers, &request.body, door.now_ms)?;
         envelope::read(door, &body)
@@ -231,6 +232,14 @@ impl Connector for ZoomConnector {
 
     fn package(&self, request: &PackageRequest) -> Package {
         package::package(request)
+    }
+
+    fn features(&self) -> &'static [&'static str] {
+        package::FEATURES
+    }
+
+    fn covers(&self, granted: &str, asked: &str) -> bool {
+        package::covers(granted, asked)
     }
 
     fn registration(&self) -> &'static [Field] {

@@ -153,7 +153,9 @@ impl Reader<'_> {
                 let (message, thread_root, _) = self.about()?;
                 (Happening::Deleted { message, thread_root }, false)
             }
-            "team_chat.channel_reaction_added" | "team_chat.dm_reaction_added" => (self.reaction(true)?, false),
+            "team_chat.channel_reaction_added" | "team_chat.dm_reaction_added" => {
+                (self.reaction(true)?, false)
+            }
             "team_chat.channel_reaction_removed" | "team_chat.dm_reaction_removed" => {
                 (self.reaction(false)?, false)
             }
@@ -170,12 +172,7 @@ impl Reader<'_> {
 
     fn message(&self, version: Version) -> Result<Message, Failure> {
         let (id, thread_root, wire) = self.about()?;
-        let author = Author {
-            user: self.operator(),
-            kind: AuthorKind::Person,
-            name: None,
-            avatar_url: None,
-        };
+        let author = Author { user: self.operator(), kind: AuthorKind::Person, name: None, avatar_url: None };
         Ok(Message {
             id,
             thread_root,
@@ -311,8 +308,7 @@ fn body(wire: &wire::Message) -> Document {
     let ranges: Vec<ZoomRange> = wire.rich_text.iter().filter_map(range).collect();
     let mentions: Vec<ZoomMention> = wire.at_items.iter().map(mention).collect();
     let message = wire.message.as_deref().unwrap_or_default();
-    let input =
-        ZoomInput { message, rich_text: &ranges, at_items: &mentions, offsets: Offsets::READING };
+    let input = ZoomInput { message, rich_text: &ranges, at_items: &mentions, offsets: Offsets::READING };
     parse(input, Budget::default())
 }
 

@@ -83,10 +83,7 @@ pub(crate) fn update(text: &ZoomText, conversation: &Conversation) -> Value {
 
 fn message(text: &ZoomText, conversation: &Conversation) -> Map<String, Value> {
     let (key, to) = target(conversation);
-    Map::from_iter([
-        ("message".to_owned(), json!(text.message)),
-        (key.to_owned(), json!(to)),
-    ])
+    Map::from_iter([("message".to_owned(), json!(text.message)), (key.to_owned(), json!(to))])
 }
 
 /// The text with its author in front: no call can choose the name that Zoom shows.
@@ -98,7 +95,9 @@ fn shown(post: &Post) -> Document {
     let name = Inline::Strong(vec![Inline::Text(shown_name(author))]);
     let mut blocks = post.body.blocks.clone();
     match blocks.first_mut() {
-        Some(Block::Paragraph(text)) => text.splice(0..0, [name, Inline::Text(" ".to_owned())]).for_each(drop),
+        Some(Block::Paragraph(text)) => {
+            text.splice(0..0, [name, Inline::Text(" ".to_owned())]).for_each(drop);
+        }
         _ => blocks.insert(0, Block::Paragraph(vec![name])),
     }
     Document { blocks }

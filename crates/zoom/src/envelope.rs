@@ -110,11 +110,8 @@ fn workspace(
     let object = payload.object.as_ref();
     let named = || {
         let object = object?;
-        let accounts = [
-            &object.contact_account_id,
-            &object.contact_account_id_spaced,
-            &object.channel_owner_account_id,
-        ];
+        let accounts =
+            [&object.contact_account_id, &object.contact_account_id_spaced, &object.channel_owner_account_id];
         accounts.into_iter().find_map(filled).map(RemoteWorkspace::from)
     };
     memory.account_of(app, conversation).or_else(named)
@@ -171,7 +168,8 @@ fn subject(name: &str, payload: &Payload<'_>) -> Result<Subject, Code> {
         | "chat_channel.member_removed"
         | "team_chat.channel_archived"
         | "team_chat.channel_unarchived" => {
-            let channel = filled(&object.id).or_else(|| filled(&object.channel_id)).ok_or(codes::MALFORMED)?;
+            let channel =
+                filled(&object.id).or_else(|| filled(&object.channel_id)).ok_or(codes::MALFORMED)?;
             Ok(Subject {
                 kind: EventKind::Conversation,
                 conversation: Some(channel.into()),

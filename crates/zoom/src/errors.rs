@@ -197,7 +197,8 @@ fn wait_ms(headers: &HeaderMap, now_ms: i64) -> Option<u64> {
     if let Some(known) = dragoman_platform::http::retry_after_ms(headers, now_ms) {
         return Some(known);
     }
-    let until = |at_ms: i64| u64::try_from(at_ms.saturating_sub(now_ms)).unwrap_or(0).min(DAY_MS.unsigned_abs());
+    let until =
+        |at_ms: i64| u64::try_from(at_ms.saturating_sub(now_ms)).unwrap_or(0).min(DAY_MS.unsigned_abs());
     if let Ok(at) = header(headers, "retry-after").to_ascii_uppercase().parse::<jiff::Timestamp>() {
         return Some(until(at.as_millisecond()));
     }
@@ -290,6 +291,8 @@ mod tests {
 
     const NOW_MS: i64 = 1_795_254_031_000;
 
+    type Headers<'a> = &'a [(&'static str, &'static str)];
+
     fn read(status: u16, headers: &[(&'static str, &str)], body: &Value) -> Refusal {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
@@ -309,7 +312,8 @@ mod tests {
         let Some(folder) = dragoman_testkit::payloads() else { return };
         let bytes = std::fs::read(folder.join("zoom/operations.json")).unwrap();
         let operations: Value = serde_json::from_slice(&bytes).unwrap();
-        let errors = operations.as_array().unwrap().iter().filter_map(|operation| operation["errors"].as_array());
+        let errors =
+            operations.as_array().unwrap().iter().filter_map(|operation| operation["errors"].as_array());
         let published: BTreeSet<i64> = errors.flatten().filter_map(|error| error["code"].as_i64()).collect();
         assert!(published.len() > 30, "{published:?}");
         let special = [124, 200, 300];
@@ -331,7 +335,8 @@ mod tests {
 
     #[test]
     fn one_code_stands_for_several_things() {
-        let class = |code: i64, message: &str| read(400, &[], &json!({ "code": code, "message": message })).class;
+        let class =
+            |code: i64, message: &str| read(400, &[], &json!({ "code": code, "message": message })).class;
         assert_eq!(class(300, "The message does not exist."), Message);
         assert_eq!(class(300, "Message does not exist"), Message);
         assert_eq!(class(300, "Request Body should be a valid JSON object."), Ours);
@@ -347,7 +352,7 @@ mod tests {
         let body = json!({ "code": 429, "message": "slow down" });
         let account = ("x-ratelimit-type", "QPS");
         let daily = ("x-ratelimit-type", "Daily-limit");
-        let cases: [(&[(&str, &str)], Class, u64); 7] = [
+        let cases: [(Headers<'_>, Class, u64); 7] = [
             (&[account], Wait, 1_000),
             (&[account, ("retry-after", "7")], Wait, 7_000),
             (&[daily, ("retry-after", "2026-11-21T09:40:41Z")], Wait, 10_000),
@@ -357,8 +362,7 @@ mod tests {
             (&[], WaitHere, 10_000),
         ];
         for (headers, class, wait) in cases {
-            let headers: Vec<(&'static str, &str)> = headers.to_vec();
-            let found = read(429, &headers, &body);
+            let found = read(429, headers, &body);
             assert_eq!((found.class, found.retry_after_ms), (class, Some(wait)), "{headers:?}");
         }
     }

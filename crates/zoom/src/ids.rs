@@ -45,12 +45,7 @@ pub(crate) fn is_direct(conversation: &RemoteConversation) -> bool {
 
 /// A person by user id, strangers by member id: they have no other.
 pub(crate) fn person(user_id: Option<&str>, member_id: Option<&str>) -> Option<RemoteUser> {
-    [user_id, member_id]
-        .into_iter()
-        .flatten()
-        .map(str::trim)
-        .find(|id| !id.is_empty())
-        .map(RemoteUser::from)
+    [user_id, member_id].into_iter().flatten().map(str::trim).find(|id| !id.is_empty()).map(RemoteUser::from)
 }
 
 /// The emoji of `U+1f44d`, of a run of these, or of the name of a custom one.

@@ -99,14 +99,17 @@ pub(crate) async fn install(client: &Client, app: &App, grant: &Grant) -> Result
     let answer = tokens::grant(client, app, &form).await.map_err(|error| why(&error, "the code"))?;
     let scopes: BTreeSet<String> =
         answer.scope.as_deref().unwrap_or_default().split_whitespace().map(str::to_owned).collect();
-    let set = tokens::set_of(answer, client.clock.now_ms()).ok_or_else(|| rejected("no token was granted"))?;
+    let set =
+        tokens::set_of(answer, client.clock.now_ms()).ok_or_else(|| rejected("no token was granted"))?;
     let bridge = app.fact("bridge_user");
     let path = format!("users/{}", if bridge.is_empty() { "me".to_owned() } else { segment(bridge) });
-    let user = client.bearer(&Call::get(path), &set.access).await.map_err(|error| why(&error, "the bridge user"))?;
+    let user =
+        client.bearer(&Call::get(path), &set.access).await.map_err(|error| why(&error, "the bridge user"))?;
     let user: User = serde_json::from_slice(user.body.expose())
         .map_err(|_| rejected("the answer about the bridge user was not understood"))?;
     let account = user.account_id.filter(|account| !account.is_empty());
-    let account = account.ok_or_else(|| rejected("Zoom did not name the account; grant user:read:user:admin"))?;
+    let account =
+        account.ok_or_else(|| rejected("Zoom did not name the account; grant user:read:user:admin"))?;
     let mut facts = Facts::from([("bridge_user".to_owned(), user.id)]);
     if let Some(mail) = user.email.filter(|mail| !mail.is_empty()) {
         facts.insert("bridge_mail".to_owned(), mail_digest(&mail));

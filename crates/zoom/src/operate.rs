@@ -37,12 +37,8 @@ pub(crate) async fn perform(
         }
         Operation::Delete { message, spokesman, .. } => {
             let (key, to) = encode::target(conversation);
-            let call = |path| Call {
-                method: Method::DELETE,
-                path,
-                query: vec![(key, to.clone())],
-                body: None,
-            };
+            let call =
+                |path| Call { method: Method::DELETE, path, query: vec![(key, to.clone())], body: None };
             change(client, session, &Speaker::of(spokesman), message, "", call, Act::Delete).await
         }
         Operation::React { message, emoji, spokesman, .. } => {

@@ -187,9 +187,13 @@ pub(crate) async fn user(client: &Client, session: &Session, key: &str) -> Resul
 async fn by_key(client: &Client, session: &Session, key: &str) -> Result<Option<Profile>, Failure> {
     Ok(user(client, session, key).await?.map(|user| {
         let own = session.installation.workspace.as_str();
-        let external = user.account_id.as_deref().is_some_and(|account| !account.is_empty() && account != own);
+        let external =
+            user.account_id.as_deref().is_some_and(|account| !account.is_empty() && account != own);
         Profile {
-            name: name_of(user.display_name.as_deref(), [user.first_name.as_deref(), user.last_name.as_deref()]),
+            name: name_of(
+                user.display_name.as_deref(),
+                [user.first_name.as_deref(), user.last_name.as_deref()],
+            ),
             avatar_url: user.pic_url.filter(|url| url.starts_with("https://")),
             email: user.email.filter(|email| !email.is_empty()),
             bot: false,
@@ -202,7 +206,10 @@ async fn by_key(client: &Client, session: &Session, key: &str) -> Result<Option<
 
 /// Nobody, or nobody that may be asked for.
 fn is_absent(error: &CallError) -> bool {
-    matches!(error.class(), Some(Class::Person | Class::Scope | Class::Refused | Class::Ours | Class::Channel))
+    matches!(
+        error.class(),
+        Some(Class::Person | Class::Scope | Class::Refused | Class::Ours | Class::Channel)
+    )
 }
 
 fn name_of(shown: Option<&str>, parts: [Option<&str>; 2]) -> String {

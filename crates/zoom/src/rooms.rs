@@ -119,7 +119,8 @@ pub(crate) async fn watch(
 }
 
 fn shown(channel: Channel, joined: bool) -> Conversation {
-    let kind = if channel.kind == Some(INSTANT) { ConversationKind::Group } else { ConversationKind::Channel };
+    let kind =
+        if channel.kind == Some(INSTANT) { ConversationKind::Group } else { ConversationKind::Channel };
     Conversation {
         remote: channel.id.into(),
         kind,

@@ -216,8 +216,7 @@ impl Listener<'_> {
     }
 
     fn event(&self, body: &[u8]) -> Heard {
-        let door =
-            Door { app: self.app, memory: &self.client.memory, now_ms: self.client.clock.now_ms() };
+        let door = Door { app: self.app, memory: &self.client.memory, now_ms: self.client.clock.now_ms() };
         match envelope::read(door, body) {
             Ok(delivery) => Heard::Event(delivery),
             Err(Rejection::Unavailable(_)) => Heard::Unplaced,
@@ -248,6 +247,8 @@ enum Heard {
 /// The address with the token, which is a secret.
 fn address(base: &Url, subscription: &str, token: &Token) -> Token {
     let mut url = base.clone();
-    url.query_pairs_mut().append_pair("subscriptionId", subscription).append_pair("access_token", token.expose());
+    url.query_pairs_mut()
+        .append_pair("subscriptionId", subscription)
+        .append_pair("access_token", token.expose());
     Token::new(url.into())
 }

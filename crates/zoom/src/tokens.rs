@@ -64,8 +64,7 @@ pub(crate) async fn own(client: &Client, app: &App) -> Result<Token, Failure> {
 
 /// Asks for tokens.
 pub(crate) async fn grant(client: &Client, app: &App, form: &[(&str, &str)]) -> Result<Tokens, CallError> {
-    let secret =
-        app.secret("client_secret").ok_or(CallError::Token(Failure::SignIn(codes::CONFIG)))?;
+    let secret = app.secret("client_secret").ok_or(CallError::Token(Failure::SignIn(codes::CONFIG)))?;
     client.grant(app.fact("client_id"), secret, form).await
 }
 

@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn the_compact_form_is_the_same_json() {
-        let pretty = b"{\n \"a b\" : [ 1.50 , \"\\u00e9 \\ud83d\\udc4d \\\" \\n\" ],\t\"z\": null, \"a\": {} }";
+        let pretty =
+            b"{\n \"a b\" : [ 1.50 , \"\\u00e9 \\ud83d\\udc4d \\\" \\n\" ],\t\"z\": null, \"a\": {} }";
         let expected = "{\"a b\":[1.50,\"\u{e9} \u{1f44d} \\\" \\n\"],\"z\":null,\"a\":{}}";
         assert_eq!(compact(pretty).unwrap(), expected.as_bytes());
         assert_eq!(compact(br#"{"half":"\ud83d"}"#).unwrap(), br#"{"half":"\ud83d"}"#);

@@ -25,6 +25,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("webex_envelope", webex_envelope),
     ("webex_html", webex_html),
     ("webex_message", webex_message),
+    ("zoom_event", zoom_event),
     ("zoom_message", zoom_message),
 ];
 
@@ -164,6 +165,14 @@ pub fn webex_envelope(data: &[u8]) {
 /// When something does not hold.
 pub fn webex_message(data: &[u8]) {
     dragoman_webex::fuzzing::message(data).iter().for_each(bodies);
+}
+
+/// An event request of Zoom, with all that follows from it.
+///
+/// # Panics
+/// When something does not hold.
+pub fn zoom_event(data: &[u8]) {
+    dragoman_zoom::fuzzing::events(data).iter().for_each(bodies);
 }
 
 fn bodies(event: &Event) {

@@ -1,0 +1,15 @@
+//! The connector through its seam, against a Zoom of this process and against recorded payloads.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
+
+mod conformance;
+mod decoding;
+mod door;
+mod fake;
+mod installing;
+mod operating;
+mod reading;
+mod recorded;
+mod rotation;
+mod sockets;
+mod support;
