@@ -73,7 +73,12 @@ pub struct Directory {
     remote: HashMap<(InstallationId, RemoteConversation), ConversationId>,
     bridges: BTreeMap<BridgeId, Arc<Bridge>>,
     routes: HashMap<ConversationId, Arc<Route>>,
+    /// Where events went until a bridge was paused or left, and until when.
+    former: HashMap<ConversationId, (Arc<Route>, i64)>,
 }
+
+/// Events from before a pause or a leaving are taken for so long after it, in milliseconds.
+const LATE_MS: i64 = 60_000;
 
 impl Directory {
     /// Reads everything from the store and unseals what is needed. Keepers of tokens are taken over from the
@@ -165,6 +170,15 @@ impl Directory {
                 self.routes.insert(member.clone(), Arc::new(route));
             }
         }
+        let (members, left) = (&row.members, &row.past.left_ms);
+        let leavers = left.iter().map(|(member, until_ms)| (member, *until_ms));
+        let paused = row.past.earlier.filter(|_| row.state == BridgeState::Paused);
+        let pausing = paused.into_iter().flat_map(|(_, until)| members.iter().map(move |it| (it, until)));
+        for (member, until_ms) in leavers.chain(pausing).filter(|_| row.state != BridgeState::Ended) {
+            let targets = members.iter().filter(|other| *other != member).cloned().collect();
+            let route = Arc::new(Route { conversation: member.clone(), bridge: row.id.clone(), targets });
+            self.former.insert(member.clone(), (route, until_ms));
+        }
         self.bridges.insert(row.id.clone(), Arc::new(Bridge { row }));
     }
 
@@ -232,6 +246,12 @@ impl Directory {
     /// Where events of a conversation go; `None` where it is in no active bridge.
     pub fn route(&self, conversation: &ConversationId) -> Option<&Arc<Route>> {
         self.routes.get(conversation)
+    }
+
+    /// Where an event of this time goes although its conversation is in no active bridge any more: it comes late.
+    pub fn late_route(&self, conversation: &ConversationId, at_ms: i64, now_ms: i64) -> Option<&Arc<Route>> {
+        let (route, until_ms) = self.former.get(conversation)?;
+        Some(route).filter(|_| at_ms < *until_ms && now_ms < until_ms + LATE_MS)
     }
 
     /// All bridged conversations, ordered.

@@ -173,10 +173,16 @@ pub(crate) fn steps(
     let end = u32::try_from(bodies.len()).unwrap_or(u32::MAX).min(STRIDE) + first;
     let mut steps = Vec::new();
     for (part, body) in (first..end).zip(bodies) {
-        let mut post = Post { body, marker: marker(part), ..post.clone() };
-        if part > first {
-            post.broadcast = false;
-        }
+        // Not a clone of `post`: its body is the whole text.
+        let mut post = Post {
+            conversation: post.conversation.clone(),
+            thread_root: post.thread_root.clone(),
+            broadcast: post.broadcast && part == first,
+            author: post.author.clone(),
+            spokesman: post.spokesman.clone(),
+            body,
+            marker: marker(part),
+        };
         let operation = match existing.iter().find(|copy| copy.part == part) {
             Some(copy) => {
                 post.thread_root.clone_from(&copy.thread_root);

@@ -45,6 +45,9 @@ pub(crate) fn bridge_members(row: &mut BridgeRow, members: &[ConversationId], at
     let joining = members.iter().filter(|member| !row.members.contains(member));
     row.past.joined_ms.extend(joining.filter_map(|member| Some((member.clone(), at_ms?))));
     row.past.joined_ms.retain(|member, _| members.contains(member));
+    let leaving = row.members.iter().filter(|member| !members.contains(member));
+    row.past.left_ms.extend(leaving.filter_map(|member| Some((member.clone(), at_ms?))));
+    row.past.left_ms.retain(|member, _| !members.contains(member));
     row.members = members.to_vec();
 }
 

@@ -175,6 +175,8 @@ impl BridgeRow {
 pub struct BridgePast {
     /// When members joined that were not there from the beginning.
     pub joined_ms: BTreeMap<ConversationId, i64>,
+    /// When members left. What was written there before may still be under way.
+    pub left_ms: BTreeMap<ConversationId, i64>,
     /// The last time before `since_ms` in which it relayed: from, and until it was paused.
     pub earlier: Option<(i64, i64)>,
 }

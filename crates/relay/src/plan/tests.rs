@@ -183,3 +183,22 @@ fn a_correction_says_so_and_stands_in_the_thread_of_its_copy() {
     let said = "corrected version of an earlier message:\nyes".to_owned();
     assert_eq!(scene(&capabilities(&[]), &[copy(0, "a")]), (None, said, vec![codes::NOT_EDITABLE]));
 }
+
+#[test]
+fn an_edit_that_loses_its_formats_is_told_where_the_target_takes_bare_text() {
+    let partial = capabilities(&[(Feature::Edit, Level::Partial)]);
+    let text = |text: &str| Inline::Text(text.to_owned());
+    let body = |inlines| Document { blocks: vec![Block::Paragraph(inlines)] };
+    let step = |body: Document, existing: &[CopyRow]| {
+        let (post, _) = composed(&message(body.clone()), &Mentions::new(), &partial, Root::None);
+        steps(&post, vec![body], existing, 0, &|_| Marker::new(""))
+    };
+    let bold = || body(vec![Inline::Strong(vec![text("x")])]);
+    let edit = step(bold(), &[copy(0, "a")]);
+    assert_eq!(lost_by_edits(&edit, &partial), Some(codes::SIMPLIFIED));
+    assert_eq!(lost_by_edits(&edit, &capabilities(&[(Feature::Edit, Level::Native)])), None);
+    assert_eq!(lost_by_edits(&step(bold(), &[]), &partial), None, "a post has them");
+    assert_eq!(lost_by_edits(&step(body(vec![text("x")]), &[copy(0, "a")]), &partial), None);
+    let quote = Document { blocks: vec![Block::Quote(body(vec![text("x")]).blocks)] };
+    assert_eq!(lost_by_edits(&step(quote, &[copy(0, "a")]), &partial), Some(codes::SIMPLIFIED));
+}

@@ -29,7 +29,12 @@ use crate::fake::{Fake, Said, payload};
 const ORG: &str = "org";
 const APP: &str = "app";
 const BRIDGE: &str = "bridge";
-const ROOMS: [&str; 3] = ["A", "B", "C"];
+const ROOMS: [&str; 5] = ["A", "B", "C", "D", "E"];
+
+/// Rooms from D on are in the first one's workspace.
+fn workspace(room: &str) -> &str {
+    if room > "C" { "A" } else { room }
+}
 
 /// The runtime's paused clock, going on from life to life.
 struct LifeClock {
@@ -57,8 +62,20 @@ struct Life {
     runtime: Runtime,
 }
 
+/// A message of [`Bench::flow`].
+struct Flowed {
+    number: u64,
+    room: &'static str,
+    /// Rooms that were linked to its own when it was written.
+    to: Vec<&'static str>,
+    /// Heard of after the next change, and perhaps by rooms that were linked only then.
+    held: bool,
+}
+
 struct Bench {
-    members: usize,
+    members: Vec<&'static str>,
+    active: bool,
+    flowed: Vec<Flowed>,
     clock: Arc<LifeClock>,
     random: Arc<dyn Random>,
     keys: Arc<dyn KeyService>,
@@ -67,6 +84,8 @@ struct Bench {
     fake: Arc<Fake>,
     life: Option<Life>,
     delivered: u64,
+    /// Heard of later.
+    held: Vec<(EventKind, String, Said, String)>,
     last: Vec<(EventKind, String, Said, String)>,
 }
 
@@ -82,13 +101,21 @@ pub(crate) fn check_three(script: &str) {
     Bench::new(3).run(script);
 }
 
+/// Runs a script between five rooms, of which A, D and E are in one workspace.
+#[track_caller]
+pub(crate) fn check_five(script: &str) {
+    Bench::new(5).run(script);
+}
+
 impl Bench {
     fn new(members: usize) -> Self {
         let clock =
             Arc::new(LifeClock { base_ms: AtomicI64::new(1_700_000_000_000), started: Mutex::default() });
         let random: Arc<dyn Random> = Arc::new(SeededRandom::new(7));
         let mut bench = Self {
-            members,
+            members: ROOMS[..members].to_vec(),
+            active: true,
+            flowed: Vec::new(),
             fake: Arc::new(Fake::new(clock.clone())),
             clock,
             keys: Arc::new(LocalKeys::ephemeral(Arc::clone(&random))),
@@ -97,6 +124,7 @@ impl Bench {
             folder: SimDisk::new(),
             life: None,
             delivered: 0,
+            held: Vec::new(),
             last: Vec::new(),
         };
         bench.start(true);
@@ -140,6 +168,20 @@ impl Bench {
                 let last = self.last.clone();
                 self.deliver(last);
             }
+            ["flow", time] => self.flow(time),
+            ["flowed"] => self.flowed(),
+            ["join", room] => {
+                let room = ROOMS.into_iter().find(|it| *it == room).unwrap();
+                self.members.push(room);
+                self.set_members();
+            }
+            ["leave", room] => {
+                self.members.retain(|it| *it != room);
+                // Nothing goes there any more, whenever it was written.
+                let held = self.flowed.iter_mut().rev().take_while(|it| it.held);
+                held.for_each(|it| it.to.retain(|to| *to != room));
+                self.set_members();
+            }
             ["pause"] => self.set_bridge(BridgeState::Paused),
             ["resume"] => self.set_bridge(BridgeState::Active),
             ["policy", name, word] => self.policy(name, word),
@@ -152,6 +194,14 @@ impl Bench {
             ["stolen", room] => self.steal(room),
             ["replay"] => self.replay(),
             ["dead", ref codes @ ..] => assert_eq!(self.dead(), *codes, "dead letters"),
+            ["dropped", code, count] => {
+                let dropped = self
+                    .receipts()
+                    .iter()
+                    .filter(|it| it.code.as_deref() == Some(&format!("DRG-{code}")))
+                    .count();
+                assert_eq!(dropped.to_string(), count, "dropped with {code}");
+            }
             ["notes", ref codes @ ..] => assert_eq!(self.notes(), *codes, "notes of the last receipt"),
             ["secrets", count] => {
                 let slots = &self.life.as_ref().unwrap().slots;
@@ -194,6 +244,7 @@ impl Bench {
             sent_ms: now_ms,
             at_ms: now_ms,
             deleted: false,
+            bot: false,
             marker: None,
         };
         let (kind, said) = self.fake.room(room, |room| match words {
@@ -204,6 +255,11 @@ impl Bench {
             ["reply", id, root, text @ ..] => {
                 room.said.push(new(id, Some(root), text));
                 (EventKind::Created, new(id, Some(root), text))
+            }
+            ["bot", id, text @ ..] => {
+                let said = Said { bot: true, ..new(id, None, text) };
+                room.said.push(said.clone());
+                (EventKind::Created, said)
             }
             // It was said before; the event comes only now.
             ["hear", id] => (EventKind::Created, room.find(id).unwrap().clone()),
@@ -255,7 +311,7 @@ impl Bench {
             features: BTreeSet::new(),
         };
         let items = said.iter().map(|(kind, room, said, key)| Item {
-            workspace: room.as_str().into(),
+            workspace: workspace(room).into(),
             conversation: Some(room.as_str().into()),
             message: Some(said.id.as_str().into()),
             thread_root: said.root.as_deref().map(Into::into),
@@ -390,7 +446,7 @@ impl Bench {
             created_ms,
         };
         let mut rows = vec![Mutation::PutOrg(row), Mutation::PutApp(app)];
-        for room in &ROOMS[..self.members] {
+        for room in &ROOMS[..3] {
             rows.push(Mutation::PutInstallation(InstallationRow {
                 id: (*room).into(),
                 org: org.clone(),
@@ -402,11 +458,13 @@ impl Bench {
                 trouble: None,
                 created_ms,
             }));
+        }
+        for room in &ROOMS {
             let field = FieldRef { org: &org, purpose: "conversation-name", row: room };
             rows.push(Mutation::PutConversation(ConversationRow {
                 id: (*room).into(),
                 org: org.clone(),
-                installation: (*room).into(),
+                installation: workspace(room).into(),
                 remote: (*room).into(),
                 kind: "channel".to_owned(),
                 sealed_name: vault.seal_text(&field, room).await.unwrap(),
@@ -422,7 +480,7 @@ impl Bench {
             id: BRIDGE.into(),
             org,
             state: BridgeState::Active,
-            members: ROOMS[..self.members].iter().map(|room| (*room).into()).collect(),
+            members: self.members.iter().map(|room| (*room).into()).collect(),
             created_ms,
             since_ms: created_ms,
             past: BridgePast::default(),
@@ -445,14 +503,96 @@ impl Bench {
     }
 
     /// As `bridge pause` and `bridge resume` do.
-    fn set_bridge(&self, state: BridgeState) {
+    fn set_bridge(&mut self, state: BridgeState) {
         let since_ms = Some(self.now_ms());
         self.commit(Mutation::SetBridge { bridge: BRIDGE.into(), state, since_ms });
-        if state == BridgeState::Active {
+        self.active = state == BridgeState::Active;
+        if self.active {
+            self.catch_up();
+        }
+    }
+
+    /// As `bridge members` does.
+    fn set_members(&self) {
+        let members = self.members.iter().map(|room| (*room).into()).collect();
+        let since_ms = Some(self.now_ms());
+        self.commit(Mutation::SetMembers { bridge: BRIDGE.into(), members, since_ms });
+        self.catch_up();
+    }
+
+    fn catch_up(&self) {
+        let life = self.life();
+        life.runtime.block_on(async {
+            self.members.iter().for_each(|room| life.relay.catch_up_later((*room).into()));
+        });
+    }
+
+    /// Fifty messages a second, in all rooms by turns: some delivered twice, some heard of late, the last ones only after
+    /// what comes next; and all copies come back.
+    fn flow(&mut self, time: &str) {
+        let seconds: u64 = time.trim_end_matches('s').parse().unwrap();
+        let mut late = None;
+        for turn in 0..seconds * 50 {
+            let number = self.flowed.len() as u64;
+            let room = ROOMS[usize::try_from(number).unwrap() % ROOMS.len()];
+            let linked = self.active && self.members.contains(&room);
+            let others = self.members.iter().copied().filter(|other| linked && *other != room);
+            let held = turn + 3 >= seconds * 50;
+            self.flowed.push(Flowed { number, room, to: others.collect(), held });
+            let said = self.say(room, &["post", &format!("m{number}"), &format!("n{number}")]);
+            // The last ones before whatever comes next are heard of after it.
+            if held {
+                self.held.push(said);
+            } else if number % 11 == 0 {
+                late = Some(said);
+            } else {
+                let mut batch = vec![said];
+                if number % 11 == 2 {
+                    batch.extend(late.take());
+                }
+                self.deliver(batch.clone());
+                if number % 7 == 0 {
+                    self.deliver(batch);
+                }
+            }
+            if turn == 1 {
+                let held = std::mem::take(&mut self.held);
+                self.deliver(held);
+            }
+            if number % 40 == 39 {
+                ROOMS.iter().for_each(|room| self.echo(room));
+            }
             let life = self.life();
-            life.runtime.block_on(async {
-                ROOMS[..self.members].iter().for_each(|room| life.relay.catch_up_later((*room).into()));
+            life.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(20)).await });
+        }
+        self.deliver(late.into_iter().collect());
+    }
+
+    /// Everything that flowed is in each room that it was for, once, and in no other; each room's in its order.
+    #[track_caller]
+    fn flowed(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        self.deliver(held);
+        self.pass("60s");
+        for room in ROOMS {
+            let shown: Vec<String> = self.fake.room(room, |room| {
+                room.said.iter().filter(|it| it.marker.is_some()).map(|it| it.text.clone()).collect()
             });
+            for source in ROOMS {
+                let number = |it: &Flowed| format!("n{}", it.number);
+                let here: Vec<&Flowed> = self.flowed.iter().filter(|it| it.room == source).collect();
+                let wanted: Vec<String> =
+                    here.iter().filter(|it| it.to.contains(&room)).map(|it| number(it)).collect();
+                let possible = |text: &&String| {
+                    here.iter().any(|it| number(it) == **text && (!it.held || it.to.contains(&room)))
+                };
+                let shown: Vec<&String> = shown.iter().filter(possible).collect();
+                let missing: Vec<_> = wanted.iter().filter(|text| !shown.contains(text)).collect();
+                let excess: Vec<_> = shown.iter().filter(|text| !wanted.contains(text)).collect();
+                let state = format!("from {source} to {room}: {missing:?} are missing, {excess:?} too many");
+                assert!(missing.is_empty() && excess.is_empty(), "{state}");
+                assert!(shown.iter().copied().eq(wanted.iter()), "from {source} to {room}: {shown:?}");
+            }
         }
     }
 
@@ -477,10 +617,13 @@ impl Bench {
         letters.into_iter().rev().map(|letter| letter.code.replace("DRG-", "")).collect()
     }
 
-    fn notes(&self) -> Vec<String> {
+    fn receipts(&self) -> Vec<dragoman_store::Receipt> {
         let life = self.life();
-        let receipts = life.runtime.block_on(life.relay.store().receipts(None, None, 1)).unwrap();
-        receipts[0].notes.iter().map(|code| code.replace("DRG-", "")).collect()
+        life.runtime.block_on(life.relay.store().receipts(None, None, 100)).unwrap()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.receipts()[0].notes.iter().map(|code| code.replace("DRG-", "")).collect()
     }
 
     /// As `dead-letter replay` does, with all there are.

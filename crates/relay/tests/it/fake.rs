@@ -30,6 +30,8 @@ pub(crate) struct Said {
     /// When something happened to it last.
     pub(crate) at_ms: i64,
     pub(crate) deleted: bool,
+    /// Another app said it.
+    pub(crate) bot: bool,
     pub(crate) marker: Option<String>,
 }
 
@@ -93,7 +95,8 @@ pub(crate) fn payload(kind: &str, room: &str, said: &Said) -> Content {
     let root = said.root.as_deref().unwrap_or_default();
     let marker = said.marker.as_deref().unwrap_or_default();
     let (version, sent, at) = (said.version.to_string(), said.sent_ms.to_string(), said.at_ms.to_string());
-    let fields = [kind, room, &said.id, root, &version, &sent, &at, marker, &said.text];
+    let bot = if said.bot { "bot" } else { "" };
+    let fields = [kind, room, &said.id, root, &version, &sent, &at, bot, marker, &said.text];
     Content::new(fields.join("\u{1f}").into_bytes())
 }
 
@@ -105,7 +108,7 @@ fn message(said: &Said) -> Message {
         broadcast: false,
         author: Author {
             user: Some("u1".into()),
-            kind: AuthorKind::Person,
+            kind: if said.bot { AuthorKind::Bot } else { AuthorKind::Person },
             name: Some("Ana".to_owned()),
             avatar_url: None,
         },
@@ -166,7 +169,7 @@ impl Connector for Fake {
     async fn open(&self, _session: &Session, _feed: &str, payload: &Content) -> Result<Event, Failure> {
         let text = String::from_utf8_lossy(payload.expose()).into_owned();
         let fields: Vec<&str> = text.split('\u{1f}').collect();
-        let [kind, room, id, root, version, sent, at, marker, text] = fields[..] else {
+        let [kind, room, id, root, version, sent, at, bot, marker, text] = fields[..] else {
             return Err(Failure::Malformed(codes::MALFORMED));
         };
         self.readable(room, "open")?;
@@ -179,6 +182,7 @@ impl Connector for Fake {
             sent_ms: sent.parse().unwrap_or_default(),
             at_ms: at.parse().unwrap_or_default(),
             deleted: false,
+            bot: !bot.is_empty(),
             marker: filled(marker),
         };
         let happening = match kind {
@@ -278,6 +282,7 @@ impl Connector for Fake {
                     sent_ms: now_ms,
                     at_ms: now_ms,
                     deleted: false,
+                    bot: false,
                     marker: Some(post.marker.as_str().to_owned()),
                 });
                 Outcome::made(id.into(), Some(Version(now_ms)))

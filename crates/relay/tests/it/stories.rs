@@ -1,4 +1,4 @@
-use crate::bench::{check, check_three};
+use crate::bench::{check, check_five, check_three};
 
 #[test]
 fn messages_arrive_in_order_and_once() {
@@ -531,6 +531,120 @@ fn a_dead_member_holds_up_nobody() {
          C shows: one | two
          B shows: nothing
          dead CONVERSATION-GONE CONVERSATION-GONE",
+    );
+}
+
+#[test]
+fn five_members_of_which_three_are_in_one_workspace() {
+    check_five(
+        "A post 1 one
+         D post 2 two
+         run 1s
+         E reply 3 c1 three
+         run 5s
+         E echo
+         D echo
+         A echo
+         run 5s
+         A shows: two | >three
+         B shows: one | two | >three
+         C shows: one | two | >three
+         D shows: one | >three
+         E shows: one | two
+         D edit 2 due
+         A delete 1
+         run 5s
+         A shows: due | >three
+         B shows: due | >three
+         E shows: due
+         dead",
+    );
+}
+
+#[test]
+fn members_come_go_and_pause_while_fifty_messages_a_second_flow() {
+    check_three(
+        "flow 3s
+         join D
+         flow 3s
+         join E
+         flow 2s
+         pause
+         flow 2s
+         resume
+         flow 3s
+         leave D
+         flow 2s
+         leave B
+         flow 2s
+         join D
+         flow 3s
+         flowed
+         dead",
+    );
+}
+
+#[test]
+fn a_member_that_hangs_delays_nobody() {
+    check_five(
+        "B next hang
+         A post 1 one
+         D post 2 two
+         run 1s
+         A edit 1 uno
+         C post 3 three
+         run 1s
+         A shows: two | three
+         C shows: uno | two
+         D shows: uno | three
+         E shows: uno | two | three
+         B shows: nothing",
+    );
+}
+
+#[test]
+fn a_source_that_cannot_be_read_holds_up_the_others_for_five_seconds() {
+    check_three(
+        "A post 1 one
+         run 5s
+         stop
+         A quiet post 2 two
+         run 60s
+         A next unreadable unreadable unreadable unreadable unreadable unreadable unreadable unreadable unreadable unreadable
+         start
+         A post 3 three
+         C post 4 four
+         run 3s
+         B shows: one
+         run 5s
+         B shows: one | four
+         B next done-and-hang
+         C post 5 five
+         run 3s
+         crash
+         start
+         run 10m
+         B shows: one | four | five | two | three
+         C shows: one | two | three
+         dead",
+    );
+}
+
+#[test]
+fn a_loop_through_another_bridge_is_cut() {
+    check_three(
+        "policy relay_bots yes
+         A post 1 hello world
+         run 1s
+         B shows: hello world
+         A bot 2 Ana (Fake): hello world
+         B bot 3 [x] Ana (Fake) hello *world*
+         A bot 4 something else
+         run 5s
+         A shows: nothing
+         B shows: hello world | something else
+         C shows: hello world | something else
+         dropped LOOP 4",
     );
 }
 

@@ -231,7 +231,11 @@ async fn a_conversation_is_in_one_living_bridge(bench: &mut Bench) {
     bench.done(Mutation::SetMembers { bridge: "b2".into(), members, since_ms: Some(30) }).await;
     let since = |bridge: &BridgeRow| (bridge.since_ms, bridge.past.clone());
     let bridges: Vec<_> = bench.store().bridges().await.unwrap().iter().map(since).collect();
-    let joined = BridgePast { joined_ms: [("c4".into(), 30)].into(), earlier: None };
+    let joined = BridgePast {
+        joined_ms: [("c4".into(), 30)].into(),
+        left_ms: [("c1".into(), 30)].into(),
+        earlier: None,
+    };
     // Both were there from the beginning.
     assert_eq!(bridges, [(20, BridgePast::default()), (8, BridgePast::default())]);
     bench.done(Mutation::SetBridge { bridge: "b1".into(), state: BridgeState::Ended, since_ms: None }).await;
