@@ -5,8 +5,12 @@ use dragoman_model::{Block, Document, Emoji, Inline, Mention};
 /// The bytes of a tree: every node with its kind and every text with its length, so that no two trees share
 /// them. Names of mentions and addresses of emoji are left out where an id says it: they change without an edit.
 pub fn canonical(document: &Document) -> Vec<u8> {
-    let mut writer = Writer(Vec::new());
-    writer.blocks(&document.clone().normalise().blocks);
+    let mut writer = Writer(Vec::with_capacity(1024));
+    if document.is_normal() {
+        writer.blocks(&document.blocks);
+    } else {
+        writer.blocks(&document.clone().normalise().blocks);
+    }
     writer.0
 }
 

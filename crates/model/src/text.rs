@@ -176,7 +176,12 @@ impl Document {
     /// tables removed, breaks at the edges of a block trimmed.
     #[must_use]
     pub fn normalise(self) -> Self {
-        Self { blocks: normalise_blocks(self.blocks) }
+        if self.is_normal() { self } else { Self { blocks: normalise_blocks(self.blocks) } }
+    }
+
+    /// Whether [`Document::normalise`] would change nothing.
+    pub fn is_normal(&self) -> bool {
+        self.blocks.iter().all(block_is_normal)
     }
 
     /// Calls `visit` for every inline, outer ones first.
@@ -214,6 +219,52 @@ fn inlines_are_empty(inlines: &[Inline]) -> bool {
         Inline::Break => true,
         Inline::Link { .. } | Inline::Mention(_) | Inline::Emoji(_) | Inline::Date { .. } => false,
     })
+}
+
+fn block_is_normal(block: &Block) -> bool {
+    match block {
+        Block::Paragraph(text) => !text.is_empty() && text_is_normal(text),
+        Block::Heading { level, text } => (1..=6).contains(level) && !text.is_empty() && text_is_normal(text),
+        Block::Quote(blocks) => !blocks.is_empty() && blocks.iter().all(block_is_normal),
+        Block::List { items, .. } => {
+            let item = |item: &ListItem| !item.blocks.is_empty() && item.blocks.iter().all(block_is_normal);
+            !items.is_empty() && items.iter().all(item)
+        }
+        Block::Table { rows, .. } => {
+            !rows.is_empty() && rows.iter().flatten().all(|cell| text_is_normal(cell))
+        }
+        Block::Unsupported { text, .. } => text_is_normal(text),
+        Block::Code { text, .. } => !text.is_empty(),
+        Block::Rule => true,
+    }
+}
+
+fn text_is_normal(text: &[Inline]) -> bool {
+    let edge = |inline: Option<&Inline>| matches!(inline, Some(Inline::Break));
+    !edge(text.first()) && !edge(text.last()) && inlines_are_normal(text)
+}
+
+fn inlines_are_normal(inlines: &[Inline]) -> bool {
+    let normal = |inline: &Inline| match inline {
+        Inline::Text(text) | Inline::Code(text) => !text.is_empty(),
+        Inline::Strong(inner)
+        | Inline::Emphasis(inner)
+        | Inline::Strike(inner)
+        | Inline::Underline(inner) => !inner.is_empty() && inlines_are_normal(inner),
+        Inline::Link { text, .. } => inlines_are_normal(text),
+        Inline::Mention(_) | Inline::Emoji(_) | Inline::Date { .. } | Inline::Break => true,
+    };
+    let joins = |pair: &[Inline]| {
+        matches!(
+            pair,
+            [Inline::Text(_), Inline::Text(_)]
+                | [Inline::Strong(_), Inline::Strong(_)]
+                | [Inline::Emphasis(_), Inline::Emphasis(_)]
+                | [Inline::Strike(_), Inline::Strike(_)]
+                | [Inline::Underline(_), Inline::Underline(_)]
+        )
+    };
+    inlines.iter().all(normal) && !inlines.windows(2).any(joins)
 }
 
 fn normalise_blocks(blocks: Vec<Block>) -> Vec<Block> {

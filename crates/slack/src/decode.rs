@@ -56,7 +56,8 @@ pub(crate) struct Decoded {
 /// Decodes an event.
 pub(crate) fn event(payload: &[u8], mut own: Own) -> Result<Decoded, Failure> {
     let malformed = |_| Failure::Malformed(codes::MALFORMED);
-    let outer: Outer<'_> = serde_json::from_slice(payload).map_err(malformed)?;
+    let text = std::str::from_utf8(payload).map_err(|_| Failure::Malformed(codes::MALFORMED))?;
+    let outer: Outer<'_> = serde_json::from_str(text).map_err(malformed)?;
     if outer.kind.as_deref() == Some("app_rate_limited") {
         let at_ms = outer.minute_rate_limited.unwrap_or_default().saturating_mul(1_000);
         let happening = Happening::Control(Control::Missed { conversation: None });

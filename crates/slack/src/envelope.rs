@@ -17,7 +17,9 @@ pub(crate) const FEED: &str = "events";
 /// Reads the body of an event request.
 pub(crate) fn read(body: &[u8]) -> Result<Delivery, Rejection> {
     let malformed = || Rejection::Malformed(codes::MALFORMED);
-    let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|_| malformed())?;
+    // Once for the whole body, not for every text in it.
+    let text = std::str::from_utf8(body).map_err(|_| malformed())?;
+    let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|_| malformed())?;
     match envelope.kind.as_deref() {
         Some("url_verification") => {
             let challenge = envelope.challenge.ok_or_else(malformed)?;

@@ -4,6 +4,7 @@ use dragoman_model::{RemoteConversation, codes};
 use dragoman_platform::{Conversation, ConversationKind, Facts, Failure, Page, Session, Watch};
 
 use crate::api::{Arguments, CallError};
+use crate::capabilities::granted;
 use crate::client::Client;
 use crate::people::with_team;
 use crate::wire::answers::{Channel, Channels, Form, Nothing, OneChannel, next};
@@ -32,8 +33,15 @@ pub(crate) async fn conversations(
     search: &str,
     cursor: Option<&str>,
 ) -> Result<Page<Conversation>, Failure> {
+    // One kind that may not be seen refuses the whole list.
+    let kinds = [("channels:read", "public_channel"), ("groups:read", "private_channel")];
+    let seen: Vec<&str> = kinds
+        .into_iter()
+        .filter(|(scope, _)| granted(&session.installation, scope))
+        .map(|(_, kind)| kind)
+        .collect();
     let mut form = Form::from([
-        ("types", "public_channel,private_channel".to_owned()),
+        ("types", seen.join(",")),
         ("exclude_archived", "true".to_owned()),
         ("limit", "200".to_owned()),
     ]);

@@ -24,6 +24,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
+    fn the_normal_form_is_known_when_it_is_seen(document in testing::document()) {
+        let normal = document.clone().normalise();
+        prop_assert!(normal.is_normal());
+        prop_assert_eq!(document.is_normal(), document == normal);
+    }
+
+    #[test]
     fn html_is_never_longer_than_its_bound(document in testing::document()) {
         for flavour in [Flavour::Graph, Flavour::Bot] {
             let html = teams::render(&document, flavour).html;
