@@ -60,9 +60,23 @@ pub(crate) enum Command {
     /// Deliveries that were given up: ids and reasons
     #[command(subcommand)]
     DeadLetter(DeadLetter),
+    /// What passes between platforms or conversations, and how well
+    Fidelity(Fidelity),
     /// The configuration file
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// `fidelity`
+#[derive(Args)]
+pub(crate) struct Fidelity {
+    /// Two platforms, with every scope, or two conversations as `bridge add` takes them, with theirs; may be more.
+    /// None: every platform
+    #[arg(value_name = "PLATFORM|CONVERSATION")]
+    pub(crate) ends: Vec<String>,
+    /// Print docs/FIDELITY.md
+    #[arg(long, conflicts_with = "ends")]
+    pub(crate) markdown: bool,
 }
 
 /// `demo`
@@ -115,12 +129,25 @@ pub(crate) struct Sim {
     /// Seed of ids and secrets
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     pub(crate) seed: u64,
+    /// The platforms' real host names with a throw-away authority, behind a proxy: prints what to set `HTTPS_PROXY`
+    /// and `SSL_CERT_FILE` to
+    #[arg(long)]
+    pub(crate) real_hosts: bool,
+    /// Port of that proxy; 0 takes a free one
+    #[arg(long, default_value_t = 0, value_name = "PORT", requires = "real_hosts")]
+    pub(crate) proxy_port: u16,
     /// Port of the Slack simulator; 0 takes a free one
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     pub(crate) slack_port: u16,
     /// Port of the Teams simulator; 0 takes a free one
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     pub(crate) teams_port: u16,
+    /// Port of the Webex simulator; 0 takes a free one
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    pub(crate) webex_port: u16,
+    /// Port of the Zoom simulator; 0 takes a free one
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    pub(crate) zoom_port: u16,
 }
 
 /// `org`
@@ -148,9 +175,10 @@ pub(crate) enum Org {
 /// `app`
 #[derive(Subcommand)]
 pub(crate) enum App {
-    /// Register an app; without its values it prints what to make on the platform, and what to bring back
+    /// Register an app; tells what to upload or copy on the platform, every scope with its reason, and what to
+    /// bring back
     Add {
-        /// slack or teams
+        /// slack, teams, webex or zoom
         platform: String,
         /// Name or id of the organisation; may be left out where there is one
         #[arg(long)]
@@ -158,9 +186,15 @@ pub(crate) enum App {
         /// A value of the app, KEY=VALUE; KEY=@FILE reads it from a file, KEY=$VARIABLE from the environment
         #[arg(long = "set", value_name = "KEY=VALUE")]
         values: Vec<String>,
-        /// Features to switch on
+        /// Features to switch on; the scopes follow from them
         #[arg(long, value_delimiter = ',')]
         features: Vec<String>,
+        /// The name that people see
+        #[arg(long, default_value = "Dragoman")]
+        name: String,
+        /// Folder to write the manifest or package to; without it they are printed as far as they are text
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
     },
     /// Set values or features of an app
     Set {

@@ -1,5 +1,5 @@
-//! Dragoman: people on Slack and Microsoft Teams talk to each other, each in their own client, and nothing of
-//! it is kept.
+//! Dragoman: people on Slack, Microsoft Teams, Webex and Zoom talk to each other, each in their own client, and
+//! nothing of it is kept.
 
 mod args;
 mod clock;
@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod end;
 mod log;
+mod people;
 mod print;
 mod runtime;
 
@@ -56,6 +57,7 @@ async fn act(cli: Cli) -> Result<()> {
         }
         Command::Sim(sim) => return commands::sim::run(sim).await,
         Command::Doctor => return commands::doctor::run(&path, cli.json).await,
+        Command::Fidelity(fidelity) => return commands::fidelity::run(&path, fidelity, cli.json).await,
         _ => {}
     }
     let config = config::load(&path)?;
@@ -76,6 +78,7 @@ async fn act(cli: Cli) -> Result<()> {
         | Command::Demo(_)
         | Command::Sim(_)
         | Command::Doctor
+        | Command::Fidelity(_)
         | Command::Serve => Ok(()),
     }
 }

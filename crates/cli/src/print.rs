@@ -11,6 +11,11 @@ pub(crate) fn line(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
+/// Prints text that ends its own lines.
+pub(crate) fn raw(text: &str) {
+    let _ = write!(std::io::stdout().lock(), "{text}");
+}
+
 /// Prints a hint on standard error, so that it does not disturb data.
 pub(crate) fn hint(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");

@@ -1,11 +1,13 @@
 //! `app`
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use dragoman_gateway::admin::api;
+use serde::Serialize;
 
 use super::Context;
 use crate::args::App;
@@ -13,14 +15,23 @@ use crate::print;
 
 pub(crate) async fn run(context: &Context, command: App) -> Result<()> {
     match command {
-        App::Add { platform, org, values, features } => {
+        App::Add { platform, org, values, features, name, out } => {
             let values = read_values(&values)?;
             let features = features.into_iter().collect();
-            let app = context.ask(&api::AppAdd { org, platform: platform.clone(), values, features }).await?;
+            let app = context.ask(&api::AppAdd { org, platform, values, features }).await?;
+            let package = context.ask(&api::AppPackage { app: app.id.clone(), name }).await?;
             if context.json {
-                return print::json(&app);
+                if let Some(out) = &out {
+                    write_files(&package, out)?;
+                }
+                return print::json(&Added { app, package });
             }
             print_apps(std::slice::from_ref(&app));
+            match &out {
+                Some(out) => tell_written(&write_files(&package, out)?),
+                None => print_files(&package, &app.platform)?,
+            }
+            print_package(&package);
             explain_missing(context, &app).await
         }
         App::Set { app, values, features } => {
@@ -46,29 +57,63 @@ pub(crate) async fn run(context: &Context, command: App) -> Result<()> {
             if context.json {
                 return print::json(&package);
             }
-            write_package(&package, &out)
+            tell_written(&write_files(&package, &out)?);
+            print_package(&package);
+            Ok(())
         }
     }
 }
 
-fn write_package(package: &api::PackageInfo, out: &Path) -> Result<()> {
+/// A new app, with what an admin uploads or copies.
+#[derive(Serialize)]
+struct Added {
+    #[serde(flatten)]
+    app: api::AppInfo,
+    package: api::PackageInfo,
+}
+
+fn write_files(package: &api::PackageInfo, out: &Path) -> Result<Vec<PathBuf>> {
     std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
-    for file in &package.files {
+    let write = |file: &api::FileInfo| {
         let path = out.join(&file.name);
-        let bytes = base64::engine::general_purpose::STANDARD.decode(&file.base64)?;
+        let bytes = STANDARD.decode(&file.base64)?;
         std::fs::write(&path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;
+        Ok(path)
+    };
+    package.files.iter().map(write).collect()
+}
+
+fn tell_written(paths: &[PathBuf]) {
+    for path in paths {
         print::line(&format!("wrote {}", path.display()));
     }
+}
+
+/// Files that can be copied from a terminal; the others have to be written.
+fn print_files(package: &api::PackageInfo, platform: &str) -> Result<()> {
+    for file in &package.files {
+        match String::from_utf8(STANDARD.decode(&file.base64)?) {
+            Ok(text) => print::line(&format!("\n{}:\n\n{}", file.name, text.trim_end())),
+            Err(_) => {
+                print::hint(&format!("`dragoman app package {platform}` writes {}", file.name));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn print_package(package: &api::PackageInfo) {
     let rows: Vec<Vec<String>> = package
         .scopes
         .iter()
         .map(|scope| vec![scope.name.clone(), scope.feature.clone(), scope.reason.clone()])
         .collect();
+    print::line("");
     print::table(&["SCOPE", "FEATURE", "REASON"], &rows);
+    print::line("");
     for (number, step) in (1..).zip(&package.steps) {
         print::line(&format!("{number}. {step}"));
     }
-    Ok(())
 }
 
 async fn explain_missing(context: &Context, app: &api::AppInfo) -> Result<()> {
@@ -79,7 +124,10 @@ async fn explain_missing(context: &Context, app: &api::AppInfo) -> Result<()> {
     let platforms = context.ask(&api::PlatformList {}).await?;
     let fields =
         platforms.into_iter().find(|platform| platform.platform == app.platform).map(|found| found.fields);
-    print::hint(&format!("next: dragoman app package {}, upload it, then bring back:", app.platform));
+    print::hint(&format!(
+        "next: upload what `dragoman app package {}` writes, then bring back:",
+        app.platform
+    ));
     for field in fields.unwrap_or_default().into_iter().filter(|field| app.missing.contains(&field.key)) {
         print::hint(&format!("  {:<16} {}", field.key, field.help));
     }

@@ -55,14 +55,29 @@ pub(crate) async fn run(path: &Path, json: bool) -> Result<()> {
         Ok(status) => findings.extend(running(status, &shared)),
         Err(error) => findings.push(finding("gateway", Verdict::Broken, format!("{error:#}"))),
     }
+    if status.is_ok() {
+        match context.ask(&api::ScopeList {}).await {
+            Ok(reports) => findings.extend(reports.iter().flat_map(scopes)),
+            Err(error) => findings.push(finding("scopes", Verdict::Broken, format!("{error:#}"))),
+        }
+    }
     findings.push(reach_ourselves(&config, status.as_ref().ok()).await);
-    for (name, url) in [
-        ("Slack", &config.slack.api_base),
-        ("Entra", &config.teams.login_base),
-        ("Graph", &config.teams.graph_base),
-        ("Bot Framework", &config.teams.bot_openid_url),
+    let used = match &status {
+        Ok(_) => context.ask(&api::AppList {}).await.unwrap_or_default(),
+        Err(_) => Vec::new(),
+    };
+    for (platform, name, url) in [
+        ("slack", "Slack", &config.slack.api_base),
+        ("teams", "Entra", &config.teams.login_base),
+        ("teams", "Graph", &config.teams.graph_base),
+        ("teams", "Bot Framework", &config.teams.bot_openid_url),
+        ("webex", "Webex", &config.webex.api_base),
+        ("zoom", "Zoom", &config.zoom.api_base),
     ] {
-        findings.push(reach(name, url, &shared).await);
+        // A platform that nobody uses may be out of reach.
+        if used.is_empty() || used.iter().any(|app| app.platform == platform) {
+            findings.push(reach(name, url, &shared).await);
+        }
     }
     let broken = findings.iter().filter(|finding| finding.verdict == Verdict::Broken).count();
     if json {
@@ -149,6 +164,45 @@ fn running(status: &Status, shared: &Shared) -> Vec<Finding> {
     findings.extend(
         status.troubles.iter().map(|trouble| finding("trouble", Verdict::Broken, trouble.to_string())),
     );
+    findings
+}
+
+/// Scopes that are granted and needed by nothing, and the other way round.
+fn scopes(report: &api::ScopeReport) -> Vec<Finding> {
+    let at = format!("{} {}", report.display_name, report.name);
+    let mut findings = Vec::new();
+    if !report.missing.is_empty() {
+        let lacks: Vec<String> =
+            report.missing.iter().map(|scope| format!("{} ({})", scope.name, scope.feature)).collect();
+        let text = format!(
+            "{at} lacks {}: upload what `dragoman app package {}` writes and run `dragoman install start {}`, or \
+             switch the feature off with `dragoman app set`",
+            lacks.join(", "),
+            report.platform,
+            report.platform
+        );
+        findings.push(finding("scopes", Verdict::Warning, text));
+    }
+    if !report.needless.is_empty() {
+        let text = format!(
+            "{at} granted {}, which no feature that is switched on needs: take it out of the app there and run \
+             `dragoman install start {}`, or switch the feature on with `dragoman app set`",
+            report.needless.join(", "),
+            report.platform
+        );
+        findings.push(finding("scopes", Verdict::Warning, text));
+    }
+    if findings.is_empty() {
+        let text = if report.told {
+            format!("{at}: granted is what the features need, no more and no less")
+        } else {
+            format!(
+                "{at}: the platform does not tell what was granted; `dragoman app package {}` lists what is needed",
+                report.platform
+            )
+        };
+        findings.push(finding("scopes", Verdict::Well, text));
+    }
     findings
 }
 

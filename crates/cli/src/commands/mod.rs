@@ -5,6 +5,7 @@ pub(crate) mod bridge;
 pub(crate) mod config;
 pub(crate) mod deliveries;
 pub(crate) mod doctor;
+pub(crate) mod fidelity;
 pub(crate) mod init;
 pub(crate) mod install;
 pub(crate) mod org;
@@ -12,5 +13,6 @@ pub(crate) mod serve;
 pub(crate) mod sim;
 
 mod context;
+mod fidelity_page;
 
 pub(crate) use context::{Context, socket_path};

@@ -34,9 +34,18 @@ async fn what_is_well_is_called_well() {
         .filter(|(_, verdict, _)| verdict == "well")
         .map(|(check, _, _)| check)
         .collect();
-    for check in
-        ["configuration", "key file", "gateway", "public_url", "Slack", "Entra", "Graph", "Bot Framework"]
-    {
+    for check in [
+        "configuration",
+        "key file",
+        "gateway",
+        "public_url",
+        "Slack",
+        "Entra",
+        "Graph",
+        "Bot Framework",
+        "Webex",
+        "Zoom",
+    ] {
         assert!(well.iter().any(|it| it == check), "{check}: {well:?}");
     }
     let (table, _) = rig.ok(&["doctor"]);
@@ -79,6 +88,6 @@ async fn what_is_broken_comes_with_its_cure() {
     assert!(sims.end().success());
     let found = broken(&rig);
     let checks: Vec<&str> = found.iter().map(|(check, _)| check.as_str()).collect();
-    assert_eq!(checks, ["Slack", "Entra", "Graph", "Bot Framework"]);
+    assert_eq!(checks, ["Slack", "Entra", "Graph", "Bot Framework", "Webex", "Zoom"]);
     assert!(found.iter().all(|(_, text)| text.contains("127.0.0.1") && text.contains("outbound.proxy")));
 }

@@ -32,6 +32,7 @@ fn every_command_that_is_listed_is_there_and_described() {
         "bridge",
         "delivery",
         "dead-letter",
+        "fidelity",
         "config",
     ];
     assert_eq!(commands(&top), expected);

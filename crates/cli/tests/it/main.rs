@@ -2,11 +2,13 @@
 
 mod demo;
 mod doctor;
+mod fidelity;
 mod full_disk;
 mod help;
 mod http;
 mod hygiene;
 mod operator;
+mod real_hosts;
 mod refusals;
 mod rig;
 mod shutdown;

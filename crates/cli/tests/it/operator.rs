@@ -26,7 +26,15 @@ async fn a_deployment_is_set_up_step_by_step() {
     assert!(odd.contains("duplicate") && odd.contains("gap"), "{odd}");
 
     // Without its values an app explains what to bring, and cannot be installed.
-    let (table, hints) = rig.ok(&["app", "add", "slack"]);
+    let odd = rig.refused(&["app", "add", "slack", "--features", "smells"]);
+    assert!(odd.contains("'smells'") && odd.contains("direct-messages"), "{odd}");
+    let (table, hints) = rig.ok(&["app", "add", "slack", "--features", "messages,reactions"]);
+    assert!(
+        table.contains("slack-manifest.json:") && table.contains("\"socket_mode_enabled\": false"),
+        "{table}"
+    );
+    assert!(table.contains("reactions:write") && !table.contains("files:read"), "{table}");
+    assert!(table.contains("add reactions to copies") && table.contains("1. Open"), "{table}");
     assert!(table.contains("lacks client_id, client_secret, signing_secret"), "{table}");
     assert!(table.contains("/hooks/slack/") && table.contains("/oauth/slack/callback"), "{table}");
     assert!(hints.contains("dragoman app package slack") && hints.contains("Basic Information"), "{hints}");

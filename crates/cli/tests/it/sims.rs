@@ -41,15 +41,29 @@ impl Sims {
         self.told["teams"][key].as_str().expect("a text")
     }
 
+    pub(crate) fn webex(&self, key: &str) -> &str {
+        self.told["webex"][key].as_str().expect("a text")
+    }
+
+    pub(crate) fn zoom(&self, key: &str) -> &str {
+        self.told["zoom"][key].as_str().expect("a text")
+    }
+
     /// Where the platforms are, for a configuration.
     pub(crate) fn config(&self) -> String {
         let (slack, teams) = (self.slack("base_url"), self.teams("base_url"));
         let service = self.teams("service_url");
+        let (webex, zoom) = (self.webex("base_url"), self.zoom("base_url"));
+        let socket = zoom.replacen("http", "ws", 1);
         format!(
             "[slack]\napi_base = \"{slack}/api/\"\nauthorize_url = \"{slack}/oauth/v2/authorize\"\n\
              [teams]\nlogin_base = \"{teams}\"\ngraph_base = \"{teams}\"\n\
              bot_openid_url = \"{teams}/v1/.well-known/openidconfiguration\"\n\
              allowed_service_hosts = [\"{teams}\"]\ndefault_service_url = \"{service}\"\ngraph_pause_ms = 0\n\
+             [webex]\napi_base = \"{webex}/v1/\"\nauthorize_url = \"{webex}/v1/authorize\"\n\
+             token_url = \"{webex}/v1/access_token\"\n\
+             [zoom]\napi_base = \"{zoom}/v2/\"\noauth_base = \"{zoom}/oauth/\"\nws_url = \"{socket}/ws\"\n\
+             compliance_url = \"{zoom}/oauth/data/compliance\"\nsettle_ms = 0\n\
              [relay]\npace = false\nretry_base_ms = 50\necho_wait_ms = 300\nlook_pause_ms = 300\n"
         )
     }
