@@ -21,6 +21,7 @@ with open(os.environ["DRAGOMAN_FOREIGN"], encoding="utf-8") as _file:
     WORLD = json.load(_file)
 SLACK = WORLD.get("slack", {})
 TEAMS = WORLD.get("teams", {})
+WEBEX = WORLD.get("webex", {})
 
 _failed = 0
 signal.alarm(DEADLINE_SECONDS)

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "the document on standard output is what this program is for")]
 
 mod orders;
+mod webex;
 mod worlds;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap::Parser;
 use dragoman_sim::core::World;
 use dragoman_sim::slack::SlackSim;
 use dragoman_sim::teams::TeamsSim;
+use dragoman_sim::webex::WebexSim;
 
 /// Where the clients listen and what the Teams simulator shows.
 #[derive(Debug, Parser)]
@@ -41,11 +43,15 @@ async fn main() -> anyhow::Result<()> {
     let world = World::real(1);
     let slack = SlackSim::start(&world, worlds::slack(&args)?).await?;
     let teams = TeamsSim::start(&world, worlds::teams(&args)?).await?;
+    let webex = WebexSim::start(&world, webex::config()).await?;
     orders::follow(args.orders, slack.clone(), teams.clone());
-    println!("{}", worlds::document(slack.base_url(), teams.base_url()));
+    let mut document = worlds::document(slack.base_url(), teams.base_url());
+    document["webex"] = webex::document(webex.base_url());
+    println!("{document}");
     tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await??;
     slack.shutdown().await;
     teams.shutdown().await;
+    webex.shutdown().await;
     world.tasks.shutdown().await;
     Ok(())
 }
