@@ -298,4 +298,11 @@ async fn conversations_are_listed_joined_and_refused() {
     assert_eq!(page.next.as_deref(), Some("dGVhbTpD=="));
     let form = slack.call().form();
     assert_eq!((form["cursor"].as_str(), form["team_id"].as_str()), ("a=", "TOWN"));
+    assert_eq!(form["types"], "public_channel,private_channel");
+    let mut lean = session();
+    let mut installation = (*lean.installation).clone();
+    installation.scopes.insert("channels:read".to_owned());
+    lean.installation = installation.into();
+    assert!(connector.conversations(&lean, "", None).await.is_ok());
+    assert_eq!(slack.call().form()["types"], "public_channel", "what may not be seen would refuse the list");
 }
