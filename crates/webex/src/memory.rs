@@ -1,9 +1,9 @@
 //! What is remembered while the process runs: everything in here can be learnt again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dragoman_model::{InstallationId, RemoteMessage};
+use dragoman_model::{InstallationId, RemoteConversation, RemoteMessage};
 use dragoman_platform::TokenSlot;
 
 /// Entries of each kind; at the limit all are forgotten.
@@ -22,8 +22,17 @@ pub(crate) struct Looked {
     pub(crate) id: String,
 }
 
-/// The last look at an installation's webhooks; locked while somebody looks.
-pub(crate) type Look = Arc<tokio::sync::Mutex<Option<Looked>>>;
+/// The watching of an installation.
+#[derive(Default)]
+pub(crate) struct Watching {
+    /// The last look at its webhooks.
+    pub(crate) looked: Option<Looked>,
+    /// The conversations that are watched.
+    pub(crate) conversations: BTreeSet<RemoteConversation>,
+}
+
+/// The watching of an installation; locked while somebody looks.
+pub(crate) type Look = Arc<tokio::sync::Mutex<Watching>>;
 
 /// The memory of one connector.
 #[derive(Default)]
@@ -59,7 +68,7 @@ impl Memory {
         self.lock().absent.remove(message);
     }
 
-    /// The last look at the webhooks of an installation.
+    /// The watching of an installation.
     pub(crate) fn look(&self, installation: &InstallationId) -> Look {
         let mut inner = self.lock();
         bound(&mut inner.looks);

@@ -20,6 +20,9 @@ const FRESH_MS: i64 = 150_000;
 /// When to look again, in milliseconds, and how far conversations are spread after that.
 const AGAIN_MS: i64 = 180_000;
 const SPREAD_MS: u64 = 60_000;
+/// The part of this time that each conversation of an installation adds, and the longest time, in milliseconds.
+const SHARE_MS: i64 = 500;
+const LONGEST_MS: i64 = 900_000;
 /// Pages of webhooks that are read.
 const MOST_CALLS: usize = 50;
 
@@ -47,23 +50,31 @@ pub(crate) async fn watch(
         let found = crate::rooms::conversation(client, session, &conversation.remote).await?;
         facts = found.facts;
     }
-    let look = client.memory.look(&session.installation.id);
-    let mut look = look.lock().await;
+    let watching = client.memory.look(&session.installation.id);
+    let mut watching = watching.lock().await;
+    watching.conversations.insert(conversation.remote.clone());
     let monotonic_ms = client.clock.monotonic_ms();
-    let fresh = look.as_ref().filter(|looked| monotonic_ms - looked.at_ms < FRESH_MS);
+    let fresh = watching.looked.as_ref().filter(|looked| monotonic_ms - looked.at_ms < FRESH_MS);
     let id = if let Some(looked) = fresh {
         looked.id.clone()
     } else {
-        let before = look.as_ref().map(|looked| looked.id.as_str());
+        let before = watching.looked.as_ref().map(|looked| looked.id.as_str());
         let before = before.or(current.map(|watch| watch.id.as_str()));
         let id = repaired(client, session, before).await?;
-        *look = Some(Looked { at_ms: monotonic_ms, id: id.clone() });
+        watching.looked = Some(Looked { at_ms: monotonic_ms, id: id.clone() });
         id
     };
-    drop(look);
+    let again_ms = again_ms(watching.conversations.len());
+    drop(watching);
     let spread = i64::try_from(client.random.below(SPREAD_MS)).unwrap_or(0);
-    let renew_at_ms = Some(client.clock.now_ms() + AGAIN_MS + spread);
+    let renew_at_ms = Some(client.clock.now_ms() + again_ms + spread);
     Ok(Watch { id, renew_at_ms, expires_at_ms: None, facts })
+}
+
+/// When a conversation asks again. Where there are many, each asks less often: any of them revives the webhook for all,
+/// and only the reading of what was missed waits.
+fn again_ms(conversations: usize) -> i64 {
+    i64::try_from(conversations).unwrap_or(i64::MAX).saturating_mul(SHARE_MS).clamp(AGAIN_MS, LONGEST_MS)
 }
 
 /// Brings the webhooks into order. Returns the id of the watch: the one it had, if nothing was amiss.
@@ -94,7 +105,7 @@ async fn repaired(client: &Client, session: &Session, before: Option<&str>) -> R
         Some(before) if !amiss => before.to_owned(),
         _ => {
             if amiss && before.is_some() {
-                tracing::warn!(installation = %session.installation.id, code = %codes::NOT_RECOVERABLE, "webhooks were switched off or gone; they are active again, and what was missed is read");
+                tracing::warn!(installation = %session.installation.id, "webhooks were switched off or gone; they are active again, and what was missed is read");
             }
             format!("{first}.{}", client.clock.now_ms())
         }
@@ -253,6 +264,12 @@ mod tests {
             status: Some(status.to_owned()),
             secret: Some("s".to_owned()),
         }
+    }
+
+    #[test]
+    fn many_conversations_ask_less_often() {
+        assert_eq!((again_ms(1), again_ms(360)), (AGAIN_MS, AGAIN_MS));
+        assert_eq!((again_ms(1_000), again_ms(usize::MAX)), (500_000, LONGEST_MS));
     }
 
     #[test]
