@@ -301,6 +301,11 @@ fn degradations(body: &Document, capabilities: &Capabilities) -> Vec<Code> {
     for block in &body.blocks {
         features_of(block, &mut need);
     }
+    body.visit_inlines(&mut |inline| {
+        if let Inline::Mention(Mention::Everyone | Mention::Here) = inline {
+            need(Feature::MentionEveryone);
+        }
+    });
     notes
 }
 

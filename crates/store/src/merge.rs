@@ -33,7 +33,7 @@ pub(crate) fn bridge_state(row: &mut BridgeRow, state: BridgeState, at_ms: Optio
     match (at_ms, state) {
         (Some(at_ms), BridgeState::Active) => row.since_ms = at_ms,
         (Some(at_ms), _) if row.state == BridgeState::Active => {
-            row.past.earlier = Some((row.since_ms, at_ms))
+            row.past.earlier = Some((row.since_ms, at_ms));
         }
         _ => {}
     }

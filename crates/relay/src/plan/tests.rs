@@ -126,10 +126,26 @@ fn an_edit_touches_every_part() {
 }
 
 #[test]
+fn a_call_to_everybody_that_nobody_hears_is_noted() {
+    let call = |mention| Document { blocks: vec![Block::Paragraph(vec![Inline::Mention(mention)])] };
+    let kept = Mentions::from([("e".to_owned(), Inline::Mention(Mention::Everyone))]);
+    let noted = |mentions: &Mentions, level| {
+        let capabilities = capabilities(&[(Feature::MentionEveryone, level)]);
+        composed(&message(call(Mention::Everyone)), mentions, &capabilities, Root::None).1
+    };
+    assert_eq!(noted(&kept, Level::Native), []);
+    assert_eq!(noted(&kept, Level::Fallback), [codes::SIMPLIFIED]);
+    // The organisation wants it so.
+    assert_eq!(noted(&Mentions::new(), Level::Native), []);
+}
+
+type Case<'a> = (&'a [CopyRow], &'a [CopyRow], Option<u32>, bool, u32);
+
+#[test]
 fn what_takes_no_edit_is_corrected() {
     let edited = |part: u32, edits: u32| CopyRow { edits, ..copy(part, &part.to_string()) };
     // What is mapped, what this leg did, the limit, whether an edit was refused, and which correction comes of it.
-    let cases: &[(&[CopyRow], &[CopyRow], Option<u32>, bool, u32)] = &[
+    let cases: &[Case<'_>] = &[
         (&[], &[], Some(10), false, 0),
         (&[edited(0, 99)], &[], None, false, 0),
         (&[edited(0, 9)], &[], Some(10), false, 0),

@@ -543,7 +543,7 @@ impl Bench {
             // The last ones before whatever comes next are heard of after it.
             if held {
                 self.held.push(said);
-            } else if number % 11 == 0 {
+            } else if number.is_multiple_of(11) {
                 late = Some(said);
             } else {
                 let mut batch = vec![said];
@@ -551,7 +551,7 @@ impl Bench {
                     batch.extend(late.take());
                 }
                 self.deliver(batch.clone());
-                if number % 7 == 0 {
+                if number.is_multiple_of(7) {
                     self.deliver(batch);
                 }
             }
@@ -560,7 +560,9 @@ impl Bench {
                 self.deliver(held);
             }
             if number % 40 == 39 {
-                ROOMS.iter().for_each(|room| self.echo(room));
+                for room in ROOMS {
+                    self.echo(room);
+                }
             }
             let life = self.life();
             life.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(20)).await });
