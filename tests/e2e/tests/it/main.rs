@@ -5,5 +5,5 @@ mod canary;
 mod kills;
 mod payloads;
 mod simulation;
-mod zoom;
 mod webex;
+mod zoom;

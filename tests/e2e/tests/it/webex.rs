@@ -28,7 +28,7 @@ const LOOKED_FOR: Duration = Duration::from_secs(20);
 /// A person in a Webex space. What they do goes through the simulated client.
 struct WebexSide {
     sim: WebexSim,
-    person: &'static str,
+    account: &'static str,
     name: &'static str,
     room: String,
 }
@@ -49,17 +49,17 @@ impl Side for WebexSide {
 
     async fn post(&self, markup: &str, thread: Option<&str>) -> Result<String> {
         done(match thread {
-            Some(root) => self.sim.reply(self.person, root, markup),
-            None => self.sim.post(self.person, &self.room, markup),
+            Some(root) => self.sim.reply(self.account, root, markup),
+            None => self.sim.post(self.account, &self.room, markup),
         })
     }
 
     async fn edit(&self, id: &str, _thread: Option<&str>, markup: &str) -> Result<()> {
-        done(self.sim.edit(self.person, id, markup))
+        done(self.sim.edit(self.account, id, markup))
     }
 
     async fn delete(&self, id: &str, _thread: Option<&str>) -> Result<()> {
-        done(self.sim.delete(self.person, id))
+        done(self.sim.delete(self.account, id))
     }
 
     async fn read(&self) -> Result<Vec<Seen>> {
@@ -171,8 +171,8 @@ impl Stage {
         self.world.ben(CHANNEL)
     }
 
-    fn webex_person(&self, person: &'static str, name: &'static str) -> WebexSide {
-        WebexSide { sim: self.webex.clone(), person, name, room: self.room.clone() }
+    fn webex_person(&self, account: &'static str, name: &'static str) -> WebexSide {
+        WebexSide { sim: self.webex.clone(), account, name, room: self.room.clone() }
     }
 
     fn gita(&self) -> WebexSide {
