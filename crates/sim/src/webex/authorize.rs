@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{Query, State as Extract};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
-use axum::Router;
 use http::StatusCode;
 use url::Url;
 
@@ -31,7 +31,7 @@ enum No {
     /// Shown, since there is no place to go back to.
     Page(&'static str),
     /// Told to the application.
-    Back(Url, &'static str, Option<String>),
+    Back(Box<Url>, &'static str, Option<String>),
 }
 
 /// Routes of the pages.
@@ -60,7 +60,7 @@ fn wish(engine: &Engine, parameters: &Parameters) -> Result<Wish, No> {
     }
     let redirect = Url::parse(&redirect_text).map_err(|_| No::Page("The redirect_uri is not a URL."))?;
     let state = given("state").cloned();
-    let back = |code: &'static str| No::Back(redirect.clone(), code, state.clone());
+    let back = |code: &'static str| No::Back(Box::new(redirect.clone()), code, state.clone());
     if given("response_type").is_none_or(|kind| kind != "code") {
         return Err(back("unsupported_response_type"));
     }
@@ -89,7 +89,7 @@ fn refusal(no: No) -> Response {
             );
             (StatusCode::BAD_REQUEST, Html(page)).into_response()
         }
-        No::Back(redirect, code, state) => back(redirect, "error", code, state),
+        No::Back(redirect, code, state) => back(*redirect, "error", code, state),
     }
 }
 
@@ -139,7 +139,8 @@ async fn page(Extract(engine): Extract<Arc<Engine>>, Query(parameters): Query<Pa
     let hidden = joined(parameters.iter().map(|(key, value)| {
         format!("<input type=hidden name=\"{}\" value=\"{}\">", escape_html(key), escape_html(value))
     }));
-    let scopes = joined(wish.scopes.iter().map(|scope| format!("<li><code>{}</code></li>", escape_html(scope))));
+    let scopes =
+        joined(wish.scopes.iter().map(|scope| format!("<li><code>{}</code></li>", escape_html(scope))));
     Html(format!(
         "<!doctype html><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>Authorise</title>\
          {STYLE}<main><h1>{} wants to use your account</h1><ul>{scopes}</ul>\

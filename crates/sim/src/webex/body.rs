@@ -103,21 +103,18 @@ fn multipart(content_type: &str, body: &Bytes) -> Option<Fields> {
             .and_then(|value| value.rsplit("''").next().map(str::to_owned))
             .map(|value| percent_encoding::percent_decode_str(&value).decode_utf8_lossy().into_owned())
             .or_else(|| parameter(&head, "filename"));
-        match file_name {
-            Some(file) => {
-                let content_type = head
-                    .lines()
-                    .find_map(|line| {
-                        let (key, value) = line.split_once(':')?;
-                        key.eq_ignore_ascii_case("content-type").then(|| value.trim().to_owned())
-                    })
-                    .unwrap_or_else(|| "application/octet-stream".to_owned());
-                fields.uploads.push((name, Upload { name: file, content_type, bytes: content }));
-            }
-            None => {
-                let text = String::from_utf8_lossy(&content).into_owned();
-                fields.values.insert(name, Value::String(text));
-            }
+        if let Some(file) = file_name {
+            let content_type = head
+                .lines()
+                .find_map(|line| {
+                    let (key, value) = line.split_once(':')?;
+                    key.eq_ignore_ascii_case("content-type").then(|| value.trim().to_owned())
+                })
+                .unwrap_or_else(|| "application/octet-stream".to_owned());
+            fields.uploads.push((name, Upload { name: file, content_type, bytes: content }));
+        } else {
+            let text = String::from_utf8_lossy(&content).into_owned();
+            fields.values.insert(name, Value::String(text));
         }
         at = content_end + closing.len();
     }

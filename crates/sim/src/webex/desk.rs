@@ -8,7 +8,7 @@ use super::error::{ApiError, not_found, refuse};
 use super::hooks::Event;
 use super::ids;
 use super::markdown::{self, Mentioned, Reading, Rendered};
-use super::state::{CardAction, Content, Message, Record, Room, RoomKind, State};
+use super::state::{CardAction, Content, Kind, Message, Record, Room, RoomKind, State};
 use super::views::Views;
 use crate::core::World;
 
@@ -173,7 +173,8 @@ impl Desk<'_> {
         }
         if let Some(parent) = &draft.parent {
             let status = if self.config.doubts.bad_parent_not_found { 404 } else { 400 };
-            let root = place.message(parent).ok_or_else(|| refuse(status, "Unable to find the parent message."))?;
+            let root =
+                place.message(parent).ok_or_else(|| refuse(status, "Unable to find the parent message."))?;
             if root.parent.is_some() {
                 return Err(refuse(status, "The parent message is itself a reply."));
             }
@@ -285,7 +286,17 @@ impl Desk<'_> {
     /// Adds somebody to a space.
     pub fn join(&mut self, room: &str, person: &str, actor: &str, moderator: bool) -> Result<(), ApiError> {
         let now = self.now;
-        self.state.room_mut(room)?.join(person, moderator, now);
+        let joining = self.state.person(person)?;
+        let (is_person, org) = (joining.kind == Kind::Person, joining.org.clone());
+        let bots_only =
+            |member: &String| self.state.people.get(member).is_some_and(|one| one.kind == Kind::Bot);
+        let first = is_person && self.state.room(room)?.members.keys().all(bots_only);
+        let place = self.state.room_mut(room)?;
+        if first {
+            // What bots made belongs to whoever comes first.
+            place.org = org;
+        }
+        place.join(person, moderator, now);
         let data = self.views().membership(self.state.room(room)?, person);
         self.membership_event(room, person, actor, "created", data);
         Ok(())
@@ -355,8 +366,7 @@ impl Desk<'_> {
     pub fn create_room(&mut self, creator: &str, title: &str, kind: RoomKind) -> Result<String, ApiError> {
         let org = self.state.person(creator)?.org.clone();
         let uuid = ids::time_uuid(self.world, self.world.clock.micros());
-        let mut room =
-            Room::new(&uuid, &self.state.cluster_of(&org), title, kind, &org, creator, self.now);
+        let mut room = Room::new(&uuid, &self.state.cluster_of(&org), title, kind, &org, creator, self.now);
         room.join(creator, false, self.now);
         self.state.rooms.insert(uuid.clone(), room);
         self.room_event(&uuid, creator, "created");
@@ -410,8 +420,7 @@ impl Desk<'_> {
             inputs,
             created: self.now,
         };
-        let (data, record) =
-            (self.views().action(&action, false), self.views().action(&action, true));
+        let (data, record) = (self.views().action(&action, false), self.views().action(&action, true));
         self.state.actions.insert(uuid.clone(), action);
         let event = Event {
             resource: "attachmentActions",

@@ -101,7 +101,8 @@ fn limited(retry_after: &str) -> Response {
 
 fn broken(status: u16) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let page = "<html><head><title>Service unavailable</title></head><body>Something went wrong</body></html>";
+    let page =
+        "<html><head><title>Service unavailable</title></head><body>Something went wrong</body></html>";
     (status, [(header::CONTENT_TYPE, "text/html")], page).into_response()
 }
 
@@ -143,8 +144,7 @@ pub async fn call(
         }
         answer
     };
-    let mut answer =
-        guard(&engine.faults, &engine.log, SHAPE, connection.as_ref(), info, effect).await;
+    let mut answer = guard(&engine.faults, &engine.log, SHAPE, connection.as_ref(), info, effect).await;
     let name = HeaderName::from_static("trackingid");
     if !answer.headers().contains_key(&name)
         && let Ok(value) = HeaderValue::from_str(&engine.tracking("ROUTER_"))
@@ -157,8 +157,7 @@ pub async fn call(
 /// `/messages/{id}` for `/messages/Y2lz…`.
 fn pattern(segments: &[&str]) -> String {
     let known = |part: &str| part.len() < 24 && part.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
-    let parts: Vec<&str> =
-        segments.iter().map(|part| if known(part) { *part } else { "{id}" }).collect();
+    let parts: Vec<&str> = segments.iter().map(|part| if known(part) { *part } else { "{id}" }).collect();
     format!("/{}", parts.join("/"))
 }
 
@@ -197,27 +196,7 @@ async fn respond(
     query: Vec<(String, String)>,
     fields: Result<Fields, ApiError>,
 ) -> Response {
-    let outcome = match authenticate(engine, parts) {
-        Err(error) => Err(error),
-        Ok((token, person)) => match fields {
-            Err(error) => Err(error),
-            Ok(fields) => {
-                let path = format!("/v1/{}", segments.join("/"));
-                let caller = Caller { token, person, query, fields, path };
-                match limit(engine, &caller, segments) {
-                    Err(error) => Err(error),
-                    Ok(()) => {
-                        let fetched = api::fetch_files(engine, &parts.method, segments, &caller).await;
-                        let names: Vec<&str> = segments.iter().map(String::as_str).collect();
-                        fetched
-                            .and_then(|fetched| api::route(engine, &parts.method, &names, &caller, fetched))
-                            .map(|reply| (reply, caller))
-                    }
-                }
-            }
-        },
-    };
-    match outcome {
+    match handle(engine, parts, segments, query, fields).await {
         Ok((reply, caller)) => answer(engine, parts, reply, &caller),
         Err(error) => {
             let tracking = engine.tracking(error.prefix);
@@ -228,6 +207,23 @@ async fn respond(
             answer
         }
     }
+}
+
+async fn handle(
+    engine: &Arc<Engine>,
+    parts: &Parts,
+    segments: &[String],
+    query: Vec<(String, String)>,
+    fields: Result<Fields, ApiError>,
+) -> Result<(Reply, Caller), ApiError> {
+    let (token, person) = authenticate(engine, parts)?;
+    let path = format!("/v1/{}", segments.join("/"));
+    let caller = Caller { token, person, query, fields: fields?, path };
+    limit(engine, &caller, segments)?;
+    let fetched = api::fetch_files(engine, &parts.method, segments, &caller).await?;
+    let names: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let reply = api::route(engine, &parts.method, &names, &caller, fetched)?;
+    Ok((reply, caller))
 }
 
 fn authenticate(engine: &Engine, parts: &Parts) -> Result<(Token, Person), ApiError> {
@@ -246,8 +242,7 @@ fn authenticate(engine: &Engine, parts: &Parts) -> Result<(Token, Person), ApiEr
         .get(text)
         .filter(|token| !token.revoked && token.expires.is_none_or(|expires| expires > now))
         .ok_or_else(unauthorized)?;
-    let person =
-        state.people.get(&token.person).filter(|person| person.active).ok_or_else(unauthorized)?;
+    let person = state.people.get(&token.person).filter(|person| person.active).ok_or_else(unauthorized)?;
     Ok((token.clone(), person.clone()))
 }
 
@@ -261,7 +256,9 @@ fn limit(engine: &Engine, caller: &Caller, segments: &[String]) -> Result<(), Ap
 
 fn answer(engine: &Engine, parts: &Parts, reply: Reply, caller: &Caller) -> Response {
     match reply {
-        Reply::Ok(value) => (StatusCode::OK, [(header::CONTENT_TYPE, JSON)], value.to_string()).into_response(),
+        Reply::Ok(value) => {
+            (StatusCode::OK, [(header::CONTENT_TYPE, JSON)], value.to_string()).into_response()
+        }
         Reply::Accepted(value) => {
             (StatusCode::ACCEPTED, [(header::CONTENT_TYPE, JSON)], value.to_string()).into_response()
         }

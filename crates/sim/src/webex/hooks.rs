@@ -100,9 +100,15 @@ pub fn events_of(resource: &str) -> Option<&'static [&'static str]> {
 
 fn filters_of(resource: &str) -> &'static [&'static str] {
     match resource {
-        "messages" => {
-            &["roomId", "roomType", "personId", "personEmail", "mentionedPeople", "hasFiles", "hasAttachments"]
-        }
+        "messages" => &[
+            "roomId",
+            "roomType",
+            "personId",
+            "personEmail",
+            "mentionedPeople",
+            "hasFiles",
+            "hasAttachments",
+        ],
         "memberships" => &["roomId", "personId", "personEmail", "isModerator"],
         "rooms" => &["type", "isLocked"],
         "attachmentActions" => &["roomId"],
@@ -151,8 +157,8 @@ impl Webhook {
     /// Whether it tells its owner about an event.
     pub fn tells(&self, state: &State, doubts: &WebexDoubts, event: &Event) -> bool {
         // A firehose leaves cards out.
-        let resource =
-            self.resource == event.resource || (self.resource == "all" && event.resource != "attachmentActions");
+        let resource = self.resource == event.resource
+            || (self.resource == "all" && event.resource != "attachmentActions");
         let kind = self.event == "all"
             || self.event == event.kind
             || (event.resource == "messages" && event.kind == "updated" && self.event == "created");

@@ -51,11 +51,7 @@ struct Spot {
 }
 
 /// Renders markdown. `find` looks a person up by `personEmail` or `personId` and what follows the colon.
-pub fn render(
-    markdown: &str,
-    reading: Reading,
-    find: &dyn Fn(&str, &str) -> Option<Mentioned>,
-) -> Rendered {
+pub fn render(markdown: &str, reading: Reading, find: &dyn Fn(&str, &str) -> Option<Mentioned>) -> Rendered {
     let mut rendered = Rendered::default();
     let (prepared, spots) = mentions(markdown, find, &mut rendered);
     let mut options = Options::empty();
@@ -98,39 +94,34 @@ fn mentions(
             })
         } else {
             target.split_once(':').filter(|(key, _)| matches!(*key, "personEmail" | "personId")).map(
-                |(key, value)| match find(key, value) {
-                    Some(person) => {
-                        let shown = label.unwrap_or(&person.name);
-                        if !rendered.mentioned.contains(&person.uuid) {
-                            rendered.mentioned.push(person.uuid.clone());
-                        }
-                        Spot {
-                            html: format!(
-                                "<spark-mention data-object-type=\"person\" data-object-id=\"{}\">{}</spark-mention>",
-                                person.object_id,
-                                escape_html(shown)
-                            ),
-                            text: shown.to_owned(),
-                        }
-                    }
-                    // Whoever is not known stays a name.
-                    None => {
+                |(key, value)| {
+                    let Some(person) = find(key, value) else {
+                        // Whoever is not known stays a name.
                         let shown = label.unwrap_or(value);
-                        Spot { html: escape_html(shown), text: shown.to_owned() }
+                        return Spot { html: escape_html(shown), text: shown.to_owned() };
+                    };
+                    let shown = label.unwrap_or(&person.name);
+                    if !rendered.mentioned.contains(&person.uuid) {
+                        rendered.mentioned.push(person.uuid.clone());
+                    }
+                    Spot {
+                        html: format!(
+                            "<spark-mention data-object-type=\"person\" data-object-id=\"{}\">{}</spark-mention>",
+                            person.object_id,
+                            escape_html(shown)
+                        ),
+                        text: shown.to_owned(),
                     }
                 },
             )
         };
-        match spot {
-            Some(spot) => {
-                let _written = write!(out, "{OPEN}{}{CLOSE}", spots.len());
-                spots.push(spot);
-                rest = &after[end + 1..];
-            }
-            None => {
-                out.push_str("<@");
-                rest = after;
-            }
+        if let Some(spot) = spot {
+            let _written = write!(out, "{OPEN}{}{CLOSE}", spots.len());
+            spots.push(spot);
+            rest = &after[end + 1..];
+        } else {
+            out.push_str("<@");
+            rest = after;
         }
     }
     out.push_str(rest);
@@ -292,8 +283,32 @@ impl Writer {
 }
 
 const KEPT_TAGS: [&str; 26] = [
-    "p", "br", "strong", "b", "em", "i", "u", "s", "del", "strike", "code", "pre", "blockquote", "ul", "ol", "li",
-    "a", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "div", "span",
+    "p",
+    "br",
+    "strong",
+    "b",
+    "em",
+    "i",
+    "u",
+    "s",
+    "del",
+    "strike",
+    "code",
+    "pre",
+    "blockquote",
+    "ul",
+    "ol",
+    "li",
+    "a",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "div",
+    "span",
 ];
 
 /// Between tags, quotes stay as they are.

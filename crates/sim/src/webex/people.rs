@@ -48,15 +48,12 @@ impl Desk<'_> {
             marked.push_str(&rest[..at]);
             let after = &rest[at + 1..];
             let hit = self.named_at(room, after);
-            match hit {
-                Some((mention, length)) => {
-                    marked.push_str(&mention);
-                    rest = &after[length..];
-                }
-                None => {
-                    marked.push('@');
-                    rest = after;
-                }
+            if let Some((mention, length)) = hit {
+                marked.push_str(&mention);
+                rest = &after[length..];
+            } else {
+                marked.push('@');
+                rest = after;
             }
         }
         marked.push_str(rest);

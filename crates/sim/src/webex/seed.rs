@@ -191,7 +191,8 @@ pub fn seeded(config: &WebexSimConfig, world: &World) -> State {
     for seed in &config.rooms {
         let cluster = state.orgs.get(&seed.org).map(|org| org.cluster.clone()).unwrap_or_default();
         let creator = seed.members.first().cloned().unwrap_or_default();
-        let mut room = Room::new(&seed.uuid, &cluster, &seed.title, RoomKind::Group, &seed.org, &creator, now);
+        let mut room =
+            Room::new(&seed.uuid, &cluster, &seed.title, RoomKind::Group, &seed.org, &creator, now);
         for member in &seed.members {
             room.join(member, seed.moderators.contains(member), now);
         }

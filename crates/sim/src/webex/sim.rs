@@ -90,7 +90,8 @@ impl WebexSim {
             if let Some(person) = desk.state.people.get_mut(&named.key) {
                 person.active = active;
             }
-            for webhook in desk.state.webhooks.values_mut().filter(|one| one.creator == named.key && !active) {
+            for webhook in desk.state.webhooks.values_mut().filter(|one| one.creator == named.key && !active)
+            {
                 webhook.active = false;
             }
         });
@@ -173,11 +174,7 @@ impl WebexSim {
 
     /// The public id of a space by its title.
     pub fn room_id(&self, title: &str) -> Option<String> {
-        lock(&self.engine.state)
-            .rooms
-            .values()
-            .find(|room| room.title == title)
-            .map(super::state::Room::id)
+        lock(&self.engine.state).rooms.values().find(|room| room.title == title).map(super::state::Room::id)
     }
 
     /// The public id of a person by name or address.

@@ -16,7 +16,8 @@ pub struct Views<'a> {
     pub base: &'a str,
 }
 
-const CIPHERTEXT: &str = "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwia2lkIjoia21zOi8vc2ltdWxhdGVkIn0..c2ltdWxhdGVk";
+const CIPHERTEXT: &str =
+    "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwia2lkIjoia21zOi8vc2ltdWxhdGVkIn0..c2ltdWxhdGVk";
 
 /// Puts ciphertext into fields that are there, and says so.
 fn scramble(view: &mut Map<String, Value>, fields: &[&str]) {

@@ -30,10 +30,9 @@ pub(super) fn get(desk: &mut Desk<'_>, caller: &Caller, id: &str) -> ApiResult {
         Scan::CleanFrom(_) | Scan::Running => Err(locked(soon)),
         Scan::Infected => Err(refuse(410, "The file is infected and cannot be downloaded.")),
         Scan::Unscannable if caller.query("allow") == Some("unscannable") => Ok(Reply::File(file.clone())),
-        Scan::Unscannable => Err(refuse(
-            428,
-            "The file could not be scanned. Add ?allow=unscannable to download it anyway.",
-        )),
+        Scan::Unscannable => {
+            Err(refuse(428, "The file could not be scanned. Add ?allow=unscannable to download it anyway."))
+        }
     }
 }
 

@@ -20,29 +20,29 @@ pub(super) fn list(desk: &mut Desk<'_>, caller: &Caller) -> ApiResult {
     let person = match (caller.query("personId"), caller.query("personEmail")) {
         (Some(id), _) => Some(person_of(desk, id)?),
         (None, Some(email)) => Some(
-            desk.state.by_email(email).map(|person| person.uuid.clone()).ok_or_else(|| not_found("person"))?,
+            desk.state
+                .by_email(email)
+                .map(|person| person.uuid.clone())
+                .ok_or_else(|| not_found("person"))?,
         ),
         (None, None) => None,
     };
-    let found: Vec<(&Room, &String)> = match caller.query("roomId") {
-        Some(id) => {
-            let room = room_of(desk, caller, id, OFFICER)?;
-            room.members
-                .keys()
-                .filter(|member| person.as_ref().is_none_or(|person| person == *member))
-                .map(|member| (room, member))
-                .collect()
+    let found: Vec<(&Room, &String)> = if let Some(id) = caller.query("roomId") {
+        let room = room_of(desk, caller, id, OFFICER)?;
+        room.members
+            .keys()
+            .filter(|member| person.as_ref().is_none_or(|person| person == *member))
+            .map(|member| (room, member))
+            .collect()
+    } else {
+        if person.as_ref().is_some_and(|person| person != me) {
+            return Err(refuse(400, "roomId is required to list the memberships of others."));
         }
-        None => {
-            if person.as_ref().is_some_and(|person| person != me) {
-                return Err(refuse(400, "roomId is required to list the memberships of others."));
-            }
-            desk.state
-                .rooms
-                .values()
-                .filter_map(|room| room.members.get_key_value(me).map(|(member, _)| (room, member)))
-                .collect()
-        }
+        desk.state
+            .rooms
+            .values()
+            .filter_map(|room| room.members.get_key_value(me).map(|(member, _)| (room, member)))
+            .collect()
     };
     let views = desk.views();
     paged(
@@ -67,9 +67,11 @@ pub(super) fn create(desk: &mut Desk<'_>, caller: &Caller) -> ApiResult {
     }
     let person = match (fields.text("personId"), fields.text("personEmail")) {
         (Some(id), None) => person_of(desk, &id)?,
-        (None, Some(email)) => {
-            desk.state.by_email(&email).map(|person| person.uuid.clone()).ok_or_else(|| not_found("person"))?
-        }
+        (None, Some(email)) => desk
+            .state
+            .by_email(&email)
+            .map(|person| person.uuid.clone())
+            .ok_or_else(|| not_found("person"))?,
         _ => return Err(refuse(400, "Must specify either personId or personEmail.")),
     };
     if desk.state.room(&uuid)?.has(&person) {

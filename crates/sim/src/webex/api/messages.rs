@@ -182,7 +182,8 @@ fn open_to_bot(desk: &Desk<'_>, caller: &Caller, room: &Room, message: &Message)
 fn reachable(desk: &Desk<'_>, caller: &Caller, id: &str) -> Result<(String, String), ApiError> {
     let named = ids::read("MESSAGE", id).ok_or_else(bad_id)?;
     let missing = || not_found("message");
-    let room = desk.state.room_of(&named.key).filter(|room| named.is_in(&room.cluster)).ok_or_else(missing)?;
+    let room =
+        desk.state.room_of(&named.key).filter(|room| named.is_in(&room.cluster)).ok_or_else(missing)?;
     let message = room.messages.get(&named.key).ok_or_else(missing)?;
     let officer = sees_all(desk, caller, room, "spark-compliance:messages_read");
     if !officer && (message.deleted || !room.has(&caller.person.uuid)) || message.purged {
@@ -267,11 +268,12 @@ pub(super) fn list(desk: &mut Desk<'_>, caller: &Caller) -> ApiResult {
         Some(query)
     };
     let limit = before_message.unwrap_or(room.messages.len());
-    let mut left = room.messages.values().take(limit).rev().filter(|message| !message.deleted).filter(|one| {
-        parent.as_ref().is_none_or(|parent| one.parent.as_ref() == Some(parent))
-            && mentioned.as_ref().is_none_or(|me| one.mentioned.contains(me))
-            && before.is_none_or(|before| one.created < before)
-    });
+    let mut left =
+        room.messages.values().take(limit).rev().filter(|message| !message.deleted).filter(|one| {
+            parent.as_ref().is_none_or(|parent| one.parent.as_ref() == Some(parent))
+                && mentioned.as_ref().is_none_or(|me| one.mentioned.contains(me))
+                && before.is_none_or(|before| one.created < before)
+        });
     if doubts.empty_first_page && before_message.is_none() {
         // Everything is still to come: the page after the newest message of all.
         let mut query = caller.query.clone();
@@ -332,7 +334,10 @@ pub(super) fn update(desk: &mut Desk<'_>, caller: &Caller, id: &str) -> ApiResul
     if fields.values.contains_key("html") {
         return Err(refuse(400, "html cannot be changed."));
     }
-    if !fields.uploads.is_empty() || !fields.list("files").is_empty() || !fields.list("attachments").is_empty() {
+    if !fields.uploads.is_empty()
+        || !fields.list("files").is_empty()
+        || !fields.list("attachments").is_empty()
+    {
         return Err(refuse(400, "Editing a message with files or attachments is not supported."));
     }
     if desk.state.room(&room)?.messages[&uuid].author != caller.person.uuid {

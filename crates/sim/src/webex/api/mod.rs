@@ -83,16 +83,25 @@ fn find(desk: &mut Desk<'_>, method: &str, path: &[&str], caller: &Caller) -> Ap
         ("GET", ["authorizations"]) => oauth::grants(desk, caller),
         ("GET", ["authorizations", "tokenExpiry"]) => oauth::expiry(desk, caller),
         ("DELETE", ["authorizations"]) => oauth::withdraw(desk, caller),
-        (_, ["messages" | "rooms" | "memberships" | "people" | "webhooks" | "events" | "teams"])
-        | (_, ["messages" | "rooms" | "memberships" | "people" | "webhooks" | "contents", _]) => {
-            Err(refuse(405, &format!("Request method '{method}' not supported")))
-        }
+        (
+            _,
+            [
+                "messages" | "rooms" | "memberships" | "people" | "webhooks" | "events" | "teams"
+                | "contents",
+                rest @ ..,
+            ],
+        ) if rest.len() < 2 => Err(refuse(405, &format!("Request method '{method}' not supported"))),
         _ => Err(refuse(404, "The requested resource could not be found.")),
     }
 }
 
 /// A space that the caller may see.
-fn room_of<'d>(desk: &'d Desk<'_>, caller: &Caller, id: &str, compliance: &str) -> Result<&'d Room, ApiError> {
+fn room_of<'d>(
+    desk: &'d Desk<'_>,
+    caller: &Caller,
+    id: &str,
+    compliance: &str,
+) -> Result<&'d Room, ApiError> {
     let named = ids::read("ROOM", id).ok_or_else(bad_id)?;
     desk.state
         .rooms

@@ -77,9 +77,7 @@ fn respond(engine: &Arc<Engine>, path: &str, headers: &HeaderMap, body: &Bytes) 
             _ => token(desk, &form),
         });
         match outcome {
-            Ok(value) => {
-                ([(header::CONTENT_TYPE, JSON)], value.to_string()).into_response()
-            }
+            Ok(value) => ([(header::CONTENT_TYPE, JSON)], value.to_string()).into_response(),
             Err(refusal) => {
                 let body = json!({
                     "message": "The request could not be understood by the server due to malformed syntax.",
@@ -108,7 +106,8 @@ fn with_basic(headers: &HeaderMap, mut form: Form) -> Form {
         .and_then(|value| STANDARD.decode(value).ok())
         .and_then(|bytes| String::from_utf8(bytes).ok());
     if let Some((id, secret)) = basic.as_deref().and_then(|text| text.split_once(':')) {
-        let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let decoded =
+            |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
         form.entry("client_id".to_owned()).or_insert_with(|| decoded(id));
         form.entry("client_secret".to_owned()).or_insert_with(|| decoded(secret));
     }
@@ -308,7 +307,8 @@ pub(super) fn grants(desk: &mut Desk<'_>, caller: &Caller) -> ApiResult {
 
 /// `GET /authorizations/tokenExpiry`: milliseconds since 1970.
 pub(super) fn expiry(_desk: &mut Desk<'_>, caller: &Caller) -> ApiResult {
-    Ok(Reply::Ok(json!({ "exp": caller.token.expires.unwrap_or(i64::MAX) })))
+    let exp = caller.token.expires.ok_or_else(|| refuse(400, "The token does not expire."))?;
+    Ok(Reply::Ok(json!({ "exp": exp })))
 }
 
 /// `DELETE /authorizations?clientId=`.

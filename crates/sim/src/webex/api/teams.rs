@@ -27,7 +27,14 @@ pub(super) fn list(desk: &mut Desk<'_>, caller: &Caller) -> ApiResult {
     let found: Vec<&Team> =
         desk.state.teams.values().filter(|team| team.members.contains_key(&caller.person.uuid)).collect();
     let views = desk.views();
-    paged(caller, &desk.config.doubts, &found, (100, 1_000), |team| team.uuid.clone(), |team| views.team(team))
+    paged(
+        caller,
+        &desk.config.doubts,
+        &found,
+        (100, 1_000),
+        |team| team.uuid.clone(),
+        |team| views.team(team),
+    )
 }
 
 /// `POST /teams`.
@@ -115,16 +122,15 @@ pub(super) fn add_member(desk: &mut Desk<'_>, caller: &Caller) -> ApiResult {
     let uuid = team_of(desk, caller, &id)?;
     let person = match (fields.text("personId"), fields.text("personEmail")) {
         (Some(id), None) => person_of(desk, &id)?,
-        (None, Some(email)) => {
-            desk.state.by_email(&email).map(|person| person.uuid.clone()).ok_or_else(|| not_found("person"))?
-        }
+        (None, Some(email)) => desk
+            .state
+            .by_email(&email)
+            .map(|person| person.uuid.clone())
+            .ok_or_else(|| not_found("person"))?,
         _ => return Err(refuse(400, "Must specify either personId or personEmail.")),
     };
-    let member = Member {
-        moderator: fields.flag("isModerator").unwrap_or(false),
-        hidden: false,
-        created: desk.now,
-    };
+    let member =
+        Member { moderator: fields.flag("isModerator").unwrap_or(false), hidden: false, created: desk.now };
     let team = desk.state.teams.get_mut(&uuid).ok_or_else(|| not_found("team"))?;
     if team.members.contains_key(&person) {
         return Err(refuse(409, "Person is already in the team."));

@@ -85,7 +85,9 @@ pub(super) fn create(desk: &mut Desk<'_>, caller: &Caller) -> ApiResult {
         return Err(refuse(400, "Too many webhooks."));
     }
     let equal = |webhook: &Webhook| {
-        webhook.target == target && webhook.resource == resource && webhook.event == event
+        webhook.target == target
+            && webhook.resource == resource
+            && webhook.event == event
             && webhook.filter == filter
     };
     let taken = desk.state.webhooks.values().filter(mine).any(equal);

@@ -5,8 +5,8 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::bench::{
-    BOT_TOKEN, Bench, CLUSTER, GENERAL, LAUNCH, REFRESH, TOKEN, config, id, message, next_link, parts, person,
-    personal, room,
+    BOT_TOKEN, Bench, CLUSTER, GENERAL, LAUNCH, REFRESH, TOKEN, config, id, message, next_link, parts,
+    person, personal, room,
 };
 
 #[tokio::test]

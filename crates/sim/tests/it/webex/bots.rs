@@ -108,6 +108,21 @@ async fn a_card_of_another_bot_reaches_people_with_its_fallback_text() {
     let post = Post { text: "fallback", card: Some(card_of("1.2")), ..Post::default() };
     let posted = bench.sim.post_with(&bot, &room(GENERAL), &post).unwrap();
     let seen = bench.get(super::bench::TOKEN, &format!("/messages/{posted}")).await.1;
-    assert_eq!((seen["text"].as_str(), seen["attachments"].as_array().map(Vec::len)), (Some("fallback"), Some(1)));
+    assert_eq!(
+        (seen["text"].as_str(), seen["attachments"].as_array().map(Vec::len)),
+        (Some("fallback"), Some(1))
+    );
+    bench.done().await;
+}
+
+#[tokio::test]
+async fn a_space_made_by_a_bot_belongs_to_the_first_person_who_joins() {
+    let bench = Bench::with(super::bench::partner()).await;
+    let made = bench.post(BOT_TOKEN, "/rooms", json!({"title": "Made by a bot"})).await.1;
+    let jonas = person(dragoman_sim::webex::seed::JONAS);
+    let body = json!({"roomId": made["id"], "personId": jonas});
+    assert_eq!(bench.post(BOT_TOKEN, "/memberships", body).await.0, 200);
+    let room = bench.get(BOT_TOKEN, &format!("/rooms/{}", id(&made))).await.1;
+    assert_eq!(room["ownerId"], dragoman_sim::webex::ids::org(dragoman_sim::webex::seed::PARTNER_ORG));
     bench.done().await;
 }

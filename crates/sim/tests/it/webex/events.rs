@@ -22,7 +22,11 @@ async fn deliveries_name_the_message_but_do_not_carry_it() {
     let reply = bench.sim.reply(&person(HENRIK), &root, "@Gita Rao **yes**").unwrap();
     let told = bench.app.wait(1, |request| request.json["data"]["id"] == reply.as_str()).await[0].clone();
     let body = &told.json;
-    assert_eq!((&body["id"], &body["created"]), (&webhook["id"], &webhook["created"]), "those of the webhook");
+    assert_eq!(
+        (&body["id"], &body["created"]),
+        (&webhook["id"], &webhook["created"]),
+        "those of the webhook"
+    );
     assert_eq!((body["resource"].as_str(), body["event"].as_str()), (Some("messages"), Some("created")));
     assert_eq!(body["actorId"], person(HENRIK));
     assert_eq!(body["createdBy"], person(SERVICE));
@@ -237,8 +241,7 @@ async fn a_receiver_that_cannot_be_reached_is_a_failure() {
     let hook = json!({"name": "n", "targetUrl": "http://127.0.0.1:9/", "resource": "all", "event": "all"});
     assert_eq!(bench.post(TOKEN, "/webhooks", hook).await.0, 200);
     bench.says(GENERAL, json!({"text": "to nobody"})).await;
-    let wanted =
-        |entry: &dragoman_sim::core::LogEntry| entry.detail["failure"] == "connection_failed";
+    let wanted = |entry: &dragoman_sim::core::LogEntry| entry.detail["failure"] == "connection_failed";
     bench.sim.log().wait_for(1, PATIENCE, wanted).await.expect("a failed delivery is logged");
     bench.done().await;
 }

@@ -21,7 +21,8 @@ async fn faults_hit_calls_before_or_after_their_effect() {
     assert!(serde_json::from_slice::<Value>(&refused.body).is_err());
     faults.add(FaultOrder::next(1, "POST /messages", FaultKind::ServerErrorAfter { status: 503 }));
     assert_eq!(say("yet there").await.status, 503);
-    let texts: Vec<Value> = bench.sim.messages(&room(GENERAL)).iter().map(|one| one["text"].clone()).collect();
+    let texts: Vec<Value> =
+        bench.sim.messages(&room(GENERAL)).iter().map(|one| one["text"].clone()).collect();
     assert_eq!(texts, ["yet there"]);
     faults.add(FaultOrder::next(1, "POST /messages", FaultKind::RateLimited { retry_after: "3600".into() }));
     assert_eq!(say("x").await.headers["retry-after"], "3600");

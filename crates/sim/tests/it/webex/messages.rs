@@ -10,7 +10,9 @@ use super::bench::{
 #[tokio::test]
 async fn a_post_answers_200_with_what_the_service_made_of_it() {
     let bench = Bench::new().await;
-    let posted = bench.says(GENERAL, json!({"markdown": "**Ana:** hi\nthere <@personEmail:gita.rao@larkfield.example>"})).await;
+    let posted = bench
+        .says(GENERAL, json!({"markdown": "**Ana:** hi\nthere <@personEmail:gita.rao@larkfield.example>"}))
+        .await;
     assert_eq!(
         posted["html"],
         format!(
@@ -87,7 +89,8 @@ async fn a_message_to_a_person_finds_or_makes_the_conversation() {
     let to = json!({"toPersonEmail": "gita.rao@larkfield.example", "text": "just you"});
     let (status, first) = bench.post(TOKEN, "/messages", to).await;
     assert_eq!((status, first["roomType"].as_str()), (200, Some("direct")));
-    let (_, second) = bench.post(TOKEN, "/messages", json!({"toPersonId": person(GITA), "text": "again"})).await;
+    let (_, second) =
+        bench.post(TOKEN, "/messages", json!({"toPersonId": person(GITA), "text": "again"})).await;
     assert_eq!(first["roomId"], second["roomId"]);
     let path = format!("/messages/direct?personId={}", person(SERVICE));
     let list = bench.get(&personal("gita.rao"), &path).await.1;
@@ -182,7 +185,10 @@ async fn edits_need_the_space_the_author_and_no_files() {
     let general = room(GENERAL);
     assert_eq!(bench.put(TOKEN, &path, json!({"text": "no room"})).await.0, 400);
     assert_eq!(bench.put(TOKEN, &path, json!({"roomId": room(LAUNCH), "text": "other"})).await.0, 400);
-    assert_eq!(bench.put(TOKEN, &path, json!({"roomId": general, "html": "<b>x</b>", "text": "x"})).await.0, 400);
+    assert_eq!(
+        bench.put(TOKEN, &path, json!({"roomId": general, "html": "<b>x</b>", "text": "x"})).await.0,
+        400
+    );
     assert_eq!(bench.put(TOKEN, &path, json!({"roomId": general})).await.0, 400);
     let other = bench.put(&personal("gita.rao"), &path, json!({"roomId": general, "text": "theirs"})).await;
     assert_eq!(other.0, 403);

@@ -73,11 +73,14 @@ async fn a_code_becomes_a_grant_once() {
     let text = code(&bench, &[]).await;
     let (status, grant) = exchange(&bench, &text, &[]).await;
     assert_eq!(status, 200, "{grant}");
-    assert_eq!((&grant["expires_in"], &grant["refresh_token_expires_in"]), (&json!(1_209_599), &json!(7_775_999)));
-    assert_eq!((grant["token_type"].as_str(), grant["scope"].as_str()), (
-        Some("Bearer"),
-        Some("spark:messages_read spark:people_read")
-    ));
+    assert_eq!(
+        (&grant["expires_in"], &grant["refresh_token_expires_in"]),
+        (&json!(1_209_599), &json!(7_775_999))
+    );
+    assert_eq!(
+        (grant["token_type"].as_str(), grant["scope"].as_str()),
+        (Some("Bearer"), Some("spark:messages_read spark:people_read"))
+    );
     let access = grant["access_token"].as_str().unwrap();
     assert_eq!(access.split('_').count(), 3, "{access}");
     assert_eq!(bench.get(access, "/people/me").await.1["id"], person(SERVICE));
@@ -102,11 +105,11 @@ async fn client_credentials_are_checked_and_may_come_as_basic() {
     let text = code(&bench, &[]).await;
     let basic = format!("Basic {}", STANDARD.encode(format!("{}:{SECRET}", client())));
     let fields = [("grant_type", "authorization_code"), ("code", text.as_str()), ("redirect_uri", BACK)];
-    let headers =
-        [("authorization", basic.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+    let headers = [("authorization", basic.as_str()), ("content-type", "application/x-www-form-urlencoded")];
     let answer = bench.send(Method::POST, "/v1/access_token", &headers, encode(&fields).as_bytes()).await;
     assert_eq!(answer.status, 200);
-    let json = bench.send(Method::POST, "/v1/access_token", &[("content-type", "application/json")], b"{}").await;
+    let json =
+        bench.send(Method::POST, "/v1/access_token", &[("content-type", "application/json")], b"{}").await;
     assert_eq!(json.status, 415);
     bench.done().await;
 }
@@ -126,7 +129,10 @@ async fn the_authorise_page_checks_what_it_is_given() {
         good.map(|(key, value)| (key, if key == name { other } else { value }))
     };
     assert_eq!(authorise(&bench, &with("client_id", "Cunknown")).await, Err(400));
-    assert_eq!(authorise(&bench, &with("redirect_uri", "https://bridge.example/oauth/webex/")).await, Err(400));
+    assert_eq!(
+        authorise(&bench, &with("redirect_uri", "https://bridge.example/oauth/webex/")).await,
+        Err(400)
+    );
     let scope = authorise(&bench, &with("scope", "spark:people_read spark:rooms_write")).await.unwrap();
     assert_eq!((value(&scope, "error"), value(&scope, "state")), (Some("invalid_scope"), Some("s")));
     let kind = authorise(&bench, &with("response_type", "token")).await.unwrap();
@@ -215,7 +221,8 @@ async fn a_refresh_gives_a_new_access_token_and_renews_itself() {
 #[tokio::test]
 async fn a_refresh_may_rotate_and_end_what_was_before() {
     let mut config = config();
-    config.doubts = WebexDoubts { refresh_rotates: true, refresh_ends_access: true, ..WebexDoubts::default() };
+    config.doubts =
+        WebexDoubts { refresh_rotates: true, refresh_ends_access: true, ..WebexDoubts::default() };
     let bench = Bench::with(config).await;
     let grant = refresh(&bench, REFRESH).await.1;
     assert_ne!(grant["refresh_token"], REFRESH);

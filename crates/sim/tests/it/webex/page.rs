@@ -11,8 +11,7 @@ async fn read(bench: &Bench, path: &str) -> Value {
 
 async fn act(bench: &Bench, body: Value) -> (u16, Value) {
     let headers = [("content-type", "application/json")];
-    let answer =
-        bench.send(Method::POST, "/_sim/webex/act", &headers, body.to_string().as_bytes()).await;
+    let answer = bench.send(Method::POST, "/_sim/webex/act", &headers, body.to_string().as_bytes()).await;
     super::bench::parts(&answer)
 }
 
@@ -29,8 +28,18 @@ async fn the_page_and_its_parts_are_served() {
     let script = bench.send(Method::GET, "/page.js", &[], b"").await;
     let script = String::from_utf8(script.body.to_vec()).unwrap();
     for hook in [
-        "channel", "message", "message-text", "author", "composer", "send", "edit", "delete", "reply", "thread",
-        "thread-composer", "thread-send",
+        "channel",
+        "message",
+        "message-text",
+        "author",
+        "composer",
+        "send",
+        "edit",
+        "delete",
+        "reply",
+        "thread",
+        "thread-composer",
+        "thread-send",
     ] {
         assert!(page.contains(&format!("\"{hook}\"")) || script.contains(&format!("\"{hook}\"")), "{hook}");
     }

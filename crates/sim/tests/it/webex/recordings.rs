@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 
 use dragoman_sim::webex::Post;
+use dragoman_sim::webex::WebexDoubts;
 use dragoman_sim::webex::hooks::headers;
 use dragoman_sim::webex::ids;
 use dragoman_sim::webex::markdown::{Reading, render};
-use dragoman_sim::webex::WebexDoubts;
 use serde_json::{Value, json};
 
 use super::bench::{BOT_TOKEN, Bench, GENERAL, GITA, TOKEN, config, id, person, personal, room};

@@ -51,7 +51,8 @@ async fn members_come_and_go_with_the_services_refusals() {
     let (status, body) = bench.post(TOKEN, "/memberships", add(json!({"personId": person(HENRIK)}))).await;
     assert_eq!((status, message(&body)), (502, "Add participant failed."));
     assert_eq!(bench.delete(TOKEN, &path).await.0, 403);
-    let own = bench.get(TOKEN, &format!("/memberships?roomId={}&personId={}", id(&made), person(SERVICE))).await.1;
+    let own =
+        bench.get(TOKEN, &format!("/memberships?roomId={}&personId={}", id(&made), person(SERVICE))).await.1;
     let own = own["items"][0].clone();
     assert_eq!(bench.delete(TOKEN, &format!("/memberships/{}", id(&own))).await.0, 204);
     assert_eq!(bench.get(TOKEN, &format!("/rooms/{}", id(&made))).await.0, 404);

@@ -37,7 +37,8 @@ async fn webhooks_are_made_listed_changed_and_deleted() {
 #[tokio::test]
 async fn malformed_webhooks_are_refused_in_the_services_words() {
     let bench = Bench::new().await;
-    let good = json!({"name": "n", "targetUrl": "https://a.example/", "resource": "messages", "event": "created"});
+    let good =
+        json!({"name": "n", "targetUrl": "https://a.example/", "resource": "messages", "event": "created"});
     for (field, value, words) in [
         ("name", json!(""), "name cannot be empty"),
         ("targetUrl", Value::Null, "targetUrl cannot be null"),
@@ -110,12 +111,13 @@ async fn filters_choose() {
     bench.hook(TOKEN, json!({"resource": "messages", "event": "created", "filter": both})).await;
     let gita = format!("personEmail={}", "gita.rao@larkfield.example");
     bench.hook(TOKEN, json!({"resource": "messages", "event": "created", "filter": gita})).await;
-    bench.hook(TOKEN, json!({"resource": "messages", "event": "created", "filter": "mentionedPeople=me"})).await;
+    bench
+        .hook(TOKEN, json!({"resource": "messages", "event": "created", "filter": "mentionedPeople=me"}))
+        .await;
     let by_room = bench.says(LAUNCH, json!({"text": "one"})).await;
     bench.says(GENERAL, json!({"text": "none"})).await;
     let by_author = bench.sim.post(&person(GITA), &room(GENERAL), "two").unwrap();
-    let by_mention =
-        bench.sim.post(&person(INES), &room(GENERAL), "@Dragoman Bridge three").unwrap();
+    let by_mention = bench.sim.post(&person(INES), &room(GENERAL), "@Dragoman Bridge three").unwrap();
     let told = bench.app.wait(3, |_| true).await;
     let mut found: Vec<&str> = told.iter().map(|one| one.json["data"]["id"].as_str().unwrap()).collect();
     let mut wanted = [id(&by_room), by_author.as_str(), by_mention.as_str()];
