@@ -11,7 +11,7 @@ use dragoman_relay::Relay;
 use dragoman_store::{
     AccountRow, AppRow, Appended, AuditRow, BridgeRow, ConversationRow, CopyRow, Counts, DeadLetterRow,
     InstallationRow, LaneId, LaneRow, LegRow, Mutation, OrgRow, OriginalRow, Receipt, Reply, SealedPayload,
-    Store, StoreError, TokenRow,
+    Store, StoreError, TokenRow, TombstoneRow,
 };
 use tokio_util::task::TaskTracker;
 
@@ -116,7 +116,11 @@ impl Store for FlawedStore {
         self.inner.copies(of, conversation).await
     }
 
-    async fn tombstone(&self, conversation: &ConversationId, message: &RemoteMessage) -> Result<bool> {
+    async fn tombstone(
+        &self,
+        conversation: &ConversationId,
+        message: &RemoteMessage,
+    ) -> Result<Option<TombstoneRow>> {
         self.inner.tombstone(conversation, message).await
     }
 
