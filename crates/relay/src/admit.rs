@@ -91,7 +91,7 @@ fn is_buried(event: &Event, known: &Known) -> bool {
     known.grave.is_some_and(|it| it.revived_ms <= it.died_ms && event.at_ms <= it.died_ms)
 }
 
-/// Whether the versions cannot tell which of two different texts is the later one: Slack's are whole seconds.
+/// Whether the versions cannot tell which of two different texts is the later one: some are whole seconds.
 pub(crate) fn is_ambiguous(event: &Event, known: &Known) -> bool {
     matches!(&event.happening, Happening::Changed { after, .. }
         if known.shown && known.same_text == Some(false) && after.version.is_some()

@@ -52,7 +52,7 @@ pub struct Timing {
     pub look_pause_ms: u64,
     /// How long a payload may rest.
     pub rest_ms: i64,
-    /// How long redeliveries are recognised. Slack's delayed events come for 24 hours.
+    /// How long redeliveries are recognised. Delayed events come for 24 hours.
     pub redelivery_ms: i64,
     /// How long a lane is leased.
     pub lease_ms: i64,

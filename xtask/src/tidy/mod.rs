@@ -3,6 +3,7 @@
 mod checklist;
 mod codes;
 mod config_keys;
+mod connectors;
 mod dependencies;
 mod files;
 mod floor;

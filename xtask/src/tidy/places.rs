@@ -1,12 +1,13 @@
 //! Words that may stand in some places only.
 
-use super::masks;
-use super::tree::{Finding, Tree, is_extension};
+use super::tree::{Finding, Tree, is_extension, is_test_path};
+use super::{connectors, masks};
 
 /// Parts of the product that treat all platforms alike.
 const NEUTRAL: &[&str] = &["crates/store/", "crates/relay/", "crates/gateway/"];
 
-const PLATFORMS: &[&str] = &["slack", "teams", "webex", "zoom"];
+/// Names beside those of the connectors.
+const MORE_NAMES: &[&str] = &["microsoft", "entra"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -26,12 +27,14 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
             }
         }
     }
-    for (path, code) in tree.product_code().filter(|(path, _)| is_neutral(path)) {
-        findings.extend(platforms(path, &code));
-    }
-    let others = tree.texts().filter(|(path, _)| is_neutral(path));
-    for (path, text) in others.filter(|(path, _)| is_extension(path, "sql") || is_extension(path, "html")) {
-        findings.extend(platforms(path, text));
+    let names: Vec<&str> = connectors::names(tree).into_iter().chain(MORE_NAMES.iter().copied()).collect();
+    for (path, text) in tree.texts().filter(|(path, _)| is_neutral(path)) {
+        // Literals and comments too: what a neutral crate says of one platform only, it should not know.
+        if is_extension(path, "rs") && !is_test_path(path) {
+            findings.extend(platforms(path, masks::without_unit_tests(text), &names));
+        } else if ["sql", "html", "md", "toml", "css", "js"].iter().any(|kind| is_extension(path, kind)) {
+            findings.extend(platforms(path, text, &names));
+        }
     }
     findings
 }
@@ -40,17 +43,30 @@ fn is_neutral(path: &str) -> bool {
     NEUTRAL.iter().any(|folder| path.starts_with(folder)) && !path.contains("/tests/")
 }
 
-fn platforms(path: &str, code: &str) -> Vec<Finding> {
+fn platforms(path: &str, text: &str, names: &[&str]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (index, line) in code.lines().enumerate() {
-        let lower = line.to_lowercase();
-        for name in PLATFORMS.iter().filter(|name| lower.contains(**name)) {
+    for (index, line) in text.lines().enumerate() {
+        let lower = line.to_ascii_lowercase();
+        for name in names.iter().filter(|name| has_part(line, &lower, name)) {
             let message =
                 format!("store, relay and gateway name no platform, this says `{name}`: ask a capability");
             findings.push(Finding::new(path, index + 1, message));
         }
     }
     findings
+}
+
+/// Whether a line names it, as a word or as a part of an identifier: `fax_id`, `MyFax`, but not `faxes`.
+fn has_part(line: &str, lower: &str, name: &str) -> bool {
+    lower.match_indices(name).any(|(at, _)| {
+        let (Some(before), Some(here)) = (line.get(..at), line.get(at..)) else { return false };
+        let begins = before
+            .chars()
+            .next_back()
+            .is_none_or(|c| !c.is_alphabetic() || (c.is_lowercase() && here.starts_with(char::is_uppercase)));
+        let ends = here[name.len()..].chars().next().is_none_or(|c| !c.is_lowercase());
+        begins && ends
+    })
 }
 
 fn has_word(line: &str, word: &str) -> bool {

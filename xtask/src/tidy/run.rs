@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 
 use super::tree::{Finding, Tree};
 use super::{
-    checklist, codes, config_keys, dependencies, files, floor, layers, links, places, readmes, shape,
+    checklist, codes, config_keys, connectors, dependencies, files, floor, layers, links, places, readmes, shape,
 };
 
 #[derive(Debug, Default, clap::Args)]
@@ -24,6 +24,7 @@ const RULES: &[(&str, Rule)] = &[
     ("layers", layers::check),
     ("dependencies", dependencies::check),
     ("shape", shape::check),
+    ("connectors", connectors::check),
     ("places", places::check),
     ("readmes", readmes::check),
     ("codes", codes::check),

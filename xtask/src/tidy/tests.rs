@@ -2,7 +2,8 @@
 
 use super::tree::{Finding, Tree};
 use super::{
-    checklist, codes, config_keys, dependencies, files, floor, layers, links, masks, places, readmes, shape,
+    checklist, codes, config_keys, connectors, dependencies, files, floor, layers, links, masks, places,
+    readmes, shape,
 };
 
 /// Runs one rule; findings are compared as `path:line` with a piece of the message.
@@ -131,13 +132,59 @@ fn words_stay_in_their_places() {
     check(places::check, &[("crates/model/src/a.rs", allow)], &expected);
 }
 
+/// A connector's package and the file by which it is known as one.
+const FAX: [(&str, &str); 2] = [("crates/fax/Cargo.toml", ""), ("crates/fax/src/capabilities.rs", "")];
+
 #[test]
 fn neutral_crates_name_no_platform() {
-    let text = "// Slack says so\nfn a() { b(\"teams\"); }\nstruct WebexThing;\n#[cfg(test)]\nmod tests {\n    // zoom\n    fn zoom() {}\n}\n";
-    let expected = [("crates/relay/src/a.rs:2", "teams"), ("crates/relay/src/a.rs:3", "webex")];
-    check(places::check, &[("crates/relay/src/a.rs", text), ("crates/cli/src/a.rs", text)], &expected);
-    let sql = "CREATE TABLE slack_message (id BLOB);\n";
-    check(places::check, &[("crates/store/src/a.sql", sql)], &[("crates/store/src/a.sql:1", "slack")]);
+    let text = "// Fax says so\nfn a() { b(\"fax:#hall\"); }\nstruct MyFaxThing;\nstruct FaxThing;\nlet parallax = entrance(faxes);\n#[cfg(test)]\nmod tests {\n    // fax\n    fn fax() {}\n}\n";
+    let found = |line: usize| format!("crates/relay/src/a.rs:{line}");
+    let expected = [found(1), found(2), found(3), found(4)];
+    let expected: Vec<_> = expected.iter().map(|place| (place.as_str(), "fax")).collect();
+    let mut files = FAX.to_vec();
+    files.extend([
+        ("crates/relay/src/a.rs", text),
+        ("crates/cli/src/a.rs", text),
+        ("crates/relay/tests/it/a.rs", text),
+    ]);
+    check(places::check, &files, &expected);
+    // Without such a connector it is a word like others; some names are known without.
+    check(places::check, &[("crates/relay/src/a.rs", text)], &[]);
+    check(
+        places::check,
+        &[("crates/relay/src/a.rs", "/// Microsoft's.\n")],
+        &[("crates/relay/src/a.rs:1", "microsoft")],
+    );
+    for path in ["crates/store/src/a.sql", "crates/gateway/README.md", "crates/store/Cargo.toml"] {
+        let files = [&FAX[..], &[(path, "-- one\nfax_message\n")]].concat();
+        check(places::check, &files, &[(format!("{path}:2").as_str(), "fax")]);
+    }
+}
+
+#[test]
+fn a_connector_has_what_all_have() {
+    let none =
+        connectors::check(&Tree::of(&[("crates/fax/Cargo.toml", ""), ("crates/fax/src/decode.rs", "")]));
+    assert!(none.is_empty(), "a crate without capabilities is none: {none:?}");
+    let mut files = FAX.to_vec();
+    files.extend([
+        ("crates/cli/src/runtime.rs", "use dragoman_fix::X;"),
+        ("fuzz/targets/src/targets.rs", "(\"fax_page\", a)"),
+    ]);
+    let found: Vec<String> = connectors::check(&Tree::of(&files)).iter().map(ToString::to_string).collect();
+    for path in [
+        "crates/fax/src/verify.rs",
+        "crates/sim/src/fax/mod.rs",
+        "crates/markup/src/fax/mod.rs",
+        "crates/fax/tests/it/conformance.rs",
+    ] {
+        assert!(found.iter().any(|line| line.starts_with(path)), "{path}: {found:?}");
+    }
+    assert!(found.iter().any(|line| line.contains("dragoman_fax::")), "{found:?}");
+    assert!(
+        !found.iter().any(|line| line.contains("targets.rs") || line.contains("capabilities.rs")),
+        "{found:?}"
+    );
 }
 
 #[test]

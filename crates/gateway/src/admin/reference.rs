@@ -1,4 +1,4 @@
-//! How operators name conversations: `slack:#general`, `INSTALLATION:#general`, `teams:19:…@thread.tacv2`.
+//! How operators name conversations: `alpha:#general`, `INSTALLATION:#general`, `alpha:19:…@thread`.
 
 use std::sync::Arc;
 

@@ -44,7 +44,7 @@ pub struct ConversationInfo {
 /// Links conversations.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct BridgeAdd {
-    /// References: `slack:#general`, `INSTALLATION:#general`, `teams:19:…`.
+    /// References: `PLATFORM:#general`, `INSTALLATION:#general`, `PLATFORM:ID`.
     pub members: Vec<String>,
     /// Whether conversations with outsiders may be linked.
     #[serde(default)]
