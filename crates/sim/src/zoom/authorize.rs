@@ -88,17 +88,18 @@ pub async fn page(Extract(engine): Extract<Arc<Engine>>, Query(parameters): Quer
         return decide(&engine, &parameters, wish, None, true);
     }
     let state = lock(&engine.state);
-    let mut options = String::new();
-    for person in approvers(&state, &wish.app) {
+    let offer = |person: &super::state::Person| {
         let company = state.accounts.get(&person.account).map_or("", |account| account.name.as_str());
         let (id, name) = (escape_html(&person.id), escape_html(&person.display_name));
-        options += &format!("<option value=\"{id}\">{name} ({})</option>", escape_html(company));
-    }
-    let mut hidden = String::new();
-    for (key, value) in &parameters {
-        hidden +=
-            &format!("<input type=hidden name=\"{}\" value=\"{}\">", escape_html(key), escape_html(value));
-    }
+        format!("<option value=\"{id}\">{name} ({})</option>", escape_html(company))
+    };
+    let options: Vec<String> = approvers(&state, &wish.app).into_iter().map(offer).collect();
+    let options = options.concat();
+    let keep = |(key, value): (&String, &String)| {
+        format!("<input type=hidden name=\"{}\" value=\"{}\">", escape_html(key), escape_html(value))
+    };
+    let hidden: Vec<String> = parameters.iter().map(keep).collect();
+    let hidden = hidden.concat();
     let scopes: Vec<String> =
         wish.app.scopes.iter().map(|scope| format!("<li><code>{}</code></li>", escape_html(scope))).collect();
     let page = format!(

@@ -212,7 +212,7 @@ impl Default for ZoomTiming {
     fn default() -> Self {
         Self {
             ack_deadline: Duration::from_secs(3),
-            retries: vec![Duration::from_mins(5), Duration::from_mins(20), Duration::from_mins(60)],
+            retries: vec![Duration::from_mins(5), Duration::from_mins(20), Duration::from_hours(1)],
             revalidation: Duration::from_hours(72),
             stagger: Duration::from_millis(150),
             post_answer_delay: Duration::ZERO,

@@ -111,7 +111,7 @@ impl Engine {
             (result, desk.later)
         };
         for outgoing in std::mem::take(&mut state.outbox) {
-            self.changes.announce(json!({"type": "change"}));
+            self.changes.announce(json!({"type": "change", "room": outgoing.room()}));
             self.send_out(&mut state, outgoing);
         }
         drop(state);

@@ -56,6 +56,17 @@ pub enum Outgoing {
     },
 }
 
+impl Outgoing {
+    /// The conversation it is about; empty where there is none.
+    pub fn room(&self) -> &str {
+        match self {
+            Self::Event(event) => &event.room,
+            Self::Bot { room, .. } => room,
+            Self::Deauthorized { .. } => "",
+        }
+    }
+}
+
 impl Event {
     /// Whether it belongs to the old message family.
     pub fn is_old_message(&self) -> bool {

@@ -24,12 +24,11 @@ impl Label {
     /// Calls per window, the window in milliseconds, and calls per day where they are limited.
     fn allowance(self, plan: Plan) -> (usize, i64, Option<u64>) {
         match (self, plan) {
-            (Self::File, _) => (20, 1_000, None),
+            (Self::File, _) | (Self::Medium, Plan::Pro) => (20, 1_000, None),
             (Self::Light, Plan::Free) => (4, 1_000, Some(6_000)),
             (Self::Light, Plan::Pro) => (30, 1_000, None),
             (Self::Light, Plan::Business) => (80, 1_000, None),
             (Self::Medium, Plan::Free) => (2, 1_000, Some(2_000)),
-            (Self::Medium, Plan::Pro) => (20, 1_000, None),
             (Self::Medium, Plan::Business) => (60, 1_000, None),
             (Self::Heavy, Plan::Free) => (1, 1_000, Some(1_000)),
             (Self::Heavy, Plan::Pro) => (10, 1_000, Some(30_000)),

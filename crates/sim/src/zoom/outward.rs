@@ -121,7 +121,7 @@ impl Engine {
         match outgoing {
             Outgoing::Event(event) => self.send_event(state, &event),
             Outgoing::Bot { app_id, name, room, body } => {
-                self.send_to_bot(state, &app_id, name, &room, &body)
+                self.send_to_bot(state, &app_id, name, &room, &body);
             }
             Outgoing::Deauthorized { app_id, body } => {
                 let Some(app) = state.app(&app_id).map(|app| app.seed.clone()) else { return };

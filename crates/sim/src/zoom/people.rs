@@ -39,7 +39,7 @@ impl Desk<'_> {
         let doubts = &self.config.doubts;
         let len = |text: &str| units(doubts, text).len();
         let mut typed = Typed::default();
-        for (index, line) in input.trim().split('\n').enumerate() {
+        for (index, line) in input.trim().lines().enumerate() {
             if index > 0 {
                 typed.text.push('\n');
             }

@@ -24,10 +24,13 @@ use super::state::TokenKind;
 use crate::core::delivery::entry;
 use crate::core::world::lock;
 
+/// The last connection's number, and each subscription's connection.
+type Open = (u64, BTreeMap<String, (u64, mpsc::UnboundedSender<Out>)>);
+
 /// The connections of all subscriptions.
 #[derive(Default)]
 pub struct SocketHub {
-    open: Mutex<(u64, BTreeMap<String, (u64, mpsc::UnboundedSender<Out>)>)>,
+    open: Mutex<Open>,
     changed: Notify,
 }
 

@@ -132,11 +132,11 @@ impl Views<'_> {
                 message.reactions.iter().map(|(emoji, users)| self.reaction(emoji, users, form)).collect();
             view.insert("reactions".to_owned(), json!(reactions));
         }
-        self.cards(message, &mut view);
+        Self::cards(message, &mut view);
         Value::Object(view)
     }
 
-    fn cards(&self, message: &Message, view: &mut Map<String, Value>) {
+    fn cards(message: &Message, view: &mut Map<String, Value>) {
         if !message.cards.is_empty() {
             let cards: Vec<Value> =
                 message.cards.iter().map(|(id, json)| json!({"card_id": id, "card_json": json})).collect();
@@ -258,7 +258,7 @@ impl Views<'_> {
                 view.insert(member.to_owned(), value);
             }
         }
-        self.cards(message, &mut view);
+        Self::cards(message, &mut view);
         Value::Object(view)
     }
 

@@ -350,7 +350,12 @@ async fn some_conversations_refuse_sends() {
     bench.sim.archive(THEO, GENERAL, false).unwrap();
     bench.sim.set_posting(THEO, GENERAL, 2).unwrap();
     assert_eq!(code(&bench.post(json!({"message": "x", "to_channel": GENERAL})).await), (400, 5_301));
-    bench.sim.change_person(RUI, |person| drop(person.blocked.insert(BRIDGE.to_owned()))).unwrap();
+    bench
+        .sim
+        .change_person(RUI, |person| {
+            person.blocked.insert(BRIDGE.to_owned());
+        })
+        .unwrap();
     assert_eq!(code(&bench.post(json!({"message": "x", "to_contact": RUI})).await), (400, 5_421));
     bench.sim.change_person(BRIDGE, |person| person.chat_disabled = true).unwrap();
     assert_eq!(code(&bench.post(json!({"message": "x", "to_contact": THEO})).await), (400, 5_418));

@@ -1,4 +1,5 @@
 //! Zoom: what its documentation and the people who ran against it say, one test for each statement.
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail by panicking, as tests do")]
 
 mod bench;
 mod bot;

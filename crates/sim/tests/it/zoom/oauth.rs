@@ -182,7 +182,7 @@ async fn refresh_tokens_rotate_and_the_old_one_is_dead() {
     assert!(works(&bench, TOKEN).await);
     bench.done().await;
     let mut config = config();
-    config.doubts.refresh_grace = Duration::from_secs(60);
+    config.doubts.refresh_grace = Duration::from_mins(1);
     let bench = Bench::with(config).await;
     assert_eq!(refresh(&bench, REFRESH).await.0, 200);
     assert_eq!(refresh(&bench, REFRESH).await.0, 200);
