@@ -10,7 +10,10 @@ use dragoman_gateway::admin::api::{self, Ask};
 use dragoman_sim::core::World as SimWorld;
 use dragoman_sim::slack::{SeedApp as SlackApp, SlackSim};
 use dragoman_sim::zoom::config::{BRIDGE, IMANI, KESTREL, LAUNCH, THEO};
-use dragoman_sim::zoom::{SeedApp, SeedPerson, SeedSubscription, ZoomSim, ZoomSimConfig};
+use dragoman_sim::zoom::{
+    BodyForm, CustomHeader, OLD_MESSAGE_EVENTS, SeedApp, SeedPerson, SeedSubscription, SignatureFault,
+    SocketContent, Transport, ZoomSim, ZoomSimConfig,
+};
 use e2e::{Binary, Http, Options, eventually};
 use http::Method;
 use serde_json::{Value, json};
@@ -324,7 +327,7 @@ async fn what_was_missed_between_two_connections_is_read() -> Result<()> {
     let facts = [("transport", "socket"), ("subscription_id", subscription.as_str())];
     let rig = Rig::start(&facts, |config| {
         for subscription in config.apps.iter_mut().flat_map(|app| &mut app.subscriptions) {
-            subscription.transport = dragoman_sim::zoom::Transport::Socket;
+            subscription.transport = Transport::Socket;
         }
     })
     .await?;
@@ -344,6 +347,136 @@ async fn what_was_missed_between_two_connections_is_read() -> Result<()> {
     rig.zoom.delete(THEO, LAUNCH, &first)?;
     rig.gone("Slack", "in the dark", async || rig.at_slack(None).await).await?;
     rig.end().await
+}
+
+/// Everything that can be said, in both directions, right after one another.
+async fn chat(rig: &Rig) -> Result<()> {
+    let root = rig.zoom.post(THEO, LAUNCH, "caf\u{e9} at **noon** \u{1f44d}?")?;
+    rig.zoom.edit(THEO, LAUNCH, &root, "caf\u{e9} at **one** \u{1f44d}?")?;
+    let copy = rig.shows_at_slack("caf\u{e9}", None).await?;
+    eventually("the edit at Slack", WITHIN, async || {
+        let all = rig.at_slack(None).await.map_err(|error| format!("{error:#}"))?;
+        let shown = all.iter().any(|message| text(&message["text"]).contains("one"));
+        if shown { Ok(()) } else { Err("the first text".to_owned()) }
+    })
+    .await?;
+    rig.zoom.reply(IMANI, LAUNCH, &root, "gladly, na\u{ef}vely")?;
+    let ts = text(&copy["ts"]).to_owned();
+    rig.shows_at_slack("gladly", Some(&ts)).await?;
+    // From the other side into the same thread, and changed at once.
+    let reply = rig.says_at_slack("ben.okafor", "me too", Some(&ts)).await?;
+    rig.edits_at_slack("ben.okafor", &reply, "me neither").await?;
+    let shown = rig.shows_at_zoom("me neither").await?;
+    assert_eq!(text(&shown["reply_main_message_id"]).to_uppercase(), root.to_uppercase());
+    let own = rig.says_at_slack("ana.souza", "see *you* there", None).await?;
+    rig.edits_at_slack("ana.souza", &own, "see *you* elsewhere").await?;
+    let shown = rig.shows_at_zoom("elsewhere").await?;
+    rig.zoom.reply(THEO, LAUNCH, text(&shown["id"]), "where else")?;
+    rig.shows_at_slack("where else", Some(&own)).await?;
+    rig.slack_call("ben.okafor", "chat.delete", &[("channel", CHANNEL), ("ts", &reply)]).await?;
+    rig.gone("Zoom", "me neither", async || Ok(rig.zoom.messages(LAUNCH, THEO))).await?;
+    rig.zoom.delete(THEO, LAUNCH, &root)?;
+    rig.gone("Slack", "caf\u{e9}", async || rig.at_slack(None).await).await?;
+    // Each once, and nobody's copy as somebody's message.
+    let there = rig.zoom.messages(LAUNCH, THEO);
+    let copies = there.iter().filter(|message| text(&message["message"]).contains("elsewhere")).count();
+    assert_eq!(copies, 1);
+    let here = rig.at_slack(None).await?;
+    assert_eq!(here.iter().filter(|message| text(&message["text"]).contains("elsewhere")).count(), 1);
+    Ok(())
+}
+
+/// What Zoom's documentation leaves open, answered the other way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_other_answer_to_everything_that_is_open() -> Result<()> {
+    let rig = Rig::start(&[], |config| {
+        config.timing.settle = Duration::from_millis(400);
+        config.timing.post_answer_delay = Duration::from_millis(300);
+        let doubts = &mut config.doubts;
+        doubts.utf16_positions = false;
+        doubts.read_ends_inclusive = false;
+        doubts.ends_inclusive = false;
+        doubts.me_in_admin_apps = false;
+        doubts.scope_code = 104;
+        doubts.newest_first = false;
+        doubts.body_form = BodyForm::Pretty;
+        doubts.signature_fault = SignatureFault::OverReserialised;
+        doubts.fresh_retry_timestamp = false;
+        doubts.signed_validation = false;
+        doubts.once_per_person = true;
+        doubts.spaced_contact_account = true;
+        doubts.spaced_event_names = true;
+        doubts.created_lacks_id = true;
+        doubts.loose_examples = true;
+        doubts.retry_after_per_second = true;
+        doubts.lower_case_ids = true;
+    })
+    .await?;
+    chat(&rig).await?;
+    rig.end().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn escaped_bodies_and_events_of_the_old_family_beside_the_new() -> Result<()> {
+    let rig = Rig::start(&[], |config| {
+        config.doubts.body_form = BodyForm::Escaped;
+        for subscription in config.apps.iter_mut().flat_map(|app| &mut app.subscriptions) {
+            subscription.events.extend(OLD_MESSAGE_EVENTS.map(str::to_owned));
+        }
+    })
+    .await?;
+    chat(&rig).await?;
+    rig.end().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_of_the_old_family_alone() -> Result<()> {
+    let rig = Rig::start(&[], |config| {
+        for subscription in config.apps.iter_mut().flat_map(|app| &mut app.subscriptions) {
+            subscription.events = OLD_MESSAGE_EVENTS.map(str::to_owned).to_vec();
+        }
+    })
+    .await?;
+    chat(&rig).await?;
+    rig.end().await
+}
+
+/// Signatures that fit nothing, as have been seen: the header that only Zoom knows is the proof.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_header_of_its_own_where_signatures_are_wrong() -> Result<()> {
+    const PROOF: (&str, &str) = ("x-bridge-proof", "0123456789abcdef0123456789abcdef");
+    let facts = [("header_name", PROOF.0), ("header_value", PROOF.1)];
+    let rig = Rig::start(&facts, |config| {
+        config.doubts.signature_fault = SignatureFault::Wrong;
+        for subscription in config.apps.iter_mut().flat_map(|app| &mut app.subscriptions) {
+            subscription.header = CustomHeader::Own(PROOF.0.to_owned(), PROOF.1.to_owned());
+        }
+    })
+    .await?;
+    rig.zoom.post(THEO, LAUNCH, "na\u{ef}ve signatures")?;
+    rig.shows_at_slack("signatures", None).await?;
+    rig.end().await
+}
+
+/// Frames hold the event as an object, or are the event.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn event_connections_with_other_frames() -> Result<()> {
+    for content in [SocketContent::Object, SocketContent::Bare] {
+        let subscription = SeedSubscription::default().id;
+        let facts = [("transport", "socket"), ("subscription_id", subscription.as_str())];
+        let rig = Rig::start(&facts, |config| {
+            config.doubts.socket_content = content;
+            config.doubts.socket_outlives_token = true;
+            for subscription in config.apps.iter_mut().flat_map(|app| &mut app.subscriptions) {
+                subscription.transport = Transport::Socket;
+            }
+        })
+        .await?;
+        assert!(rig.zoom.socket_connected(&subscription, true, WITHIN).await, "no connection");
+        chat(&rig).await?;
+        rig.end().await?;
+    }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
