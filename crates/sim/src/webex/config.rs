@@ -219,7 +219,7 @@ impl Default for WebexLimits {
 pub enum EditNotice {
     /// Nothing.
     None,
-    /// `messages`/`updated`.
+    /// `messages`/`updated`, to webhooks for `updated` (which can be made then) or `all`.
     Updated,
     /// A second `messages`/`created` with the same id.
     SecondCreated,

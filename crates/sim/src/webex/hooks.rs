@@ -6,7 +6,7 @@ use aws_lc_rs::hmac;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 
-use super::config::{NewSignature, WebexDoubts, WebexLimits};
+use super::config::{EditNotice, NewSignature, WebexDoubts, WebexLimits};
 use super::ids;
 use super::state::{Kind, RoomKind, State, millis};
 
@@ -87,8 +87,9 @@ impl Event {
 }
 
 /// The events of a resource; `None` for an unknown one.
-pub fn events_of(resource: &str) -> Option<&'static [&'static str]> {
+pub fn events_of(resource: &str, doubts: &WebexDoubts) -> Option<&'static [&'static str]> {
     Some(match resource {
+        "messages" if doubts.edit_notice == EditNotice::Updated => &["created", "updated", "deleted", "all"],
         "messages" => &["created", "deleted", "all"],
         "memberships" => &["created", "updated", "deleted", "all"],
         "rooms" => &["created", "updated", "migrated", "all"],
@@ -159,9 +160,7 @@ impl Webhook {
         // A firehose leaves cards out.
         let resource = self.resource == event.resource
             || (self.resource == "all" && event.resource != "attachmentActions");
-        let kind = self.event == "all"
-            || self.event == event.kind
-            || (event.resource == "messages" && event.kind == "updated" && self.event == "created");
+        let kind = self.event == "all" || self.event == event.kind;
         if !self.active || !resource || !kind || !self.sees(state, doubts, event) {
             return false;
         }

@@ -1,4 +1,4 @@
-//! The calls of the API. Each works on the state through a [`Desk`].
+//! The calls of the API. Each works on the state through a desk.
 
 mod contents;
 mod events;
@@ -7,122 +7,11 @@ mod messages;
 mod oauth;
 mod people;
 mod rooms;
+mod route;
 mod teams;
 mod webhooks;
 
-use std::sync::Arc;
-
-use http::Method;
-
 pub use messages::{Fetched, fetch_files};
 pub use oauth::router as oauth_router;
-
-use super::desk::Desk;
-use super::dispatch::{ApiResult, Caller};
-use super::engine::Engine;
-use super::error::{ApiError, bad_id, not_found, refuse, too_many};
-use super::ids;
-use super::state::Room;
-use crate::core::world::lock;
-
-/// Finds the call and runs it.
-pub fn route(
-    engine: &Arc<Engine>,
-    method: &Method,
-    path: &[&str],
-    caller: &Caller,
-    fetched: Fetched,
-) -> ApiResult {
-    if (method, path) == (&Method::POST, &["messages"][..]) {
-        if let Some(room) = caller.fields.text("roomId") {
-            let now = engine.world.clock.millis();
-            lock(&engine.limiter).post(&engine.config.limits, &room, now).map_err(too_many)?;
-        }
-        return engine.operate(|desk| messages::create(desk, caller, fetched));
-    }
-    engine.operate(|desk| find(desk, method.as_str(), path, caller))
-}
-
-fn find(desk: &mut Desk<'_>, method: &str, path: &[&str], caller: &Caller) -> ApiResult {
-    match (method, path) {
-        ("GET", ["messages"]) => messages::list(desk, caller),
-        ("GET", ["messages", "direct"]) => messages::list_direct(desk, caller),
-        ("GET", ["messages", id]) => messages::get(desk, caller, id),
-        ("PUT", ["messages", id]) => messages::update(desk, caller, id),
-        ("DELETE", ["messages", id]) => messages::delete(desk, caller, id),
-        ("GET", ["rooms"]) => rooms::list(desk, caller),
-        ("POST", ["rooms"]) => rooms::create(desk, caller),
-        ("GET", ["rooms", id]) => rooms::get(desk, caller, id),
-        ("PUT", ["rooms", id]) => rooms::update(desk, caller, id),
-        ("DELETE", ["rooms", id]) => rooms::delete(desk, caller, id),
-        ("GET", ["memberships"]) => memberships::list(desk, caller),
-        ("POST", ["memberships"]) => memberships::create(desk, caller),
-        ("GET", ["memberships", id]) => memberships::get(desk, caller, id),
-        ("PUT", ["memberships", id]) => memberships::update(desk, caller, id),
-        ("DELETE", ["memberships", id]) => memberships::delete(desk, caller, id),
-        ("GET", ["people"]) => people::list(desk, caller),
-        ("GET", ["people", "me"]) => people::me(desk, caller),
-        ("GET", ["people", id]) => people::get(desk, caller, id),
-        ("GET", ["webhooks"]) => webhooks::list(desk, caller),
-        ("POST", ["webhooks"]) => webhooks::create(desk, caller),
-        ("GET", ["webhooks", id]) => webhooks::get(desk, caller, id),
-        ("PUT", ["webhooks", id]) => webhooks::update(desk, caller, id),
-        ("DELETE", ["webhooks", id]) => webhooks::delete(desk, caller, id),
-        ("GET" | "HEAD", ["contents", id]) => contents::get(desk, caller, id),
-        ("POST", ["attachment", "actions"]) => contents::act(desk, caller),
-        ("GET", ["attachment", "actions", id]) => contents::action(desk, caller, id),
-        ("GET", ["events"]) => events::list(desk, caller),
-        ("GET", ["events", id]) => events::get(desk, caller, id),
-        ("GET", ["teams"]) => teams::list(desk, caller),
-        ("POST", ["teams"]) => teams::create(desk, caller),
-        ("GET", ["teams", id]) => teams::get(desk, caller, id),
-        ("PUT", ["teams", id]) => teams::update(desk, caller, id),
-        ("DELETE", ["teams", id]) => teams::delete(desk, caller, id),
-        ("GET", ["team", "memberships"]) => teams::members(desk, caller),
-        ("POST", ["team", "memberships"]) => teams::add_member(desk, caller),
-        ("GET", ["authorizations"]) => oauth::grants(desk, caller),
-        ("GET", ["authorizations", "tokenExpiry"]) => oauth::expiry(desk, caller),
-        ("DELETE", ["authorizations"]) => oauth::withdraw(desk, caller),
-        (
-            _,
-            [
-                "messages" | "rooms" | "memberships" | "people" | "webhooks" | "events" | "teams"
-                | "contents",
-                rest @ ..,
-            ],
-        ) if rest.len() < 2 => Err(refuse(405, &format!("Request method '{method}' not supported"))),
-        _ => Err(refuse(404, "The requested resource could not be found.")),
-    }
-}
-
-/// A space that the caller may see.
-fn room_of<'d>(
-    desk: &'d Desk<'_>,
-    caller: &Caller,
-    id: &str,
-    compliance: &str,
-) -> Result<&'d Room, ApiError> {
-    let named = ids::read("ROOM", id).ok_or_else(bad_id)?;
-    desk.state
-        .rooms
-        .get(&named.key)
-        .filter(|room| named.is_in(&room.cluster))
-        .filter(|room| room.has(&caller.person.uuid) || sees_all(desk, caller, room, compliance))
-        .ok_or_else(|| not_found("room"))
-}
-
-/// Compliance officers see every space that has people of their organisation.
-fn sees_all(desk: &Desk<'_>, caller: &Caller, room: &Room, scope: &str) -> bool {
-    caller.complies(scope)
-        && (room.org == caller.person.org
-            || room.members.keys().any(|member| {
-                desk.state.people.get(member).is_some_and(|person| person.org == caller.person.org)
-            }))
-}
-
-/// The UUID of a person named by id.
-fn person_of(desk: &Desk<'_>, id: &str) -> Result<String, ApiError> {
-    let named = ids::read("PEOPLE", id).ok_or_else(bad_id)?;
-    let known = desk.state.people.get(&named.key).filter(|_| named.is_in(ids::US));
-    known.map(|person| person.uuid.clone()).ok_or_else(|| not_found("person"))
-}
+pub use route::route;
+use route::{person_of, room_of, sees_all};

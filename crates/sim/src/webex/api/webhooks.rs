@@ -62,7 +62,8 @@ pub(super) fn create(desk: &mut Desk<'_>, caller: &Caller) -> ApiResult {
     let target = target(fields.text("targetUrl"))?;
     let resource = fields.text("resource").ok_or_else(|| refuse(400, "resource cannot be null"))?;
     let event = fields.text("event").ok_or_else(|| refuse(400, "event cannot be null"))?;
-    let allowed = events_of(&resource).ok_or_else(|| refuse(400, "invalid value for resource"))?;
+    let allowed =
+        events_of(&resource, &desk.config.doubts).ok_or_else(|| refuse(400, "invalid value for resource"))?;
     if !allowed.contains(&event.as_str()) {
         return Err(refuse(400, &format!("invalid value for event: {event}")));
     }

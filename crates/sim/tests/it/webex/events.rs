@@ -84,7 +84,10 @@ async fn edits_are_not_told_unless_a_switch_says_so() {
         let mut config = config();
         config.doubts = WebexDoubts { edit_notice: notice, ..WebexDoubts::default() };
         let bench = Bench::with(config).await;
-        bench.hook(TOKEN, json!({"resource": "messages", "event": "created"})).await;
+        bench.hook(TOKEN, json!({"resource": "messages", "event": "all"})).await;
+        let only = json!({"name": "n", "targetUrl": "https://a.example/", "resource": "messages", "event": "updated"});
+        let wanted = if notice == EditNotice::Updated { 200 } else { 400 };
+        assert_eq!(bench.post(TOKEN, "/webhooks", only).await.0, wanted);
         let posted = bench.sim.post(&person(GITA), &room(GENERAL), "v1").unwrap();
         bench.app.event("messages.created").await;
         bench.sim.edit(&person(GITA), &posted, "v2").unwrap();
