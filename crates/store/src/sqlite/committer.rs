@@ -7,7 +7,7 @@ use dragoman_seal::StdDisk;
 use rusqlite::Connection;
 
 use super::conn::{self, Fail, Result};
-use super::hot::{self, Hot};
+use super::hot::{self, Hot, Taken};
 use super::open::{self, Folder};
 use super::overlay::Overlay;
 use super::{flush, write};
@@ -91,9 +91,12 @@ impl Committer {
                 "the journal holds writes that the database lacks"
             );
         }
-        for (number, mutation) in &found.mutations {
-            if self.take(mutation).is_none() {
-                self.tables(&[mutation], *number)?;
+        for (number, mutation) in found.mutations {
+            match self.take(mutation) {
+                Ok(Err(error @ (StoreError::Disk { .. } | StoreError::Damaged { .. }))) => return Err(error),
+                // What was refused then is refused now.
+                Ok(_) => {}
+                Err(mutation) => drop(self.tables(&[&mutation], number)?),
             }
         }
         self.tables(&[], self.journal.last())?;
@@ -101,31 +104,36 @@ impl Committer {
     }
 
     /// Answers every request. What the journal takes comes first, then what is done in the tables, then the log.
-    fn answer(&mut self, requests: &[Request]) -> Vec<Answer> {
+    fn answer(&mut self, requests: Vec<Request>) -> Vec<Answer> {
         let mut answers: Vec<Option<Answer>> = requests.iter().map(|_| None).collect();
         let fast = |request: &Request| matches!(request, Request::Commit(it) if hot::takes(it));
-        let noted = requests.iter().any(fast).then(|| self.note(requests));
-        let failed = matches!(noted, Some(Err(_)));
+        let noted = requests.iter().any(fast).then(|| self.note(&requests));
+        let checkpoint = requests.iter().any(|request| matches!(request, Request::Checkpoint));
+        let asked = checkpoint || requests.iter().any(|request| matches!(request, Request::Flush));
         let mut slow = Vec::new();
-        for ((at, request), answer) in requests.iter().enumerate().zip(&mut answers) {
-            match (request, &noted) {
-                (Request::Commit(mutation), Some(Err(error))) if is_append(mutation) => {
-                    *answer = Some(Err(error.clone()));
-                }
-                (Request::Commit(mutation), Some(Ok(()))) if fast(request) => match self.take(mutation) {
-                    Some(taken) => *answer = Some(taken),
-                    None => slow.push((at, mutation)),
+        for ((at, request), answer) in requests.into_iter().enumerate().zip(&mut answers) {
+            let Request::Commit(mutation) = request else { continue };
+            let untaken = match &noted {
+                Some(Ok(())) if hot::takes(&mutation) => match self.take(mutation) {
+                    Ok(taken) => {
+                        *answer = Some(taken);
+                        continue;
+                    }
+                    Err(mutation) => mutation,
                 },
+                _ => mutation,
+            };
+            match &noted {
                 // On a disk that is full, nothing new is taken up while what is on its way still goes on: settling
                 // frees rows.
-                (Request::Commit(mutation), _) => slow.push((at, mutation)),
-                (Request::Flush | Request::Checkpoint, _) => {}
+                Some(Err(error)) if is_append(&untaken) => *answer = Some(Err(error.clone())),
+                _ => slow.push((at, untaken)),
             }
         }
-        let mutations: Vec<_> = slow.iter().map(|(_, mutation)| *mutation).collect();
-        let asked = requests.iter().any(|request| matches!(request, Request::Flush | Request::Checkpoint));
+        let mutations: Vec<_> = slow.iter().map(|(_, mutation)| mutation).collect();
         let mut done = Ok(());
         // After a failure the tables learn that frames which may still come back are not to count.
+        let failed = matches!(noted, Some(Err(_)));
         if !mutations.is_empty() || failed || asked && self.hot.writes() > 0 {
             match self.tables(&mutations, self.journal.last()) {
                 Ok(replies) => {
@@ -136,7 +144,7 @@ impl Committer {
                 Err(error) => done = Err(error),
             }
         }
-        if done.is_ok() && requests.iter().any(|request| matches!(request, Request::Checkpoint)) {
+        if done.is_ok() && checkpoint {
             done = self.checkpoint();
         }
         answers
@@ -169,29 +177,30 @@ impl Committer {
         Ok(())
     }
 
-    /// Answers a mutation that is durable. `None`: the tables have to be asked.
-    fn take(&mut self, mutation: &Mutation) -> Option<Answer> {
-        let conn = self.conn.as_ref()?;
-        let mut map = self.lacking.map.write().unwrap_or_else(PoisonError::into_inner);
+    /// Answers a mutation that is durable, or gives it back: the tables have to be asked.
+    #[expect(clippy::result_large_err, reason = "given back on the slow way only")]
+    fn take(&mut self, mutation: Mutation) -> std::result::Result<Answer, Mutation> {
+        let Some(conn) = &self.conn else {
+            return if is_append(&mutation) { Ok(Err(StoreError::Closed)) } else { Err(mutation) };
+        };
         let reply = match mutation {
-            Mutation::Append { events, lease } => self.hot.append(conn, events, lease).map(Reply::Appended),
-            Mutation::Settle(settlement) => match self.hot.settle(conn, settlement, &map) {
-                Ok(None) => return None,
-                Ok(Some(settled)) => {
-                    map.add(settlement);
-                    Ok(Reply::Settled(settled))
+            Mutation::Append { events, lease } => self.hot.append(conn, events, &lease).map(Reply::Appended),
+            Mutation::Settle(settlement) => {
+                let mut map = self.lacking.map.write().unwrap_or_else(PoisonError::into_inner);
+                match self.hot.settle(conn, settlement, &mut map) {
+                    Ok(Taken::Yes(settled)) => Ok(Reply::Settled(settled)),
+                    Ok(Taken::No(settlement)) => return Err(Mutation::Settle(settlement)),
+                    Err(fail) => Err(fail),
                 }
-                Err(fail) => Err(fail),
-            },
-            _ => return None,
+            }
+            other => return Err(other),
         };
         self.lacking.any.store(true, Ordering::Release);
-        Some(reply.map_err(|fail| fail.into_error(&self.folder.shown())))
+        Ok(reply.map_err(|fail| fail.into_error(&self.folder.shown())))
     }
 
     /// Brings the tables up to date with the journal up to a frame and does mutations there, in one transaction. The
-    /// outer error is the disk's, and
-    /// the tables are as they were.
+    /// outer error is the disk's, and the tables are as they were.
     fn tables(&mut self, mutations: &[&Mutation], upto: u64) -> std::result::Result<Vec<Answer>, StoreError> {
         self.heal()?;
         let conn = self.conn.as_ref().ok_or(StoreError::Closed)?;
@@ -205,7 +214,7 @@ impl Committer {
                     self.journal.rewind();
                 }
                 self.hot.flushed();
-                self.lacking.map.write().unwrap_or_else(PoisonError::into_inner).clear();
+                *self.lacking.map.write().unwrap_or_else(PoisonError::into_inner) = Overlay::default();
                 self.lacking.any.store(false, Ordering::Release);
                 hit(&self.faults, mutations, "append.synced", "settle.synced");
                 for (mutation, reply) in mutations.iter().zip(&replies) {
@@ -259,7 +268,7 @@ impl Committer {
 
 impl Worker<Request, Answer> for Committer {
     fn batch(&mut self, requests: Vec<Request>) -> Vec<Answer> {
-        self.answer(&requests)
+        self.answer(requests)
     }
 
     /// What waits for the tables is not to hold up what the journal takes.

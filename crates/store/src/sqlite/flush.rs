@@ -42,9 +42,7 @@ pub(super) fn write(conn: &Connection, hot: &Hot, upto: u64, sparing: bool) -> R
             run(conn, &q::ADD_LEG, params![seq, leg.id.as_str(), lane, leg.order, id, "[]"])?;
         }
     }
-    let mut lanes: Vec<_> = hot.lanes.iter().filter(|(_, lane)| lane.dirty).collect();
-    lanes.sort_unstable_by_key(|(id, _)| *id);
-    for (id, lane) in lanes {
+    for (id, lane) in hot.lanes() {
         let row = params![id.to_text(), lane.deeper, lane.owner, lane.fence, lane.until_ms];
         run(conn, &q::PUT_LANE, row)?;
     }

@@ -20,16 +20,27 @@ use crate::rows::{CopyRow, LaneId, Lease, NewEvent, Settlement};
 /// Events that are in the tables and whose end is awaited here, at most; more are forgotten, which costs only time.
 const AWAITED: usize = 8_192;
 
+/// Lanes of which is known who holds them, at most, after the tables were brought up to date.
+const REMEMBERED: usize = 65_536;
+
+/// Whether a settlement was decided.
+pub(super) enum Taken {
+    Yes(Settled),
+    /// The tables have to be asked.
+    No(Box<Settlement>),
+}
+
 #[derive(Default)]
 pub(super) struct Hot {
     // Read from the tables; valid until set-up changes.
     installations: HashMap<InstallationId, OrgId>,
     conversations: HashMap<ConversationId, OrgId>,
-    pub(super) lanes: HashMap<LaneId, Lane>,
+    lanes: HashMap<LaneId, Lane>,
     // On their way.
     events: HashMap<EventId, Event>,
     legs: HashMap<LegId, Leg>,
     // For the tables.
+    dirty: BTreeSet<LaneId>,
     pub(super) deliveries: BTreeMap<(InstallationId, Vec<u8>), i64>,
     pub(super) settlements: Vec<Settlement>,
     pub(super) gone_legs: BTreeSet<LegId>,
@@ -46,17 +57,15 @@ pub(super) struct Lane {
     pub(super) until_ms: i64,
     /// By how many legs more or less than in the table.
     pub(super) deeper: i64,
-    /// Whether the table lacks any of this.
-    pub(super) dirty: bool,
 }
 
 pub(super) struct Event {
-    pub(super) new: NewEvent,
     slot: Option<SlotId>,
     /// Numbers of its legs by place in `new.legs`; `None` where settled.
     pub(super) seqs: Vec<Option<i64>>,
     /// Its place among the fresh; `None`: the tables have it.
     fresh: Option<usize>,
+    pub(super) new: NewEvent,
 }
 
 struct Leg {
@@ -113,20 +122,24 @@ impl Hot {
         here.filter_map(|(at, id)| self.events.get(id).filter(|event| event.fresh == Some(at)))
     }
 
-    /// As `write::append` for each, all or none.
+    /// Lanes that differ from the tables, ordered.
+    pub(super) fn lanes(&self) -> impl Iterator<Item = (&LaneId, &Lane)> {
+        self.dirty.iter().filter_map(|id| Some((id, self.lanes.get(id)?)))
+    }
+
+    /// Appends all or none.
     pub(super) fn append(
         &mut self,
         conn: &Connection,
-        events: &[NewEvent],
+        events: Vec<NewEvent>,
         lease: &Lease,
     ) -> Result<Vec<Appended>> {
-        let known = self.check(conn, events)?;
-        let appended = events.iter().zip(known).map(|(new, known)| {
+        let known = self.check(conn, &events)?;
+        self.writes += events.len();
+        let appended = events.into_iter().zip(known).map(|(new, known)| {
             if known { Appended::Redelivery } else { Appended::Fresh(self.add(new, lease)) }
         });
-        let appended = appended.collect();
-        self.writes += events.len();
-        Ok(appended)
+        Ok(appended.collect())
     }
 
     /// Per event whether it was delivered before; refuses what the tables would refuse.
@@ -173,7 +186,7 @@ impl Hot {
         Ok(known)
     }
 
-    fn add(&mut self, new: &NewEvent, lease: &Lease) -> Vec<AppendedLeg> {
+    fn add(&mut self, new: NewEvent, lease: &Lease) -> Vec<AppendedLeg> {
         let event = &new.event;
         if let Some(digest) = &new.delivery_digest {
             self.deliveries.insert((event.installation.clone(), digest.clone()), new.redelivery_until_ms);
@@ -184,9 +197,9 @@ impl Hot {
             self.next_seq += 1;
             let fence = self.lanes.get_mut(&leg.lane).and_then(|lane| {
                 lane.deeper += 1;
-                lane.dirty = true;
                 lane.claim(lease)
             });
+            self.dirty.insert(leg.lane.clone());
             appended.push(AppendedLeg { seq, fence });
             let leg_here = Leg { event: event.id.clone(), lane: leg.lane.clone(), place };
             self.legs.insert(leg.id.clone(), leg_here);
@@ -195,18 +208,18 @@ impl Hot {
         let slot = new.payload.as_ref().map(|payload| payload.slot);
         let fresh = Some(self.fresh.len());
         self.fresh.push(event.id.clone());
-        self.events.insert(event.id.clone(), Event { new: new.clone(), slot, seqs, fresh });
+        self.events.insert(event.id.clone(), Event { slot, seqs, fresh, new });
         appended
     }
 
-    /// As `write::settle`; `None`: the tables have to be asked.
+    /// As `write::settle`.
     pub(super) fn settle(
         &mut self,
         conn: &Connection,
-        settlement: &Settlement,
-        map: &Overlay,
-    ) -> Result<Option<Settled>> {
-        let Some(leg) = self.legs.get(&settlement.leg) else { return Ok(None) };
+        settlement: Box<Settlement>,
+        map: &mut Overlay,
+    ) -> Result<Taken> {
+        let Some(leg) = self.legs.get(&settlement.leg) else { return Ok(Taken::No(settlement)) };
         let (lane, event) = (leg.lane.clone(), leg.event.clone());
         self.load_lane(conn, &lane)?;
         let fence = self.lanes.get(&lane).map(|lane| lane.fence);
@@ -214,22 +227,23 @@ impl Hot {
             return Err(StoreError::Fenced { lane: settlement.lane.to_text() }.into());
         }
         let Some(org) = self.events.get(&event).map(|event| event.new.event.org.clone()) else {
-            return Ok(None);
+            return Ok(Taken::No(settlement));
         };
-        if !self.check_map(conn, settlement, &org, map)? {
-            return Ok(None);
+        if !self.check_map(conn, &settlement, &org, map)? {
+            return Ok(Taken::No(settlement));
         }
         if settlement.receipt.org != org {
             return Err(StoreError::missing("org", &settlement.receipt.org).into());
         }
-        if let Some(lane) = self.lanes.get_mut(&lane) {
-            lane.deeper -= 1;
-            lane.dirty = true;
+        if let Some(state) = self.lanes.get_mut(&lane) {
+            state.deeper -= 1;
         }
+        self.dirty.insert(lane);
         let erase = self.end(&settlement.leg, true);
-        self.settlements.push(settlement.clone());
+        map.add(&settlement);
+        self.settlements.push(*settlement);
         self.writes += 1;
-        Ok(Some(Settled { erase, already: false }))
+        Ok(Taken::Yes(Settled { erase, already: false }))
     }
 
     /// Refuses what the tables would refuse; `false` where they have to be asked.
@@ -289,9 +303,14 @@ impl Hot {
         self.gone_events.clear();
         self.fresh.clear();
         self.writes = 0;
-        for lane in self.lanes.values_mut().filter(|lane| lane.dirty) {
-            lane.deeper = 0;
-            lane.dirty = false;
+        for id in std::mem::take(&mut self.dirty) {
+            if let Some(lane) = self.lanes.get_mut(&id) {
+                lane.deeper = 0;
+            }
+        }
+        if self.lanes.len() > REMEMBERED {
+            self.lanes.clear();
+            self.conversations.clear();
         }
         if self.events.len() > AWAITED {
             self.events.clear();
@@ -372,9 +391,9 @@ impl Hot {
             return Ok(());
         }
         let lane = first(conn, &q::LANE_OWNER, [id.to_text()], |r| {
-            Ok(Lane { owner: r.get(0)?, fence: r.get(1)?, until_ms: r.get(2)?, deeper: 0, dirty: false })
+            Ok(Lane { owner: r.get(0)?, fence: r.get(1)?, until_ms: r.get(2)?, deeper: 0 })
         })?;
-        let new = || Lane { owner: None, fence: 0, until_ms: 0, deeper: 0, dirty: false };
+        let new = || Lane { owner: None, fence: 0, until_ms: 0, deeper: 0 };
         self.lanes.insert(id.clone(), lane.unwrap_or_else(new));
         Ok(())
     }

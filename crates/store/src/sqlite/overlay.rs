@@ -56,14 +56,6 @@ impl Overlay {
         }
     }
 
-    /// Everything is in the tables.
-    pub(super) fn clear(&mut self) {
-        // Emptied, not shrunk: the next round is as large.
-        self.originals.values_mut().for_each(HashMap::clear);
-        self.copies.values_mut().for_each(HashMap::clear);
-        self.owners.values_mut().for_each(HashMap::clear);
-    }
-
     /// An original's rows.
     pub(super) fn originals(
         &self,
