@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, PoisonError};
 
-use dragoman_model::{Code, ConversationId, EventId, EventKind, InstallationId, LegId, RemoteMessage, codes};
+use dragoman_model::{
+    Code, ConversationId, EventId, EventKind, InstallationId, LegId, RemoteMessage, SlotId, codes,
+};
 use dragoman_platform::{App, Delivery, Item};
 use dragoman_seal::{EventHeader, SealedRecord, SlotSecret};
 use dragoman_store::{
@@ -30,7 +32,9 @@ const REFUSED_MS: i64 = 30_000;
 pub(crate) type Delivered = (InstallationId, Option<ConversationId>, Option<RemoteMessage>, String, i64);
 
 struct Sealed {
+    /// Without its payload.
     new: NewEvent,
+    slot: SlotId,
     record: SealedRecord,
     secret: SlotSecret,
 }
@@ -86,10 +90,12 @@ impl Relay {
 
     /// Makes rows and secrets durable, both at the same time. The first result is that of the secrets.
     async fn append(&self, batch: &[Sealed]) -> Result<(Result<(), RelayError>, Vec<Appended>), RelayError> {
-        let events: Vec<NewEvent> = batch.iter().map(|sealed| sealed.new.clone()).collect();
-        let secrets = batch.iter().filter_map(|sealed| {
-            sealed.new.payload.as_ref().map(|payload| (payload.slot, sealed.secret.duplicate()))
+        let events = batch.iter().map(|sealed| {
+            let payload = SealedPayload { record: sealed.record.as_bytes().to_vec(), slot: sealed.slot };
+            NewEvent { payload: Some(payload), ..sealed.new.clone() }
         });
+        let events = events.collect();
+        let secrets = batch.iter().map(|sealed| (sealed.slot, sealed.secret.duplicate()));
         let append = self.0.parts.store.commit(Mutation::Append { events, lease: self.lease() });
         let (slots, reply) = tokio::join!(self.0.parts.slots.write(secrets.collect()), append);
         match reply {
@@ -149,8 +155,7 @@ impl Relay {
     }
 
     fn give_back(&self, batch: &[Sealed]) {
-        let slots = batch.iter().filter_map(|sealed| sealed.new.payload.as_ref().map(|payload| payload.slot));
-        self.0.parts.slots.erase(slots.collect());
+        self.0.parts.slots.erase(batch.iter().map(|sealed| sealed.slot).collect());
     }
 
     fn hand_on(&self, sealed: Sealed, places: &[dragoman_store::AppendedLeg]) {
@@ -216,15 +221,14 @@ impl Relay {
         let slot = self.0.parts.slots.reserve()?;
         let legs =
             lanes.into_iter().map(|lane| NewLeg { id: LegId::fresh(now_ms, random), lane, order }).collect();
-        let payload = Some(SealedPayload { record: record.as_bytes().to_vec(), slot });
         let new = NewEvent {
             event,
-            payload,
+            payload: None,
             legs,
             delivery_digest,
             redelivery_until_ms: now_ms + self.timing().redelivery_ms,
         };
-        Ok(Ok(Sealed { new, record, secret }))
+        Ok(Ok(Sealed { new, slot, record, secret }))
     }
 }
 
