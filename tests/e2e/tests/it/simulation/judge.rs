@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use dragoman_model::codes;
 use dragoman_sim::core::LogKind;
-use dragoman_store::LaneId;
+use dragoman_store::{LaneId, Receipt};
 use serde_json::Value;
 
 use super::machine::conversation;
@@ -42,6 +43,11 @@ pub(super) fn judge(scene: &Scene) -> Vec<String> {
         wrong.extend(inversions(scene, here, channel));
     }
     wrong.extend(broken_promises(scene));
+    // There is no other bridge here: what was cut as its loop is a copy of ours that nobody recognised.
+    let cut = |receipt: &&Receipt| receipt.code.as_deref() == Some(codes::LOOP.as_str());
+    if let Some(receipt) = scene.receipts.iter().find(cut) {
+        wrong.push(format!("a loop was cut late: {:?}", receipt.message));
+    }
     wrong
 }
 
