@@ -96,8 +96,8 @@ pub(crate) const TABLE: &[(i64, Class)] = &[
     (4232, Ours),
     (4233, Ours),
     (4234, Ours),
-    // Sends. A channel that had too much is said to answer so.
-    (5301, Transient),
+    // Sends. A channel that had too much is said to answer so; it opens again by itself.
+    (5301, WaitHere),
     (5401, Message),
     (5402, Refused),
     (5403, Refused),
@@ -175,7 +175,6 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], now_
         }
         Wait => asked.or(Some(SECOND_MS)),
         WaitHere => asked.or(Some(CHANNEL_MS)),
-        Transient if fault.is_some_and(|fault| fault.code == Some(5301)) => asked.or(Some(CHANNEL_MS)),
         _ => asked,
     };
     Refusal { class, retry_after_ms }

@@ -126,7 +126,7 @@ async fn change(
     }
     let settle_ms = client.settings.settle_ms;
     if client.memory.is_fresh(message, client.clock.monotonic_ms(), settle_ms.saturating_mul(3)) {
-        return Outcome::retry_after(settle_ms, codes::TARGET_FAILED);
+        return Outcome::retry_after(settle_ms, codes::MESSAGE_GONE);
     }
     last
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use dragoman_gateway::admin::api::{self, Ask};
-use dragoman_sim::core::World as SimWorld;
+use dragoman_sim::core::{FaultKind, FaultOrder, World as SimWorld};
 use dragoman_sim::slack::{SeedApp as SlackApp, SlackSim};
 use dragoman_sim::zoom::config::{BRIDGE, IMANI, KESTREL, LAUNCH, THEO};
 use dragoman_sim::zoom::{
@@ -479,6 +479,54 @@ async fn event_connections_with_other_frames() -> Result<()> {
     Ok(())
 }
 
+/// Zoom closes a channel that has too much; nobody lets it come to that, and the order holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_burst_stays_below_what_a_channel_takes() -> Result<()> {
+    const MANY: usize = 34;
+    let rig = Rig::start(&[], |_| {}).await?;
+    for number in 0..MANY {
+        rig.says_at_slack("ana.souza", &format!("burst {number:03}"), None).await?;
+    }
+    let numbers = || -> Vec<String> {
+        let there = rig.zoom.messages(LAUNCH, THEO);
+        let texts = there.iter().filter_map(|message| message["message"].as_str()?.split("burst ").nth(1));
+        texts.map(str::to_owned).collect()
+    };
+    eventually("everything at Zoom", Duration::from_mins(1), async || {
+        let there = numbers().len();
+        if there == MANY { Ok(()) } else { Err(format!("{there} of {MANY}")) }
+    })
+    .await?;
+    let expected: Vec<String> = (0..MANY).map(|number| format!("{number:03}")).collect();
+    assert_eq!(numbers(), expected);
+    assert_eq!(rig.zoom.log().count(|entry| entry.status == 429), 0);
+    rig.end().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_answer_a_doubled_event_and_an_outage_change_nothing() -> Result<()> {
+    const SEND: &str = "POST /chat/users/*/messages";
+    let rig = Rig::start(&[], |_| {}).await?;
+    let faults = rig.zoom.faults();
+    faults.add(FaultOrder::next(1, SEND, FaultKind::ServerErrorAfter { status: 500 }));
+    rig.says_at_slack("ana.souza", "answer lost", None).await?;
+    rig.shows_at_zoom("answer lost").await?;
+    faults.add(FaultOrder::next(2, SEND, FaultKind::ServerErrorBefore { status: 503 }));
+    rig.says_at_slack("ana.souza", "nothing done", None).await?;
+    rig.says_at_slack("ana.souza", "behind it", None).await?;
+    rig.shows_at_zoom("nothing done").await?;
+    rig.shows_at_zoom("behind it").await?;
+    rig.shows_at_zoom("answer lost").await?;
+    assert_eq!(rig.zoom.log().count(|entry| entry.status >= 500), 3, "all of it happened");
+    faults.add(FaultOrder::next(1, "team_chat.channel_message_posted", FaultKind::Duplicate));
+    rig.zoom.post(THEO, LAUNCH, "sent twice")?;
+    rig.shows_at_slack("sent twice", None).await?;
+    rig.zoom.post(THEO, LAUNCH, "and on")?;
+    rig.shows_at_slack("and on", None).await?;
+    rig.shows_at_slack("sent twice", None).await?;
+    rig.end().await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_that_is_removed_leaves_nothing_behind() -> Result<()> {
     let rig = Rig::start(&[], |_| {}).await?;
@@ -486,8 +534,11 @@ async fn an_app_that_is_removed_leaves_nothing_behind() -> Result<()> {
     rig.shows_at_slack("before the end", None).await?;
     ensure!(rig.ask(&api::StatusGet {}).await?.originals > 0, "nothing is mapped");
 
+    // The first report fails: it is made again, a while later.
+    let trouble = FaultKind::ServerErrorBefore { status: 503 };
+    rig.zoom.faults().add(FaultOrder::next(1, "POST /oauth/data/compliance", trouble));
     rig.zoom.deauthorize(&SeedApp::default().app_id, THEO);
-    let report = eventually("the report", WITHIN, async || {
+    let report = eventually("the report", Duration::from_secs(45), async || {
         rig.zoom.compliance_reports().pop().ok_or_else(|| "none".to_owned())
     })
     .await?;
