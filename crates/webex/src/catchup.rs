@@ -115,7 +115,8 @@ pub(crate) async fn history(
     place.ranges.remove(0);
     // What cannot be decrypted now is left out: whoever misses it asks for it by its id.
     let readable = found.iter().filter(|message| !message.is_unreadable());
-    messages.extend(readable.filter_map(|message| decode::message(message, &own)));
+    messages
+        .extend(readable.filter_map(|message| decode::message(message, conversation.remote.as_str(), &own)));
     messages.sort_by(|a, b| (a.sent_at_ms, &a.id).cmp(&(b.sent_at_ms, &b.id)));
     messages.dedup_by(|a, b| a.id == b.id);
     let more = !place.ranges.is_empty();
@@ -189,7 +190,7 @@ async fn older_edits(
         for data in page.items.into_iter().filter_map(|event| event.data) {
             let here = data.room_id.is_some_and(|room| ids::same(&room, conversation.remote.as_str()));
             if let Some(id) = data.id.filter(|_| here && edited.len() < MOST_EDITS) {
-                edited.insert(ids::message(&id));
+                edited.insert(ids::message(conversation.remote.as_str(), &id));
             }
         }
         next = page.next;
@@ -233,7 +234,9 @@ pub(crate) async fn find(
     };
     let mut found: Vec<Message> = Vec::new();
     for wire in all(client, session, &slot, &range).await? {
-        let Some(message) = decode::message(&wire, &Own::default()) else { continue };
+        let Some(message) = decode::message(&wire, conversation.remote.as_str(), &Own::default()) else {
+            continue;
+        };
         let theirs = message.author.user.is_some() && message.author.user == author;
         // The markdown comes back as it was sent; where it does not, what it shows is compared.
         let same = match wire.markdown.as_deref().filter(|_| wire.updated.is_none()) {

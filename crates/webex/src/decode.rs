@@ -32,10 +32,11 @@ impl Own {
     }
 }
 
-/// A message in canonical form. `None`: it has no id.
-pub(crate) fn message(wire: &wire::Message, own: &Own) -> Option<Message> {
-    let id = ids::message(wire.id.as_deref().filter(|id| !id.is_empty())?);
-    let root = wire.parent_id.as_deref().filter(|root| !root.is_empty()).map(ids::message);
+/// A message of a space in canonical form. `None`: it has no id.
+pub(crate) fn message(wire: &wire::Message, room: &str, own: &Own) -> Option<Message> {
+    let id = ids::message(room, wire.id.as_deref().filter(|id| !id.is_empty())?);
+    let root = wire.parent_id.as_deref().filter(|root| !root.is_empty());
+    let root = root.map(|root| ids::message(room, root));
     let author = author(wire);
     let ours = author.user.is_some() && author.user == own.person;
     Some(Message {

@@ -62,12 +62,13 @@ fn subject(envelope: &Envelope<'_>, now_ms: i64) -> Result<Subject, Code> {
     match (resource, event) {
         ("messages", "created" | "updated" | "deleted") => {
             let id = id()?;
-            let conversation = Some(room()?);
+            let conversation = room()?;
             if is_own(envelope, data) {
                 return Err(codes::ECHO);
             }
-            let message = ids::message(&id);
-            let root = filled(data.parent_id.as_deref()).map(|root| ids::message(&root));
+            let message = ids::message(conversation.as_str(), &id);
+            let root = filled(data.parent_id.as_deref());
+            let root = root.map(|root| ids::message(conversation.as_str(), &root));
             let time = |text: Option<&str>| text.and_then(ids::millis);
             let (kind, at_ms) = match event {
                 "created" => (EventKind::Created, time(data.created.as_deref())),
@@ -81,7 +82,7 @@ fn subject(envelope: &Envelope<'_>, now_ms: i64) -> Result<Subject, Code> {
                 .then(|| DeliveryKey::from(format!("messages/deleted/{message}")));
             let thread_root = root.filter(|root| *root != message);
             let at_ms = at_ms.unwrap_or(now_ms);
-            Ok(Subject { message: Some(message), thread_root, key, at_ms, ..about(kind, conversation) })
+            Ok(Subject { message: Some(message), thread_root, key, at_ms, ..about(kind, Some(conversation)) })
         }
         ("memberships", "created" | "deleted") => Ok(about(EventKind::Conversation, Some(room()?))),
         // Which of its ids is the bridged one is not known here, so it names none.

@@ -3,7 +3,7 @@
 use dragoman_model::{Event, Happening};
 
 use crate::decode::{self, Own};
-use crate::source::{self, Announced};
+use crate::source::{self, Announced, Receiver};
 use crate::wire::answers::Message;
 use crate::{envelope, ids};
 
@@ -15,7 +15,9 @@ fn own() -> Own {
 pub fn delivery(data: &[u8]) -> Vec<Event> {
     let Ok(delivery) = envelope::read(data, 0) else { return Vec::new() };
     let payloads = delivery.items.iter().map(|item| item.payload.expose());
-    let announced = payloads.filter_map(|payload| source::announced(payload, 0, &own(), "org").ok());
+    let own = own();
+    let receiver = Receiver { own: &own, org: "org", now_ms: 0, moved: &|_| None };
+    let announced = payloads.filter_map(|payload| source::announced(payload, &receiver).ok());
     announced
         .filter_map(|announced| match announced {
             Announced::Done(event) => Some(event),
@@ -28,6 +30,6 @@ pub fn delivery(data: &[u8]) -> Vec<Event> {
 pub fn message(data: &[u8]) -> Option<Event> {
     let wire: Message = serde_json::from_slice(data).ok()?;
     let _ = wire.is_unreadable();
-    let message = decode::message(&wire, &own())?;
+    let message = decode::message(&wire, wire.room_id.as_deref().unwrap_or_default(), &own())?;
     Some(Event { conversation: None, at_ms: 0, happening: Happening::Posted(Box::new(message)) })
 }

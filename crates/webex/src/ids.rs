@@ -42,7 +42,7 @@ pub(crate) fn parts(id: &str) -> Option<Parts> {
 }
 
 fn decoded(id: &str) -> Option<String> {
-    let id = id.trim().replace('+', "-").replace('/', "_");
+    let id = id.trim().trim_end_matches('=').replace('+', "-").replace('/', "_");
     String::from_utf8(LENIENT.decode(id).ok()?).ok()
 }
 
@@ -82,9 +82,25 @@ pub(crate) fn person(id: &str) -> RemoteUser {
     }
 }
 
-/// A message.
-pub(crate) fn message(id: &str) -> RemoteMessage {
-    RemoteMessage::from(settled(id))
+/// A message of a space: by its key alone where it lives in the space's region, as it does as far as is known, so that
+/// it stays the same when the space is moved to another.
+pub(crate) fn message(room: &str, id: &str) -> RemoteMessage {
+    match (parts(room), parts(id)) {
+        (Some(room), Some(found))
+            if found.kind == "MESSAGE" && found.cluster == room.cluster && is_uuid(&found.key) =>
+        {
+            RemoteMessage::from(found.key.to_ascii_lowercase())
+        }
+        _ => RemoteMessage::from(settled(id)),
+    }
+}
+
+/// The id of a message of a space, as requests name it.
+pub(crate) fn public_message(room: &str, message: &str) -> String {
+    match parts(room) {
+        Some(room) if is_uuid(message) => encoded(&room.cluster, "MESSAGE", message),
+        _ => message.to_owned(),
+    }
 }
 
 /// A space.
@@ -170,6 +186,24 @@ mod tests {
         assert_eq!(person(&elsewhere).as_str(), public);
         assert!(same(&elsewhere, uuid) && !same(&elsewhere, "1f2e3d4c-0000-4000-8000-00000000000b"));
         assert_eq!(person("person_id").as_str(), "person_id");
+    }
+
+    #[test]
+    fn messages_are_named_by_their_key_in_the_region_of_their_space() {
+        let uuid = "1f2e3d4c-0000-4000-8000-00000000000a";
+        let id = |cluster: &str, kind: &str| {
+            STANDARD_NO_PAD.encode(format!("ciscospark://{cluster}/{kind}/{uuid}"))
+        };
+        let (here, there) = ("urn:TEAM:eu-central-1_k", "us");
+        assert_eq!(message(&id(here, "ROOM"), &id(here, "MESSAGE")).as_str(), uuid);
+        assert_eq!(public_message(&id(here, "ROOM"), uuid), id(here, "MESSAGE"));
+        assert_eq!(public_message(&id(there, "ROOM"), uuid), id(there, "MESSAGE"), "the space was moved");
+        // In another region than its space, or in a space whose id says nothing, it keeps its whole id.
+        for room in [id(there, "ROOM"), "room_id".to_owned()] {
+            let found = message(&room, &id(here, "MESSAGE"));
+            assert_eq!(found.as_str(), id(here, "MESSAGE"));
+            assert_eq!(public_message(&room, found.as_str()), id(here, "MESSAGE"));
+        }
     }
 
     #[test]

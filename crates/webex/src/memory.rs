@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use dragoman_model::{InstallationId, RemoteConversation, RemoteMessage};
 use dragoman_platform::TokenSlot;
 
+use crate::ids;
+
 /// Entries of each kind; at the limit all are forgotten.
 const LIMIT: usize = 20_000;
 
@@ -22,17 +24,8 @@ pub(crate) struct Looked {
     pub(crate) id: String,
 }
 
-/// The watching of an installation.
-#[derive(Default)]
-pub(crate) struct Watching {
-    /// The last look at its webhooks.
-    pub(crate) looked: Option<Looked>,
-    /// The conversations that are watched.
-    pub(crate) conversations: BTreeSet<RemoteConversation>,
-}
-
-/// The watching of an installation; locked while somebody looks.
-pub(crate) type Look = Arc<tokio::sync::Mutex<Watching>>;
+/// The last look at an installation's webhooks; locked while somebody looks.
+pub(crate) type Look = Arc<tokio::sync::Mutex<Option<Looked>>>;
 
 /// The memory of one connector.
 #[derive(Default)]
@@ -42,6 +35,7 @@ pub(crate) struct Memory(Mutex<Inner>);
 struct Inner {
     absent: BTreeMap<RemoteMessage, i64>,
     looks: BTreeMap<InstallationId, Look>,
+    watched: BTreeMap<InstallationId, BTreeSet<RemoteConversation>>,
     lives: BTreeMap<(InstallationId, TokenSlot), i64>,
 }
 
@@ -68,11 +62,33 @@ impl Memory {
         self.lock().absent.remove(message);
     }
 
-    /// The watching of an installation.
+    /// The last look at the webhooks of an installation.
     pub(crate) fn look(&self, installation: &InstallationId) -> Look {
         let mut inner = self.lock();
         bound(&mut inner.looks);
         inner.looks.entry(installation.clone()).or_default().clone()
+    }
+
+    /// A space is watched. How many of the installation are.
+    pub(crate) fn watch(&self, installation: &InstallationId, room: &RemoteConversation) -> usize {
+        let mut inner = self.lock();
+        bound(&mut inner.watched);
+        let rooms = inner.watched.entry(installation.clone()).or_default();
+        rooms.insert(room.clone());
+        rooms.len()
+    }
+
+    /// The watched space that goes on under this id; it is forgotten under the other.
+    pub(crate) fn moved(
+        &self,
+        installation: &InstallationId,
+        to: &RemoteConversation,
+    ) -> Option<RemoteConversation> {
+        let mut inner = self.lock();
+        let rooms = inner.watched.get_mut(installation)?;
+        let from = rooms.iter().find(|room| *room != to && ids::same(room.as_str(), to.as_str())).cloned()?;
+        rooms.remove(&from);
+        Some(from)
     }
 
     /// How long the tokens of an account live, in milliseconds, where a refresh has told.

@@ -7,6 +7,7 @@ use dragoman_model::{
 use dragoman_platform::{Failure, Session, TokenSlot};
 use http::Method;
 use serde_json::Value;
+use url::Url;
 
 use crate::client::{Call, Client, understood};
 use crate::echo::Flight;
@@ -19,8 +20,8 @@ pub(crate) async fn perform(client: &Client, session: &Session, operation: &Oper
     match operation {
         Operation::Post(post) => self::post(client, session, post).await,
         Operation::Edit { message, post } => edit(client, session, message, post).await,
-        Operation::Delete { message, spokesman, .. } => {
-            let url = client.url(&["messages", message.as_str()], &[]);
+        Operation::Delete { conversation, message, spokesman, .. } => {
+            let url = message_url(client, conversation.as_str(), message.as_str());
             let call = Call::new(Method::DELETE, url);
             match client.call(session, &slot(spokesman), &call).await {
                 Ok(_) => Outcome::done(),
@@ -53,11 +54,12 @@ async fn post(client: &Client, session: &Session, post: &Post) -> Outcome {
 /// Posts, and where the root of the thread is refused, once more into the thread that the root itself is in.
 async fn send(client: &Client, session: &Session, post: &Post) -> (Outcome, Option<RemoteMessage>) {
     let text = encode::text(post);
-    let root = post.thread_root.as_ref().map(RemoteMessage::as_str);
+    let room = post.conversation.as_str();
+    let root = post.thread_root.as_ref().map(|root| ids::public_message(room, root.as_str()));
     let doing = Doing::Post { reply: root.is_some() };
-    let mut answer = posted(client, session, post, encode::post(post, &text, root)).await;
+    let mut answer = posted(client, session, post, encode::post(post, &text, root.as_deref())).await;
     let refused = matches!(answer.as_ref().err().and_then(Trouble::status), Some(400 | 404));
-    if let (Some(root), true) = (root, refused)
+    if let (Some(root), true) = (&root, refused)
         && let Some(upper) = root_of(client, session, post, root).await
     {
         answer = posted(client, session, post, encode::post(post, &text, Some(&upper))).await;
@@ -65,7 +67,7 @@ async fn send(client: &Client, session: &Session, post: &Post) -> (Outcome, Opti
     let made = answer.and_then(|made| made.id.clone().map(|id| (id, made)).ok_or(Trouble::Garbled));
     match made {
         Ok((id, made)) => {
-            let id = ids::message(&id);
+            let id = ids::message(room, &id);
             (Outcome::made(id.clone(), Some(ids::version(made.updated.as_deref()))), Some(id))
         }
         Err(trouble) => (trouble.outcome(doing, is_alone(&post.spokesman)), None),
@@ -84,7 +86,7 @@ async fn posted(
 
 /// The root of the thread that a message is a reply in.
 async fn root_of(client: &Client, session: &Session, post: &Post, message: &str) -> Option<String> {
-    let call = Call::get(client.url(&["messages", message], &[]));
+    let call = Call::get(message_url(client, post.conversation.as_str(), message));
     let found = client.call(session, &slot(&post.spokesman), &call).await.ok()?;
     let found: wire::Message = understood(&found).ok()?;
     found.parent_id.filter(|root| !root.is_empty() && !ids::same(root, message))
@@ -92,7 +94,8 @@ async fn root_of(client: &Client, session: &Session, post: &Post, message: &str)
 
 async fn edit(client: &Client, session: &Session, message: &RemoteMessage, post: &Post) -> Outcome {
     let body = encode::edit(post, &encode::text(post));
-    let call = Call::new(Method::PUT, client.url(&["messages", message.as_str()], &[])).json(body);
+    let url = message_url(client, post.conversation.as_str(), message.as_str());
+    let call = Call::new(Method::PUT, url).json(body);
     match client.call(session, &slot(&post.spokesman), &call).await {
         Ok(response) => {
             let now: Option<wire::Message> = understood(&response).ok();
@@ -120,6 +123,11 @@ pub(crate) async fn account(
     let user = ids::person(&me.id);
     client.echoes.learn_account(person, &user);
     Ok(user)
+}
+
+/// The address of a message.
+pub(crate) fn message_url(client: &Client, room: &str, message: &str) -> Url {
+    client.url(&["messages", &ids::public_message(room, message)], &[])
 }
 
 /// Whose token a call is made with.

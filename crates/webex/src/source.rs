@@ -12,19 +12,21 @@ use crate::decode::{self, Own};
 use crate::encode::squeezed;
 use crate::wire::answers as wire;
 use crate::wire::envelope::{Data, Envelope};
-use crate::{files, ids, rooms};
+use crate::{files, ids, operate, rooms};
 
 /// How long until a message that was announced and is not there is asked for again, in milliseconds.
 const LAG_MS: u64 = 700;
 
 /// Decodes a delivery and fetches the message that it names.
 pub(crate) async fn open(client: &Client, session: &Session, payload: &[u8]) -> Result<Event, Failure> {
-    match announced(
-        payload,
-        client.clock.now_ms(),
-        &Own::of(session),
-        session.installation.workspace.as_str(),
-    )? {
+    let installation = &session.installation;
+    let receiver = Receiver {
+        own: &Own::of(session),
+        org: installation.workspace.as_str(),
+        now_ms: client.clock.now_ms(),
+        moved: &|to| client.memory.moved(&installation.id, to),
+    };
+    match announced(payload, &receiver)? {
         Announced::Done(event) => Ok(event),
         Announced::Message { room, id, at_ms, changed } => {
             let happening = match fetched(client, session, &room, &id).await? {
@@ -64,8 +66,21 @@ pub(crate) enum Announced {
     },
 }
 
-/// Reads a delivery. Pure.
-pub(crate) fn announced(payload: &[u8], now_ms: i64, own: &Own, org: &str) -> Result<Announced, Failure> {
+/// Whom a delivery reaches.
+pub(crate) struct Receiver<'a> {
+    /// The account.
+    pub(crate) own: &'a Own,
+    /// Its organisation.
+    pub(crate) org: &'a str,
+    /// The time, milliseconds since 1970.
+    pub(crate) now_ms: i64,
+    /// The space that goes on under this id.
+    pub(crate) moved: &'a (dyn Fn(&RemoteConversation) -> Option<RemoteConversation> + Sync),
+}
+
+/// Reads a delivery.
+pub(crate) fn announced(payload: &[u8], receiver: &Receiver<'_>) -> Result<Announced, Failure> {
+    let now_ms = receiver.now_ms;
     let malformed = || Failure::Malformed(codes::MALFORMED);
     let envelope: Envelope<'_> = serde_json::from_slice(payload).map_err(|_| malformed())?;
     let data = envelope.data.as_ref().ok_or_else(malformed)?;
@@ -80,20 +95,24 @@ pub(crate) fn announced(payload: &[u8], now_ms: i64, own: &Own, org: &str) -> Re
             let changed = event == "updated";
             let time = if changed { data.updated.as_deref() } else { data.created.as_deref() };
             let at_ms = time.and_then(ids::millis).unwrap_or(now_ms);
-            Ok(Announced::Message { room: room()?, id: ids::message(&id()?), at_ms, changed })
+            let room = room()?;
+            let id = ids::message(room.as_str(), &id()?);
+            Ok(Announced::Message { room, id, at_ms, changed })
         }
         ("messages", "deleted") => {
-            let message = ids::message(&id()?);
-            let thread_root = filled(data.parent_id.as_deref()).map(|root| ids::message(&root));
+            let room = room()?;
+            let message = ids::message(room.as_str(), &id()?);
+            let thread_root = filled(data.parent_id.as_deref());
+            let thread_root = thread_root.map(|root| ids::message(room.as_str(), &root));
             let thread_root = thread_root.filter(|root| *root != message);
-            done(Some(room()?), Happening::Deleted { message, thread_root })
+            done(Some(room), Happening::Deleted { message, thread_root })
         }
         ("memberships", "created" | "deleted") => {
             let room = room()?;
-            let happening = membership(&envelope, data, payload, event == "created", &room, own, org);
+            let happening = membership(&envelope, data, payload, event == "created", &room, receiver);
             done(Some(room), happening)
         }
-        ("rooms", "migrated") => done(None, migrated(payload)),
+        ("rooms", "migrated") => done(None, migrated(payload, receiver)),
         _ => done(None, Happening::Ignored(codes::KIND)),
     }
 }
@@ -104,19 +123,18 @@ fn membership(
     payload: &[u8],
     joined: bool,
     room: &RemoteConversation,
-    own: &Own,
-    org: &str,
+    receiver: &Receiver<'_>,
 ) -> Happening {
     let user: Option<RemoteUser> = data.person_id.as_deref().filter(|id| !id.is_empty()).map(ids::person);
-    let receiver = envelope.created_by.as_deref().map(ids::person);
-    let is_own = user.is_some() && (user == own.person || user == receiver);
+    let creator = envelope.created_by.as_deref().map(ids::person);
+    let is_own = user.is_some() && (user == receiver.own.person || user == creator);
     let conversation = room.clone();
     match (is_own, joined) {
         (true, true) => return Happening::Control(Control::Admitted { conversation }),
         (true, false) => return Happening::Control(Control::Expelled { conversation }),
         (false, true) => {
             let member = member(payload);
-            if member.is_some_and(|member| rooms::is_outsider(&member, org)) {
+            if member.is_some_and(|member| rooms::is_outsider(&member, receiver.org)) {
                 return Happening::Control(Control::Shared { conversation, external: true });
             }
         }
@@ -131,9 +149,9 @@ fn member(payload: &[u8]) -> Option<wire::Membership> {
     serde_json::from_value(whole.get_mut("data")?.take()).ok()
 }
 
-/// A space goes on under another id. What such an event looks like is not documented: it is understood where it has
-/// two ids of spaces.
-fn migrated(payload: &[u8]) -> Happening {
+/// A space goes on under another id. What such an event looks like is not documented: either it has both ids, or the
+/// key of the new one tells which it was.
+fn migrated(payload: &[u8], receiver: &Receiver<'_>) -> Happening {
     let whole: Value = serde_json::from_slice(payload).unwrap_or_default();
     let fields = whole.get("data").and_then(Value::as_object);
     let is_room = |value: &str| ids::parts(value).is_some_and(|parts| parts.kind == "ROOM");
@@ -148,8 +166,13 @@ fn migrated(payload: &[u8]) -> Happening {
             to = Some(ids::room(id));
         }
     }
+    let from = from.or_else(|| (receiver.moved)(to.as_ref()?));
     match (from, to) {
-        (Some(from), Some(to)) if from != to => Happening::Control(Control::Moved { from, to }),
+        (Some(from), Some(to)) if from != to => {
+            // What was written under the new id before this was known was not taken for bridged.
+            let missed = Control::Missed { conversation: Some(to.clone()) };
+            Happening::Control(Control::Several(vec![Control::Moved { from, to }, missed]))
+        }
         _ => {
             tracing::warn!(code = %codes::KIND, "a space was moved to another region; if it is bridged, bridge it again");
             Happening::Ignored(codes::KIND)
@@ -164,7 +187,7 @@ async fn fetched(
     room: &RemoteConversation,
     id: &RemoteMessage,
 ) -> Result<Option<Message>, Failure> {
-    let url = client.url(&["messages", id.as_str()], &[]);
+    let url = operate::message_url(client, room.as_str(), id.as_str());
     let wire: wire::Message = match client.read(session, url).await {
         Ok(wire) => wire,
         Err(trouble) if trouble.status() == Some(404) => return Ok(None),
@@ -174,7 +197,7 @@ async fn fetched(
         return Err(Failure::Retry { after_ms: None, code: codes::TARGET_FAILED });
     }
     let here = wire.room_id.as_deref().is_none_or(|found| ids::same(found, room.as_str()));
-    let found = decode::message(&wire, &Own::of(session)).filter(|_| here);
+    let found = decode::message(&wire, room.as_str(), &Own::of(session)).filter(|_| here);
     let Some(mut message) = found.filter(|message| ids::same(message.id.as_str(), id.as_str())) else {
         return Err(Failure::Malformed(codes::MALFORMED));
     };

@@ -50,24 +50,24 @@ pub(crate) async fn watch(
         let found = crate::rooms::conversation(client, session, &conversation.remote).await?;
         facts = found.facts;
     }
-    let watching = client.memory.look(&session.installation.id);
-    let mut watching = watching.lock().await;
-    watching.conversations.insert(conversation.remote.clone());
+    let installation = &session.installation.id;
+    let watched = client.memory.watch(installation, &conversation.remote);
+    let look = client.memory.look(installation);
+    let mut look = look.lock().await;
     let monotonic_ms = client.clock.monotonic_ms();
-    let fresh = watching.looked.as_ref().filter(|looked| monotonic_ms - looked.at_ms < FRESH_MS);
+    let fresh = look.as_ref().filter(|looked| monotonic_ms - looked.at_ms < FRESH_MS);
     let id = if let Some(looked) = fresh {
         looked.id.clone()
     } else {
-        let before = watching.looked.as_ref().map(|looked| looked.id.as_str());
+        let before = look.as_ref().map(|looked| looked.id.as_str());
         let before = before.or(current.map(|watch| watch.id.as_str()));
         let id = repaired(client, session, before).await?;
-        watching.looked = Some(Looked { at_ms: monotonic_ms, id: id.clone() });
+        *look = Some(Looked { at_ms: monotonic_ms, id: id.clone() });
         id
     };
-    let again_ms = again_ms(watching.conversations.len());
-    drop(watching);
+    drop(look);
     let spread = i64::try_from(client.random.below(SPREAD_MS)).unwrap_or(0);
-    let renew_at_ms = Some(client.clock.now_ms() + again_ms + spread);
+    let renew_at_ms = Some(client.clock.now_ms() + again_ms(watched) + spread);
     Ok(Watch { id, renew_at_ms, expires_at_ms: None, facts })
 }
 

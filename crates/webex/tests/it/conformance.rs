@@ -90,10 +90,10 @@ impl Kit for WebexKit {
         let post = support::post("hello");
         vec![
             Operation::Post(post.clone()),
-            Operation::Edit { message: support::message_id(1).into(), post },
+            Operation::Edit { message: support::message_key(1).into(), post },
             Operation::Delete {
                 conversation: support::room().into(),
-                message: support::message_id(1).into(),
+                message: support::message_key(1).into(),
                 thread_root: None,
                 spokesman: Spokesman::App,
             },

@@ -10,8 +10,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::{
-    CLUSTER, NOW_MS, ORG, app, created, data, delivery, hmac_hex, id, message_id, offline, person, room,
-    signed, uuid, with_headers,
+    CLUSTER, NOW_MS, ORG, app, created, data, delivery, hmac_hex, id, message_id, message_key, offline,
+    person, room, signed, uuid, with_headers,
 };
 
 async fn receive(body: Bytes) -> Delivery {
@@ -89,8 +89,8 @@ async fn messages_become_items_without_keys_but_for_deletions() {
     let item = &delivered.items[0];
     assert_eq!(item.workspace.as_str(), ORG);
     assert_eq!(item.conversation.as_ref().unwrap().as_str(), room());
-    assert_eq!(item.message.as_ref().unwrap().as_str(), message_id(7));
-    assert_eq!(item.thread_root.as_ref().unwrap().as_str(), message_id(3));
+    assert_eq!(item.message.as_ref().unwrap().as_str(), message_key(7));
+    assert_eq!(item.thread_root.as_ref().unwrap().as_str(), message_key(3));
     assert_eq!((item.kind, item.at_ms), (EventKind::Created, NOW_MS + 7));
     // The same id may come a second time, for an edit.
     assert_eq!(item.delivery_key, None);
@@ -128,7 +128,7 @@ async fn ids_have_one_form_behind_the_door() {
     padded["id"] = json!(format!("{}==", message_id(5)));
     padded["roomId"] = json!(format!("{}=", room()));
     let item = &receive(delivery("messages", "created", &padded)).await.items[0];
-    assert_eq!(item.message.as_ref().unwrap().as_str(), message_id(5));
+    assert_eq!(item.message.as_ref().unwrap().as_str(), message_key(5));
     assert_eq!(item.conversation.as_ref().unwrap().as_str(), room());
 }
 

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::fake::{Call, FakeWebex, Reply};
 use crate::support::{
-    CLUSTER, Keeper, NOW_MS, bot_installation, connector, conversation, id, installation, message_id, plain,
-    post, room, session, session_of, time, uuid, wire,
+    CLUSTER, Keeper, NOW_MS, bot_installation, connector, conversation, id, installation, message_id,
+    message_key, plain, post, room, session, session_of, time, uuid, wire,
 };
 
 /// A space with these messages, newest first as Webex lists them, in pages of `size`.
@@ -62,10 +62,10 @@ async fn pages_come_from_old_to_new_without_gaps() {
                 message
             })
             .collect();
-        let expected: Vec<String> = (3..=9).map(message_id).collect();
+        let expected: Vec<String> = (3..=9).map(message_key).collect();
         let webex = FakeWebex::start(move |call| listed(&all, size, call)).await;
         let mut found = all_pages(&webex, &session(), NOW_MS + 3).await;
-        if found[1] == message_id(5) {
+        if found[1] == message_key(5) {
             found.swap(1, 2);
         }
         assert_eq!(found, expected, "pages of {size}");
@@ -84,7 +84,7 @@ async fn an_empty_page_is_not_the_end_and_an_empty_space_is_empty() {
         }
     })
     .await;
-    assert_eq!(all_pages(&webex, &session(), 0).await, [message_id(1)]);
+    assert_eq!(all_pages(&webex, &session(), 0).await, [message_key(1)]);
     let webex = FakeWebex::start(|_| Reply::from(json!({ "items": [] }))).await;
     assert!(all_pages(&webex, &session(), 0).await.is_empty());
 }
@@ -109,7 +109,7 @@ async fn what_cannot_be_decrypted_is_left_out() {
     spoilt["errors"] = json!({ "text": { "code": "kms_failure" } });
     let all = vec![spoilt, wire(2, 1, "x")];
     let webex = FakeWebex::start(move |call| listed(&all, 9, call)).await;
-    assert_eq!(all_pages(&webex, &session(), 0).await, [message_id(2)]);
+    assert_eq!(all_pages(&webex, &session(), 0).await, [message_key(2)]);
 }
 
 #[tokio::test]
@@ -153,16 +153,16 @@ async fn edits_of_older_messages_come_from_the_events_of_the_organisation() {
     let mut officer = installation();
     officer.scopes = ["spark:all", "spark-compliance:events_read"].map(str::to_owned).into();
     let session = session_of(officer, Keeper::with(TokenSlot::App, plain("token-1")));
-    assert_eq!(all_pages(&webex, &session, NOW_MS + 5).await, [message_id(1), message_id(6)]);
+    assert_eq!(all_pages(&webex, &session, NOW_MS + 5).await, [message_key(1), message_key(6)]);
     let webex = FakeWebex::start(answer).await;
-    assert_eq!(all_pages(&webex, &crate::support::session(), NOW_MS + 5).await, [message_id(6)]);
+    assert_eq!(all_pages(&webex, &crate::support::session(), NOW_MS + 5).await, [message_key(6)]);
     assert_eq!(webex.lines(), ["GET messages"], "not without the scope");
 }
 
 #[tokio::test]
 async fn copies_are_found_by_what_they_say() {
     let mut wanted = post("see *this* & that\u{1f44d}");
-    wanted.thread_root = Some(message_id(50).into());
+    wanted.thread_root = Some(message_key(50).into());
     // What was sent is what Webex keeps; it is taken from a real send.
     let echo = FakeWebex::start(|_| Reply::from(wire(1, 0, "x"))).await;
     let outcome =
@@ -195,5 +195,5 @@ async fn copies_are_found_by_what_they_say() {
     let webex = FakeWebex::start(move |call| listed(&all, 100, call)).await;
     let found = connector(&webex.url()).find(&session(), &conversation(), &wanted, NOW_MS).await.unwrap();
     let found: Vec<&str> = found.iter().map(|candidate| candidate.message.as_str()).collect();
-    assert_eq!(found, [message_id(1), message_id(5)]);
+    assert_eq!(found, [message_key(1), message_key(5)]);
 }

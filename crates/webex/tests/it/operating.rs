@@ -10,8 +10,8 @@ use serde_json::json;
 
 use crate::fake::{Call, FakeWebex, Reply};
 use crate::support::{
-    Keeper, NOW_MS, connector, conversation, message_id, offline, person, plain, post, post_of, room,
-    session, session_with, wire,
+    Keeper, NOW_MS, connector, conversation, message_id, message_key, offline, person, plain, post, post_of,
+    room, session, session_with, wire,
 };
 
 async fn performed(
@@ -24,7 +24,7 @@ async fn performed(
 }
 
 fn edit(text: &str) -> Operation {
-    Operation::Edit { message: message_id(1).into(), post: post(text) }
+    Operation::Edit { message: message_key(1).into(), post: post(text) }
 }
 
 #[tokio::test]
@@ -35,9 +35,9 @@ async fn a_post_names_its_author_and_has_markdown_and_text() {
         Inline::Text(" <@all> *x*".to_owned()),
     ])];
     let mut post = post_of(body);
-    post.thread_root = Some(message_id(9).into());
+    post.thread_root = Some(message_key(9).into());
     let (outcome, calls) = performed(&Operation::Post(post), |_| Reply::from(wire(1, 0, "x"))).await;
-    assert_eq!(outcome, Outcome::made(message_id(1).into(), Some(Version(0))));
+    assert_eq!(outcome, Outcome::made(message_key(1).into(), Some(Version(0))));
     let sent = calls[0].json();
     assert_eq!((calls.len(), calls[0].line.as_str()), (1, "POST messages"));
     assert!(calls[0].headers["content-type"].starts_with("application/json"));
@@ -72,7 +72,7 @@ async fn only_mentions_of_the_tree_mention() {
 #[tokio::test]
 async fn a_reply_to_a_reply_goes_to_the_root() {
     let mut post = post("hello");
-    post.thread_root = Some(message_id(5).into());
+    post.thread_root = Some(message_key(5).into());
     let (outcome, calls) = performed(&Operation::Post(post.clone()), |call| {
         if call.line.starts_with("GET messages/") {
             let mut reply = wire(5, 1, "x");
@@ -85,7 +85,7 @@ async fn a_reply_to_a_reply_goes_to_the_root() {
         }
     })
     .await;
-    assert_eq!(outcome, Outcome::made(message_id(1).into(), Some(Version(0))));
+    assert_eq!(outcome, Outcome::made(message_key(1).into(), Some(Version(0))));
     assert_eq!(calls.len(), 3);
     for status in [400, 404] {
         let (outcome, _) =
@@ -106,7 +106,7 @@ async fn edits_send_the_space_again_and_learn_the_version() {
     let sent = calls[0].json();
     let keys: Vec<&String> = sent.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["markdown", "roomId", "text"]);
-    let done = Done { message: Some(message_id(1).into()), version: Some(Version(1_760_000_400_000)) };
+    let done = Done { message: Some(message_key(1).into()), version: Some(Version(1_760_000_400_000)) };
     assert_eq!(outcome, Outcome::Done(done));
     for (status, text) in [(400, "The edit limit is reached."), (400, "Files cannot be edited"), (403, "")] {
         let (outcome, _) = performed(&edit("x"), move |_| Reply::refused(status, text)).await;
@@ -118,7 +118,7 @@ async fn edits_send_the_space_again_and_learn_the_version() {
 async fn deleting_what_is_gone_is_done() {
     let operation = |spokesman| Operation::Delete {
         conversation: room().into(),
-        message: message_id(1).into(),
+        message: message_key(1).into(),
         thread_root: None,
         spokesman,
     };
@@ -136,7 +136,7 @@ async fn deleting_what_is_gone_is_done() {
 async fn reactions_have_no_interface_and_cost_no_call() {
     let operation = Operation::React {
         conversation: room().into(),
-        message: message_id(1).into(),
+        message: message_key(1).into(),
         thread_root: None,
         emoji: Emoji::Unicode("\u{1f44d}".to_owned()),
         spokesman: Spokesman::App,

@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 use crate::fake::{FakeWebex, Reply};
 use crate::support::{
     CLUSTER, Keeper, NOW_MS, bot_installation, clock, connector, connector_with, content, conversation,
-    created, data, delivery, id, message_id, person, plain, post, room, session, session_of, session_with,
-    uuid, wire,
+    created, data, delivery, id, message_id, message_key, person, plain, post, room, session, session_of,
+    session_with, uuid, wire,
 };
 
 async fn opened(reply: Value) -> (Message, FakeWebex) {
@@ -34,7 +34,7 @@ async fn the_text_is_fetched_once_by_id() {
     let call = webex.call();
     assert_eq!(call.line, format!("GET messages/{}", message_id(1)));
     assert_eq!(call.token(), "token-1");
-    assert_eq!(message.id.as_str(), message_id(1));
+    assert_eq!(message.id.as_str(), message_key(1));
     assert_eq!(message.author.user.unwrap().as_str(), person(1));
     assert_eq!((message.author.kind, message.version), (AuthorKind::Person, Some(Version(0))));
     assert_eq!(message.sent_at_ms, NOW_MS + 1);
@@ -193,7 +193,7 @@ async fn reading_again_tells_gone_from_invisible() {
     })
     .await;
     let read = async |url: &str| {
-        connector(url).message(&session(), &conversation(), None, &message_id(1).into()).await
+        connector(url).message(&session(), &conversation(), None, &message_key(1).into()).await
     };
     assert!(read(&room_there.url()).await.unwrap().is_none());
     let expelled = FakeWebex::start(|_| Reply::refused(404, "")).await;
@@ -239,6 +239,17 @@ async fn members_tell_of_the_app_and_of_outsiders() {
     ));
 }
 
+/// From where to where, with what was missed meanwhile.
+fn moved(happening: &Happening) -> (&str, &str) {
+    let Happening::Control(Control::Several(controls)) = happening else { panic!("not moved") };
+    match controls.as_slice() {
+        [Control::Moved { from, to }, Control::Missed { conversation: Some(missed) }] if missed == to => {
+            (from.as_str(), to.as_str())
+        }
+        _ => panic!("not moved"),
+    }
+}
+
 #[tokio::test]
 async fn a_space_that_moves_takes_its_bridge_along() {
     let (old, new) = (id("us", "ROOM", &uuid(2, 1)), room());
@@ -249,10 +260,7 @@ async fn a_space_that_moves_takes_its_bridge_along() {
     ] {
         let body = delivery("rooms", "migrated", &data);
         let event = crate::support::offline().open(&session(), "events", &content(&body)).await.unwrap();
-        assert!(
-            matches!(&event.happening, Happening::Control(Control::Moved { from, to }) if from.as_str() == old && to.as_str() == new),
-            "{data}"
-        );
+        assert_eq!(moved(&event.happening), (old.as_str(), new.as_str()), "{data}");
     }
     let body = delivery("rooms", "migrated", &json!({ "id": new }));
     let event = crate::support::offline().open(&session(), "events", &content(&body)).await.unwrap();
@@ -312,4 +320,22 @@ async fn posts_in_a_persons_name_are_told_from_what_they_type() {
     assert!(!ours(3).await);
     assert!(ours(2).await, "the answer was lost, what it says is known");
     assert!(!ours(4).await, "the same once more is theirs");
+}
+
+/// The event names the new id alone, and its key tells which space it was.
+#[tokio::test]
+async fn a_watched_space_is_known_by_its_key_after_it_moved() {
+    let webex = FakeWebex::start(|call| match call.line.as_str() {
+        "GET webhooks" => Reply::from(json!({ "items": [] })),
+        "POST webhooks" => Reply::from(json!({ "id": id(CLUSTER, "WEBHOOK", &uuid(4, 1)) })),
+        line if line.starts_with("GET rooms/") => Reply::from(json!({ "id": room(), "type": "direct" })),
+        _ => Reply::status(404),
+    })
+    .await;
+    let connector = connector(&webex.url());
+    connector.watch(&session(), &conversation(), None).await.unwrap();
+    let moved = id("us", "ROOM", &uuid(2, 1));
+    let body = delivery("rooms", "migrated", &json!({ "id": moved, "type": "group" }));
+    let event = connector.open(&session(), "events", &content(&body)).await.unwrap();
+    assert_eq!(self::moved(&event.happening), (room().as_str(), moved.as_str()));
 }

@@ -42,6 +42,11 @@ pub(crate) fn message_id(number: u64) -> String {
     id(CLUSTER, "MESSAGE", &uuid(1, number))
 }
 
+/// The same as the relay names it.
+pub(crate) fn message_key(number: u64) -> String {
+    uuid(1, number)
+}
+
 pub(crate) fn room() -> String {
     id(CLUSTER, "ROOM", &uuid(2, 1))
 }

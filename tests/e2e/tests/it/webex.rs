@@ -437,6 +437,35 @@ async fn edits_of_old_messages_come_from_the_events_of_the_organisation() -> Res
     stage.end().await
 }
 
+/// The ids of a space and of all its messages change when it is moved to another region.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_space_that_is_moved_keeps_its_bridge_and_its_messages() -> Result<()> {
+    let mut stage = Stage::start(|_| {}).await?;
+    let (ana, gita) = (stage.ana(), stage.gita());
+    let asked = ana.post("before the move", None).await?;
+    let copy = sees(&gita, &["before the move"], SOON).await?;
+    let said = gita.post("said in the old place", None).await?;
+    let told = sees(&ana, &["said in the old place"], SOON).await?;
+    stage.room = done(stage.webex.migrate(&stage.room, "urn:TEAM:us-west-2_r"))?;
+    let gita = stage.gita();
+    let there = sees(&gita, &["before the move"], SOON).await?;
+    ensure!(there.id != copy.id, "its id is another one");
+
+    gita.post("said in the new place", None).await?;
+    sees(&ana, &["said in the new place"], SOON).await?;
+    ana.edit(&asked, None, "edited after the move").await?;
+    let edited = sees(&gita, &["edited after the move"], SOON).await?;
+    ensure!(edited.id == there.id, "the copy itself is edited");
+    gita.edit(&said, None, "mended after the move").await?;
+    let mended = sees(&ana, &["mended after the move"], LOOKED_FOR).await?;
+    ensure!(mended.id == told.id, "the copy itself is edited");
+    ana.post("a reply across", Some(&told.id)).await?;
+    let reply = sees(&gita, &["a reply across"], SOON).await?;
+    let root = sees(&gita, &["mended after the move"], SOON).await?;
+    ensure!(reply.thread_root.as_deref() == Some(root.id.as_str()), "in the thread of the moved message");
+    stage.end().await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn files_are_named() -> Result<()> {
     let stage = Stage::start(|_| {}).await?;
