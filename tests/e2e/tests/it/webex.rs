@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use dragoman_gateway::admin::api;
 use dragoman_sim::core::World as SimWorld;
 use dragoman_sim::core::{FaultKind, FaultOrder};
-use dragoman_sim::webex::seed::{GITA, HENRIK, LAUNCH, ORG, SERVICE};
+use dragoman_sim::webex::seed::{BOT, BOT_TOKEN, GITA, HENRIK, LAUNCH, ORG, SERVICE};
 use dragoman_sim::webex::{
     EditNotice, NewSignature, Post, SeedIntegration, SeedPerson, WebexDoubts, WebexSim, WebexSimConfig,
 };
@@ -87,6 +87,26 @@ impl Stage {
     }
 
     async fn start_with(features: &[&str], change: impl FnOnce(&mut WebexSimConfig)) -> Result<Self> {
+        let mut stage = Self::bare(change).await?;
+        let seed = SeedIntegration::default();
+        let values = [("client_id", seed.client_id.as_str()), ("client_secret", &seed.client_secret)];
+        stage.register(&values, features).await?;
+        stage.install("webex").await?;
+        stage.link().await?;
+        Ok(stage)
+    }
+
+    /// The same with a bot instead of an account of its own.
+    async fn with_bot(change: impl FnOnce(&mut WebexSimConfig)) -> Result<Self> {
+        let mut stage = Self::bare(change).await?;
+        stage.register(&[("account", "bot")], &[]).await?;
+        let token = api::SecretText(BOT_TOKEN.to_owned());
+        stage.world.ask(&api::InstallToken { app: "webex".to_owned(), token }).await?;
+        stage.link().await?;
+        Ok(stage)
+    }
+
+    async fn bare(change: impl FnOnce(&mut WebexSimConfig)) -> Result<Self> {
         let sim = SimWorld::real(2);
         let mut config = WebexSimConfig { auto_approve: true, ..WebexSimConfig::default() };
         config.limits.enabled = false;
@@ -112,27 +132,23 @@ impl Stage {
         options.config.insert("webex".to_owned(), settings.into());
         let world = World::start(options).await?;
         let room = webex.room_id("Launch").context("there is no space Launch")?;
-        let mut stage = Self { world, webex, sim, room };
-        stage.set_up(features).await?;
-        Ok(stage)
+        Ok(Self { world, webex, sim, room })
     }
 
-    async fn set_up(&mut self, features: &[&str]) -> Result<()> {
-        let seed = SeedIntegration::default();
+    async fn register(&self, values: &[(&str, &str)], features: &[&str]) -> Result<()> {
         let secret = |text: &str| api::SecretText(text.to_owned());
         let add = api::AppAdd {
             org: None,
             platform: "webex".to_owned(),
-            values: [
-                ("client_id".to_owned(), secret(&seed.client_id)),
-                ("client_secret".to_owned(), secret(&seed.client_secret)),
-            ]
-            .into(),
+            values: values.iter().map(|(key, value)| ((*key).to_owned(), secret(value))).collect(),
             features: features.iter().map(|feature| (*feature).to_owned()).collect(),
         };
         let app = self.world.ask(&add).await?;
         ensure!(app.missing.is_empty(), "the app lacks {}", app.missing.join(", "));
-        self.install("webex").await?;
+        Ok(())
+    }
+
+    async fn link(&mut self) -> Result<()> {
         // Mentions are matched by address.
         let features = ["private-channels", "reactions", "files", "email"].map(str::to_owned);
         let set = api::AppSet { app: "slack".to_owned(), values: [].into(), features: Some(features.into()) };
@@ -434,6 +450,33 @@ async fn edits_of_old_messages_come_from_the_events_of_the_organisation() -> Res
     gita.edit(&old, None, "the oldest word, mended").await?;
     let edited = sees(&ana, &["mended"], LOOKED_FOR).await?;
     ensure!(edited.id == copy.id, "the copy itself is edited");
+    stage.end().await
+}
+
+/// A bot hears only what mentions it, and says so nowhere else than in what is relayed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_relays_what_mentions_it() -> Result<()> {
+    let stage = Stage::with_bot(|config| {
+        for room in &mut config.rooms {
+            room.members.push(BOT.to_owned());
+        }
+    })
+    .await?;
+    let (ana, gita) = (stage.ana(), stage.gita());
+    gita.post("this is nobody else's business", None).await?;
+    let asked = gita.post("@Dragoman is the **tide** in?", None).await?;
+    let copy = sees(&ana, &["*tide*"], SOON).await?;
+    ensure!(!copy.markup.contains("Dragoman"), "its name is no part of it: {}", copy.markup);
+    ana.post("it is out", Some(&copy.id)).await?;
+    let answer = sees(&gita, &["it is out"], SOON).await?;
+    ensure!(answer.thread_root.as_deref() == Some(asked.as_str()), "in the thread");
+    gita.edit(&asked, None, "@Dragoman is the **ebb** near?").await?;
+    let edited = sees(&ana, &["*ebb*"], LOOKED_FOR).await?;
+    ensure!(edited.id == copy.id, "the copy itself is edited");
+    gita.delete(&asked, None).await?;
+    sees_no(&ana, "*ebb*", SOON).await?;
+    let texts = ana.read().await?;
+    ensure!(texts.iter().all(|seen| !seen.markup.contains("business")), "{texts:#?}");
     stage.end().await
 }
 
