@@ -159,6 +159,7 @@ impl Relay {
             }
             present.insert(message, Sight { version, pending });
         }
+        let mut unasked = None;
         for original in missing(&own, &present, &memory.asked, since_ms, started_ms) {
             let (place, root) = (&spot.place, original.thread_root.clone());
             let message = &original.message;
@@ -169,7 +170,11 @@ impl Relay {
                     let order = self.now_ms().saturating_mul(1000);
                     self.append_into(&spot, &route, message, root, EventKind::Deleted, order, lanes).await?;
                 }
-                Err(failure) => return Ok(Some(failure)),
+                // The others are asked for with the next look.
+                Err(failure) => {
+                    unasked = Some(failure);
+                    break;
+                }
             }
             memory.asked.insert(message.clone());
         }
@@ -178,7 +183,7 @@ impl Relay {
         if let Some(glance) = self.glances().get_mut(id) {
             glance.memory = memory;
         }
-        Ok(None)
+        Ok(unasked)
     }
 
     /// The newest originals of a conversation, and since when a list has to go to show them and not much more: what

@@ -256,6 +256,23 @@ async fn what_may_not_be_linked_is_refused_with_the_cure() {
 }
 
 #[tokio::test]
+async fn a_channel_that_two_workspaces_share_is_linked_once() {
+    let rig = Rig::new().await;
+    let (_, bridge) = rig.bridged().await;
+    let here = bridge.members[0].installation.clone();
+    let there = rig.adopt(&rig.app("alpha", "a3").await).await.id;
+    // Linked through both, its messages would go round.
+    for members in
+        [[format!("{there}:r1"), format!("{here}:r2")], [format!("{there}:r2"), format!("{here}:r2")]]
+    {
+        let refused =
+            problem(rig.admin.ask(&BridgeAdd { members: members.into(), allow_external: false }).await);
+        assert_eq!((refused.code.as_ref(), refused.cure.contains("go round")), (codes::LOOP.as_str(), true));
+    }
+    rig.end().await;
+}
+
+#[tokio::test]
 async fn members_come_and_go_and_missing_ones_are_told() {
     let rig = Rig::new().await;
     let (_, bridge) = rig.bridged().await;

@@ -351,11 +351,12 @@ impl Connector for Fake {
         BTreeMap::from([("certificate".to_owned(), "made-certificate".to_owned())])
     }
 
-    async fn adopt(&self, _: &App, token: Token) -> Result<Installed, InstallError> {
+    async fn adopt(&self, app: &App, token: Token) -> Result<Installed, InstallError> {
         if !token.matches(TOKEN.as_bytes()) {
             return Err(InstallError::Rejected("invalid_auth".to_owned()));
         }
-        Ok(installed("W1"))
+        // The app `a3` is another workspace's.
+        Ok(installed(if app.fact("client_id") == "a3" { "W2" } else { "W1" }))
     }
 }
 
