@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use dragoman_model::{AuthorKind, BridgeId, ConversationId, Message, RemoteMessage};
+use dragoman_model::{AuthorKind, BridgeId, ConversationId, Inline, Message, RemoteMessage};
 
 use crate::core::Relay;
 use crate::directory::Spot;
@@ -31,18 +31,18 @@ impl Relay {
     /// Remembers a message that goes out for the first time.
     pub(crate) fn remember_round(&self, bridge: &BridgeId, source: &Spot, message: &Message) {
         let now_ms = self.now_ms();
-        let mut relayed = self.rounds();
-        while relayed.front().is_some_and(|old| old.at_ms + ROUND_MS < now_ms) || relayed.len() >= MOST {
-            relayed.pop_front();
-        }
-        // Another target had it just now.
         let known = |it: &Relayed| it.message == message.id && it.from == source.id;
-        if relayed.iter().rev().take(64).any(known) {
+        // Another target had it just now.
+        if self.rounds().iter().rev().take(64).any(known) {
             return;
         }
         let words = words(&dragoman_markup::plain(&message.body));
         let Some(words) = self.vault().fingerprint(&source.org, words.as_bytes()) else { return };
         let (bridge, from, message) = (bridge.clone(), source.id.clone(), message.id.clone());
+        let mut relayed = self.rounds();
+        while relayed.front().is_some_and(|old| old.at_ms + ROUND_MS < now_ms) || relayed.len() >= MOST {
+            relayed.pop_front();
+        }
         relayed.push_back(Relayed { bridge, from, message, words, at_ms: now_ms });
     }
 
@@ -71,19 +71,18 @@ impl Relay {
 /// The words of what a message says under a name line such as we write them, `Name (Platform)`: whether it stands in
 /// the text or is the author's name.
 fn quoted(message: &Message, platforms: &[&str]) -> Vec<String> {
+    // Most messages have no bracket at all.
+    let mut bracket = message.author.name.as_deref().is_some_and(|name| name.contains('('));
+    message.body.visit_inlines(&mut |inline| {
+        bracket |= matches!(inline, Inline::Text(text) if text.contains('('));
+    });
+    if !bracket {
+        return Vec::new();
+    }
     let signs: Vec<String> = platforms.iter().map(|platform| format!(" ({platform})")).collect();
     let mut found = Vec::new();
     let named = |text: &str| signs.iter().any(|sign| text.contains(sign.as_str()));
     let by_name = message.author.name.as_deref().is_some_and(named);
-    let mut in_text = false;
-    message.body.visit_inlines(&mut |inline| {
-        if let dragoman_model::Inline::Text(text) = inline {
-            in_text |= signs.iter().any(|sign| text.contains(sign.trim_start()));
-        }
-    });
-    if !by_name && !in_text {
-        return found;
-    }
     let text = dragoman_markup::plain(&message.body);
     if by_name {
         found.push(words(&text));

@@ -585,6 +585,33 @@ fn members_come_go_and_pause_while_fifty_messages_a_second_flow() {
 }
 
 #[test]
+fn a_flow_between_five_members_survives_crashes_and_pauses_of_a_target() {
+    check_five(
+        "flow 2s
+         B next slow-down done-and-hang
+         flow 2s
+         crash
+         start
+         flow 2s
+         C next unanswered retry lost slow-down
+         pause
+         flow 1s
+         crash
+         start
+         flow 1s
+         resume
+         flow 2s
+         run 1s
+         leave E
+         crash
+         start
+         flow 2s
+         flowed
+         dead",
+    );
+}
+
+#[test]
 fn a_member_that_hangs_delays_nobody() {
     check_five(
         "B next hang
