@@ -203,6 +203,7 @@ fn timing(config: &Config) -> Timing {
         patience_ms: relay.patience_ms,
         echo_wait_ms: relay.echo_wait_ms,
         look_pause_ms: relay.look_pause_ms,
+        glance_ms: relay.edit_look_ms,
         rest_ms: relay.rest_minutes * 60_000,
         pace: relay.pace,
         ..Timing::default()

@@ -3,6 +3,7 @@
 mod page;
 mod run;
 mod script;
+mod seeds;
 mod sides;
 mod story;
 mod world;

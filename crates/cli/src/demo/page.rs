@@ -12,10 +12,13 @@ use axum::routing::get;
 use dragoman_model::ConversationId;
 use dragoman_relay::{Activity, Relay};
 use dragoman_sim::teams::seed;
+use dragoman_sim::zoom::config::{IMANI, LAUNCH};
 use futures_util::stream::{Stream, StreamExt as _, unfold};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+use super::world::Sims;
 
 /// The person whose Slack client is opened.
 const ANA: &str = "U07ANASOUZA";
@@ -24,8 +27,8 @@ const ANA: &str = "U07ANASOUZA";
 #[derive(Clone)]
 pub(crate) struct Page {
     pub(crate) relay: Relay,
-    pub(crate) slack_url: String,
-    pub(crate) teams_url: String,
+    /// Addresses of the clients by the places in the page that they take.
+    pub(crate) clients: Vec<(&'static str, String)>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -60,10 +63,24 @@ fn opened(base: &str, query: &[(&str, &str)]) -> String {
     format!("{base}/?{}", query.replace('&', "&amp;"))
 }
 
+/// The four clients, each open on its `launch`.
+pub(crate) fn clients(sims: &Sims) -> Vec<(&'static str, String)> {
+    let room = sims.webex.room_id("Launch").unwrap_or_default();
+    let gita = sims.webex.person_id("Gita Rao").unwrap_or_default();
+    vec![
+        ("{slack}", opened(sims.slack.base_url(), &[("user", ANA), ("channel", "C07LAUNCH")])),
+        ("{teams}", opened(sims.teams.base_url(), &[("as", seed::DANA), ("conversation", seed::LAUNCH)])),
+        ("{webex}", opened(sims.webex.base_url(), &[("user", &gita), ("room", &room)])),
+        ("{zoom}", opened(sims.zoom.base_url(), &[("user", IMANI), ("channel", LAUNCH)])),
+    ]
+}
+
 async fn show(State(page): State<Page>) -> Html<String> {
-    let slack = opened(&page.slack_url, &[("user", ANA), ("channel", "C07LAUNCH")]);
-    let teams = opened(&page.teams_url, &[("as", seed::DANA), ("conversation", seed::LAUNCH)]);
-    Html(include_str!("page.html").replace("{slack}", &slack).replace("{teams}", &teams))
+    let filled = page
+        .clients
+        .iter()
+        .fold(include_str!("page.html").to_owned(), |html, (place, address)| html.replace(place, address));
+    Html(filled)
 }
 
 async fn activity(State(page): State<Page>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {

@@ -1,12 +1,14 @@
 //! Running the demo, by hand or as a story.
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use dragoman_model::{Feature, Level};
+use dragoman_sim::teams::seed::{GENERAL, LAUNCH};
+use dragoman_sim::zoom::config::{GENERAL as ZOOM_GENERAL, LAUNCH as ZOOM_LAUNCH};
 use serde::Serialize;
 
 use super::page::{self, Page};
+use super::seeds;
 use super::sides::Side;
-use super::story::{self, Pair, Step};
+use super::story::{self, Member, Stage, Step};
 use super::world::Demo;
 use crate::args;
 use crate::end::End;
@@ -22,14 +24,13 @@ pub(crate) async fn run(options: args::Demo, json: bool) -> Result<()> {
 }
 
 async fn by_hand(port: u16) -> Result<()> {
-    print::hint("starting a gateway and two simulated platforms …");
+    print::hint("starting a gateway and four simulated platforms …");
     // Listened to from the beginning: a start that is interrupted is finished and then ended in order.
     let mut end = End::listen()?;
     let demo = Demo::start(false).await?;
     let page = Page {
         relay: demo.gateway.relay.clone(),
-        slack_url: demo.slack.base_url().to_owned(),
-        teams_url: demo.teams.base_url().to_owned(),
+        clients: page::clients(&demo.sims),
         stop: demo.gateway.shared.stop.clone(),
     };
     let served = page::serve(page, port)
@@ -69,25 +70,11 @@ async fn story(json: bool) -> Result<()> {
 }
 
 async fn tell(demo: &Demo) -> Result<Vec<Step>> {
-    let [slacks, channels] = Demo::more_channels();
-    demo.link(&[&format!("slack:{}", slacks.0), &format!("slack:{}", slacks.1)]).await?;
-    demo.link(&[&format!("teams:{}", channels.0), &format!("teams:{}", channels.1)]).await?;
-    let launch: [Box<dyn Side>; 2] =
-        [Box::new(demo.ana("C07LAUNCH")), Box::new(demo.dana(dragoman_sim::teams::seed::LAUNCH))];
-    let within_slack = [demo.ana(slacks.0), demo.ana(slacks.1)];
-    let within_teams = [demo.dana(channels.0), demo.dana(channels.1)];
-    let into_slack = |feature: Feature| level(demo, "slack", "C07LAUNCH", feature);
-    let into_teams = |feature: Feature| level(demo, "teams", dragoman_sim::teams::seed::LAUNCH, feature);
-    let pairs = [
-        Pair { from: &*launch[0], to: &*launch[1], level: &into_teams },
-        Pair { from: &*launch[1], to: &*launch[0], level: &into_slack },
-        Pair { from: &within_slack[0], to: &within_slack[1], level: &into_slack },
-        Pair { from: &within_teams[0], to: &within_teams[1], level: &into_teams },
-    ];
+    let stages = stages(demo).await?;
     let clock = demo.gateway.shared.clock.clone();
     let bar = indicatif::ProgressBar::new_spinner();
-    let steps = story::tell(&pairs, &*clock, &mut |step| {
-        bar.set_message(format!("{} → {}: {}", step.from, step.to, step.name));
+    let steps = story::tell(&stages, &*clock, &|what| {
+        bar.set_message(what);
         bar.tick();
     })
     .await;
@@ -95,15 +82,63 @@ async fn tell(demo: &Demo) -> Result<Vec<Step>> {
     Ok(steps)
 }
 
-/// How well a feature arrives in a conversation, from the connector's data.
-fn level(demo: &Demo, platform: &str, remote: &str, feature: Feature) -> Level {
+/// The bridges that the story plays on: all platforms at once, two channels of each, and five members.
+async fn stages(demo: &Demo) -> Result<Vec<Stage>> {
+    let teams = |channel: &str| format!("teams:{channel}");
+    let title = |platform: &str, title: &str| format!("{platform}:#{title}");
+    let pairs = [
+        ["slack:C07GENERAL".to_owned(), "slack:C07BACKSTAGE".to_owned()],
+        [teams(GENERAL), teams(seeds::TEAMS_PIER)],
+        [title("webex", "General"), title("webex", seeds::PIER)],
+        [title("zoom", "General"), title("zoom", seeds::PIER)],
+    ];
+    for pair in &pairs {
+        demo.link(pair).await?;
+    }
+    let five = [
+        format!("slack:{}", seeds::SLACK_DECK),
+        format!("slack:{}", seeds::SLACK_MAST),
+        teams(seeds::TEAMS_DECK),
+        title("webex", seeds::DECK),
+        title("zoom", seeds::DECK),
+    ];
+    demo.link(&five).await?;
+    let slack = |channel: &str| member(demo, demo.ana(channel));
+    let teams = |channel: &str| member(demo, demo.dana(channel));
+    let webex = |title: &str| member(demo, demo.gita(title)?);
+    let zoom = |channel: &str| member(demo, demo.imani(channel)?);
+    let two = |name, members: [Member; 2]| Stage { name, members: members.into(), actors: 1, short: false };
+    Ok(vec![
+        Stage {
+            name: "four platforms",
+            members: vec![slack("C07LAUNCH")?, teams(LAUNCH)?, webex("Launch")?, zoom(ZOOM_LAUNCH)?],
+            actors: 4,
+            short: false,
+        },
+        two("two channels", [slack("C07GENERAL")?, slack("C07BACKSTAGE")?]),
+        two("two channels", [teams(GENERAL)?, teams(seeds::TEAMS_PIER)?]),
+        two("two spaces", [webex("General")?, webex(seeds::PIER)?]),
+        two("two channels", [zoom(ZOOM_GENERAL)?, zoom(seeds::ZOOM_PIER)?]),
+        Stage {
+            name: "five members",
+            members: vec![
+                slack(seeds::SLACK_DECK)?,
+                slack(seeds::SLACK_MAST)?,
+                teams(seeds::TEAMS_DECK)?,
+                webex(seeds::DECK)?,
+                zoom(seeds::ZOOM_DECK)?,
+            ],
+            actors: 5,
+            short: true,
+        },
+    ])
+}
+
+/// A member with what its connector says of it. All conversations of a platform in the demo are alike.
+fn member(demo: &Demo, side: impl Side + 'static) -> Result<Member> {
     let directory = demo.gateway.relay.directory();
     let spots = directory.spots();
-    let spot = spots.iter().find(|spot| {
-        spot.conversation.remote.as_str() == remote && spot.place.connector.platform().0 == platform
-    });
-    spot.map_or(Level::Refused, |spot| {
-        let place = &spot.place;
-        place.connector.capabilities(&place.session.installation, &spot.conversation).level(feature)
-    })
+    let spot = spots.iter().find(|spot| spot.place.connector.platform().0 == side.platform());
+    let capabilities = spot.context("a platform of the story is not linked")?.capabilities.clone();
+    Ok(Member { side: Box::new(side), capabilities })
 }

@@ -22,6 +22,46 @@ pub(crate) enum Act {
     Delete,
 }
 
+/// What a person writes on each platform; `{}` is the step's mark. `None`: nobody can there.
+pub(crate) struct Words {
+    pub(crate) slack: Option<&'static str>,
+    pub(crate) teams: Option<&'static str>,
+    pub(crate) webex: Option<&'static str>,
+    pub(crate) zoom: Option<&'static str>,
+}
+
+impl Words {
+    /// On one platform.
+    pub(crate) fn on(&self, platform: &str) -> Option<&'static str> {
+        match platform {
+            "slack" => self.slack,
+            "teams" => self.teams,
+            "webex" => self.webex,
+            _ => self.zoom,
+        }
+    }
+}
+
+/// What each platform's API must show at the target.
+pub(crate) struct Shows {
+    pub(crate) slack: fn(&Seen) -> bool,
+    pub(crate) teams: fn(&Seen) -> bool,
+    pub(crate) webex: fn(&Seen) -> bool,
+    pub(crate) zoom: fn(&Seen) -> bool,
+}
+
+impl Shows {
+    /// On one platform.
+    pub(crate) fn on(&self, platform: &str) -> fn(&Seen) -> bool {
+        match platform {
+            "slack" => self.slack,
+            "teams" => self.teams,
+            "webex" => self.webex,
+            _ => self.zoom,
+        }
+    }
+}
+
 /// A row of the script.
 pub(crate) struct Row {
     /// Which feature.
@@ -30,14 +70,12 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     /// What is done.
     pub(crate) act: Act,
-    /// What a person on Slack writes; `{}` is the step's mark. `None`: nobody can there.
-    pub(crate) slack: Option<&'static str>,
-    /// What a person on Teams writes.
-    pub(crate) teams: Option<&'static str>,
-    /// What Slack's API must show at the target.
-    pub(crate) on_slack: fn(&Seen) -> bool,
-    /// What Graph must show at the target.
-    pub(crate) on_teams: fn(&Seen) -> bool,
+    /// Whether a bridge of many members tells it too.
+    pub(crate) short: bool,
+    /// What is written.
+    pub(crate) words: Words,
+    /// What arrives.
+    pub(crate) shows: Shows,
 }
 
 fn any(_: &Seen) -> bool {
@@ -76,185 +114,364 @@ fn one_of(seen: &Seen, tags: &[&str]) -> bool {
     tags.iter().any(|tag| seen.markup.contains(tag))
 }
 
+/// A range of a Zoom message with this format; the author's name in front is one, too.
+fn ranged(seen: &Seen, kind: &str) -> usize {
+    let ranges = seen.raw["rich_text"].as_array();
+    ranges.map_or(0, |all| all.iter().filter(|range| range["format_type"] == kind).count())
+}
+
+fn in_thread(seen: &Seen) -> bool {
+    seen.thread_root.is_some()
+}
+
+/// Whether a list has anything in it.
+fn filled(list: &Value) -> bool {
+    list.as_array().is_some_and(|all| !all.is_empty())
+}
+
+fn at_ten(seen: &Seen) -> bool {
+    seen.markup.contains("now at ten")
+}
+
 /// The script. Ids of mentions are those of the demo's world.
 pub(crate) const SCRIPT: &[Row] = &[
     Row {
         feature: Feature::Text,
         name: "plain text",
         act: Act::Post,
-        slack: Some("Ferry leaves at nine & not later {}"),
-        teams: Some("<p>Ferry leaves at nine &amp; not later {}</p>"),
-        on_slack: |seen| seen.markup.contains("Ferry leaves at nine"),
-        on_teams: |seen| seen.markup.contains("Ferry leaves at nine &amp; not later"),
+        short: true,
+        words: Words {
+            slack: Some("Ferry leaves at nine & not later {}"),
+            teams: Some("<p>Ferry leaves at nine &amp; not later {}</p>"),
+            webex: Some("Ferry leaves at nine & not later {}"),
+            zoom: Some("Ferry leaves at nine & not later {}"),
+        },
+        shows: Shows {
+            slack: |seen| seen.markup.contains("Ferry leaves at nine"),
+            teams: |seen| seen.markup.contains("Ferry leaves at nine &amp; not later"),
+            webex: |seen| seen.markup.contains("Ferry leaves at nine &amp; not later"),
+            zoom: |seen| seen.markup.contains("Ferry leaves at nine & not later"),
+        },
     },
     Row {
         feature: Feature::Text,
-        name: "bold, italic, strike",
+        name: "bold, italic",
         act: Act::Post,
-        slack: Some("{} *strong* and _soft_ and ~gone~"),
-        teams: Some("<p>{} <strong>strong</strong> and <em>soft</em> and <s>gone</s></p>"),
-        on_slack: |seen| ["bold", "italic", "strike"].iter().all(|style| styled(blocks(seen), style)),
-        on_teams: |seen| {
-            one_of(seen, &["<b>", "<strong>"])
-                && one_of(seen, &["<i>", "<em>"])
-                && one_of(seen, &["<s>", "<strike>"])
+        short: false,
+        words: Words {
+            slack: Some("{} *strong* and _soft_"),
+            teams: Some("<p>{} <strong>strong</strong> and <em>soft</em></p>"),
+            webex: Some("{} **strong** and _soft_"),
+            zoom: Some("{} **strong** and _soft_"),
+        },
+        shows: Shows {
+            slack: |seen| ["bold", "italic"].iter().all(|style| styled(blocks(seen), style)),
+            teams: |seen| one_of(seen, &["<b>", "<strong>"]) && one_of(seen, &["<i>", "<em>"]),
+            webex: |seen| {
+                seen.markup.contains("<strong>strong</strong>") && seen.markup.contains("<em>soft</em>")
+            },
+            zoom: |seen| ranged(seen, "Bold") > 1 && ranged(seen, "Italic") > 0,
+        },
+    },
+    Row {
+        feature: Feature::Text,
+        name: "struck through",
+        act: Act::Post,
+        short: false,
+        words: Words {
+            slack: Some("{} ~gone~ for good"),
+            teams: Some("<p>{} <s>gone</s> for good</p>"),
+            // Whether its clients have it is not documented.
+            webex: None,
+            zoom: Some("{} ~~gone~~ for good"),
+        },
+        shows: Shows {
+            slack: |seen| styled(blocks(seen), "strike"),
+            teams: |seen| one_of(seen, &["<s>", "<strike>"]),
+            webex: |seen| seen.markup.contains("gone"),
+            zoom: |seen| ranged(seen, "Strikethrough") > 0,
         },
     },
     Row {
         feature: Feature::Text,
         name: "a link",
         act: Act::Post,
-        slack: Some("{} see https://harbor.example/plan?a=1&b=2"),
-        teams: Some("<p>{} see <a href=\"https://harbor.example/plan?a=1&amp;b=2\">the plan</a></p>"),
-        on_slack: |seen| typed(blocks(seen), "link") && seen.markup.contains("harbor.example/plan"),
-        on_teams: |seen| seen.markup.contains("href=\"https://harbor.example/plan"),
+        short: false,
+        words: Words {
+            slack: Some("{} see https://harbor.example/plan?a=1&b=2"),
+            teams: Some("<p>{} see <a href=\"https://harbor.example/plan?a=1&amp;b=2\">the plan</a></p>"),
+            webex: Some("{} see [the plan](https://harbor.example/plan?a=1&b=2)"),
+            zoom: Some("{} see [the plan](https://harbor.example/plan?a=1&b=2)"),
+        },
+        shows: Shows {
+            slack: |seen| typed(blocks(seen), "link") && seen.markup.contains("harbor.example/plan"),
+            teams: |seen| seen.markup.contains("href=\"https://harbor.example/plan"),
+            webex: |seen| seen.markup.contains("href=\"https://harbor.example/plan"),
+            zoom: |seen| ranged(seen, "AddLink") > 0,
+        },
     },
     Row {
         feature: Feature::Text,
         name: "a quote",
         act: Act::Post,
-        slack: Some("> low tide at noon {}\nso we wait"),
-        teams: Some("<blockquote><p>low tide at noon {}</p></blockquote><p>so we wait</p>"),
-        on_slack: |seen| typed(blocks(seen), "rich_text_quote"),
-        on_teams: |seen| seen.markup.contains("<blockquote"),
+        short: false,
+        words: Words {
+            slack: Some("> low tide at noon {}\nso we wait"),
+            teams: Some("<blockquote><p>low tide at noon {}</p></blockquote><p>so we wait</p>"),
+            webex: Some("> low tide at noon {}\n\nso we wait"),
+            zoom: Some("> low tide at noon {}\nso we wait"),
+        },
+        shows: Shows {
+            slack: |seen| typed(blocks(seen), "rich_text_quote"),
+            teams: |seen| seen.markup.contains("<blockquote"),
+            webex: |seen| seen.markup.contains("<blockquote"),
+            zoom: |seen| ranged(seen, "Quote") > 0,
+        },
     },
     Row {
         feature: Feature::Text,
         name: "a list",
         act: Act::Post,
-        slack: None,
-        teams: Some("<p>{}</p><ol><li>rope</li><li>lamp</li></ol>"),
-        on_slack: |seen| typed(blocks(seen), "rich_text_list"),
-        on_teams: |seen| seen.markup.contains("<ol") && seen.markup.contains("<li"),
+        short: false,
+        words: Words {
+            slack: None,
+            teams: Some("<p>{}</p><ol><li>rope</li><li>lamp</li></ol>"),
+            webex: Some("{}\n\n1. rope\n2. lamp"),
+            zoom: Some("{}\n1. rope\n1. lamp"),
+        },
+        shows: Shows {
+            slack: |seen| typed(blocks(seen), "rich_text_list"),
+            teams: |seen| seen.markup.contains("<ol") && seen.markup.contains("<li"),
+            webex: |seen| seen.markup.contains("<ol") && seen.markup.contains("<li"),
+            zoom: |seen| ranged(seen, "NumberedList") > 0,
+        },
     },
     Row {
         feature: Feature::Text,
         name: "what looks like markup stays text",
         act: Act::Post,
-        slack: Some("{} <b>not bold</b> <at>nobody</at>"),
-        teams: Some("<p>{} &lt;!here&gt; *not bold* &lt;@U07ANASOUZA&gt;</p>"),
-        on_slack: |seen| !typed(blocks(seen), "broadcast") && !typed(blocks(seen), "user"),
-        on_teams: |seen| {
-            !seen.markup.contains("<at>nobody")
-                && !seen.markup.contains("<b>not")
-                && seen.markup.contains("&lt;")
+        short: false,
+        words: Words {
+            slack: Some("{} <b>not bold</b> <at>nobody</at> <@all>"),
+            teams: Some("<p>{} &lt;!here&gt; *not bold* &lt;@U07ANASOUZA&gt; &lt;@all&gt;</p>"),
+            webex: Some("{} not bold: 1 < 2, <!here> <at>nobody</at>"),
+            zoom: Some("{} <b>not bold</b> <!here> <at>nobody</at>"),
+        },
+        shows: Shows {
+            slack: |seen| !typed(blocks(seen), "broadcast") && !typed(blocks(seen), "user"),
+            teams: |seen| {
+                !seen.markup.contains("<at>nobody")
+                    && !seen.markup.contains("<b>not")
+                    && seen.markup.contains("&lt;")
+            },
+            webex: |seen| {
+                !seen.markup.contains("spark-mention")
+                    && !seen.markup.contains("<b>not")
+                    && !filled(&seen.raw["mentionedGroups"])
+                    && !filled(&seen.raw["mentionedPeople"])
+            },
+            zoom: |seen| !filled(&seen.raw["at_items"]) && seen.markup.contains("not bold"),
         },
     },
     Row {
         feature: Feature::Code,
         name: "inline code",
         act: Act::Post,
-        slack: Some("{} run `make all` first"),
-        teams: Some("<p>{} run <code>make all</code> first</p>"),
-        on_slack: |seen| styled(blocks(seen), "code"),
-        on_teams: |seen| seen.markup.contains("<code>make all</code>"),
+        short: false,
+        words: Words {
+            slack: Some("{} run `make all` first"),
+            teams: Some("<p>{} run <code>make all</code> first</p>"),
+            webex: Some("{} run `make all` first"),
+            zoom: None,
+        },
+        shows: Shows {
+            slack: |seen| styled(blocks(seen), "code"),
+            teams: |seen| seen.markup.contains("<code>make all</code>"),
+            webex: |seen| seen.markup.contains("<code>make all</code>"),
+            zoom: |seen| seen.markup.contains("`make all`"),
+        },
     },
     Row {
         feature: Feature::Code,
         name: "a code block",
         act: Act::Post,
-        slack: Some("{}\n```let x = 1;\nlet y = 2;```"),
-        teams: Some("<p>{}</p><pre><code>let x = 1;<br>let y = 2;</code></pre>"),
-        on_slack: |seen| typed(blocks(seen), "rich_text_preformatted"),
-        on_teams: |seen| one_of(seen, &["<pre", "<codeblock"]) && seen.markup.contains("let y = 2;"),
+        short: false,
+        words: Words {
+            slack: Some("{}\n```let x = 1;\nlet y = 2;```"),
+            teams: Some("<p>{}</p><pre><code>let x = 1;<br>let y = 2;</code></pre>"),
+            webex: Some("{}\n\n```\nlet x = 1;\nlet y = 2;\n```"),
+            zoom: None,
+        },
+        shows: Shows {
+            slack: |seen| typed(blocks(seen), "rich_text_preformatted"),
+            teams: |seen| one_of(seen, &["<pre", "<codeblock"]) && seen.markup.contains("let y = 2;"),
+            webex: |seen| seen.markup.contains("<pre") && seen.markup.contains("let y = 2;"),
+            zoom: |seen| seen.markup.contains("let y = 2;"),
+        },
     },
     Row {
         feature: Feature::Headings,
         name: "a heading",
         act: Act::Post,
-        slack: None,
-        teams: Some("<h1>Harbour day {}</h1><p>all welcome</p>"),
-        on_slack: |seen| seen.markup.contains("Harbour day"),
-        on_teams: |seen| seen.markup.contains("<h1"),
+        short: false,
+        words: Words {
+            slack: None,
+            teams: Some("<h1>Harbour day {}</h1><p>all welcome</p>"),
+            webex: Some("# Harbour day {}\n\nall welcome"),
+            zoom: None,
+        },
+        shows: Shows {
+            slack: |seen| seen.markup.contains("Harbour day"),
+            teams: |seen| seen.markup.contains("<h1"),
+            webex: |seen| seen.markup.contains("<h1"),
+            zoom: |seen| seen.markup.contains("Harbour day") && ranged(seen, "Paragraph") > 0,
+        },
     },
     Row {
         feature: Feature::Tables,
         name: "a table",
         act: Act::Post,
-        slack: None,
-        teams: Some(
-            "<p>{}</p><table><tr><td>boat</td><td>crew</td></tr><tr><td>Tern</td><td>4</td></tr></table>",
-        ),
-        on_slack: |seen| seen.markup.contains("boat") && seen.markup.contains("Tern"),
-        on_teams: |seen| seen.markup.contains("<td"),
+        short: false,
+        words: Words {
+            slack: None,
+            teams: Some(
+                "<p>{}</p><table><tr><td>boat</td><td>crew</td></tr><tr><td>Tern</td><td>4</td></tr></table>",
+            ),
+            webex: None,
+            zoom: None,
+        },
+        shows: Shows {
+            slack: |seen| seen.markup.contains("boat") && seen.markup.contains("Tern"),
+            teams: |seen| seen.markup.contains("<td"),
+            webex: |seen| seen.markup.contains("<pre") && seen.markup.contains("Tern"),
+            zoom: |seen| seen.markup.contains("boat") && seen.markup.contains("Tern"),
+        },
     },
     Row {
         feature: Feature::ThreadReply,
         name: "a reply in the thread",
         act: Act::Reply,
-        slack: Some("I bring the rope {}"),
-        teams: Some("<p>I bring the rope {}</p>"),
-        on_slack: |seen| seen.thread_root.is_some(),
-        on_teams: |seen| seen.thread_root.is_some(),
+        short: true,
+        words: Words {
+            slack: Some("I bring the rope {}"),
+            teams: Some("<p>I bring the rope {}</p>"),
+            webex: Some("I bring the rope {}"),
+            zoom: Some("I bring the rope {}"),
+        },
+        shows: Shows { slack: in_thread, teams: in_thread, webex: in_thread, zoom: in_thread },
     },
     Row {
         feature: Feature::Broadcast,
         name: "a reply also sent to the channel",
         act: Act::Broadcast,
-        slack: Some("for everybody: pier two {}"),
-        teams: None,
-        on_slack: |seen| seen.raw["subtype"] == "thread_broadcast" || seen.thread_root.is_some(),
-        on_teams: |seen| seen.thread_root.is_some(),
+        short: false,
+        words: Words { slack: Some("for everybody: pier two {}"), teams: None, webex: None, zoom: None },
+        shows: Shows {
+            slack: |seen| seen.raw["subtype"] == "thread_broadcast" || in_thread(seen),
+            teams: in_thread,
+            webex: in_thread,
+            zoom: in_thread,
+        },
     },
     Row {
         feature: Feature::Edit,
         name: "an edit",
         act: Act::Edit,
-        slack: Some("now at ten {}"),
-        teams: Some("<p>now at ten {}</p>"),
-        on_slack: |seen| seen.markup.contains("now at ten"),
-        on_teams: |seen| seen.markup.contains("now at ten"),
+        short: true,
+        words: Words {
+            slack: Some("now at ten {}"),
+            teams: Some("<p>now at ten {}</p>"),
+            webex: Some("now at ten {}"),
+            zoom: Some("now at ten {}"),
+        },
+        shows: Shows { slack: at_ten, teams: at_ten, webex: at_ten, zoom: at_ten },
     },
     Row {
         feature: Feature::Deletion,
         name: "a deletion",
         act: Act::Delete,
-        slack: Some("never mind {}"),
-        teams: Some("<p>never mind {}</p>"),
-        on_slack: any,
-        on_teams: any,
+        short: true,
+        words: Words {
+            slack: Some("never mind {}"),
+            teams: Some("<p>never mind {}</p>"),
+            webex: Some("never mind {}"),
+            zoom: Some("never mind {}"),
+        },
+        shows: Shows { slack: any, teams: any, webex: any, zoom: any },
     },
     Row {
         feature: Feature::MentionPerson,
-        name: "a mention of a person on both sides",
+        name: "a mention of a person known everywhere",
         act: Act::Post,
-        slack: Some("{} ask @Chloe Martin about it"),
-        teams: Some("<p>{} ask <at:44a3d9e6-af58-4eb0-94fc-62715fbe7a34:Chloe Martin> about it</p>"),
-        on_slack: |seen| seen.markup.contains("U07CHLOEMARTIN"),
-        on_teams: |seen| {
-            let mentions = seen.raw["mentions"].as_array();
-            mentions.is_some_and(|all| {
-                all.iter().any(|one| one["mentionText"] == "Chloe Martin" || one["mentionText"] == "Chloe")
-            })
+        short: false,
+        words: Words {
+            slack: Some("{} ask @Chloe Martin about it"),
+            teams: Some("<p>{} ask <at:44a3d9e6-af58-4eb0-94fc-62715fbe7a34:Chloe Martin> about it</p>"),
+            webex: Some("{} ask @Chloe Martin about it"),
+            zoom: Some("{} ask @Chloe Martin about it"),
+        },
+        shows: Shows {
+            slack: |seen| seen.markup.contains("U07CHLOEMARTIN"),
+            teams: |seen| {
+                let mentions = seen.raw["mentions"].as_array();
+                mentions.is_some_and(|all| {
+                    all.iter()
+                        .any(|one| one["mentionText"] == "Chloe Martin" || one["mentionText"] == "Chloe")
+                })
+            },
+            webex: |seen| filled(&seen.raw["mentionedPeople"]),
+            zoom: |seen| filled(&seen.raw["at_items"]),
         },
     },
     Row {
         feature: Feature::MentionEveryone,
         name: "a mention of everyone",
         act: Act::Post,
-        slack: Some("{} @channel we are late"),
-        teams: Some("<p>{} <at:channel:everyone> we are late</p>"),
-        on_slack: |seen| typed(blocks(seen), "broadcast"),
-        // A bot cannot call everybody; its copy says whom the source called.
-        on_teams: |seen| seen.markup.contains("@everyone"),
+        short: false,
+        words: Words {
+            slack: Some("{} @channel we are late"),
+            teams: Some("<p>{} <at:channel:everyone> we are late</p>"),
+            webex: Some("{} @All we are late"),
+            zoom: Some("{} @all we are late"),
+        },
+        shows: Shows {
+            slack: |seen| typed(blocks(seen), "broadcast"),
+            // A bot cannot call everybody; its copy says whom the source called.
+            teams: |seen| seen.markup.contains("@everyone"),
+            webex: |seen| filled(&seen.raw["mentionedGroups"]),
+            zoom: |seen| filled(&seen.raw["at_items"]),
+        },
     },
     Row {
         feature: Feature::AuthorName,
         name: "the author's name",
         act: Act::Post,
-        slack: Some("it is me {}"),
-        teams: Some("<p>it is me {}</p>"),
-        on_slack: any,
-        on_teams: any,
+        short: false,
+        words: Words {
+            slack: Some("it is me {}"),
+            teams: Some("<p>it is me {}</p>"),
+            webex: Some("it is me {}"),
+            zoom: Some("it is me {}"),
+        },
+        shows: Shows { slack: any, teams: any, webex: any, zoom: any },
     },
     Row {
         feature: Feature::AuthorPicture,
         name: "the author's picture",
         act: Act::Post,
-        slack: Some("and my face {}"),
-        teams: Some("<p>and my face {}</p>"),
-        on_slack: |seen| seen.raw["icons"].as_object().is_some_and(|icons| !icons.is_empty()),
-        on_teams: any,
+        short: false,
+        words: Words {
+            slack: Some("and my face {}"),
+            teams: Some("<p>and my face {}</p>"),
+            webex: Some("and my face {}"),
+            zoom: Some("and my face {}"),
+        },
+        shows: Shows {
+            slack: |seen| seen.raw["icons"].as_object().is_some_and(|icons| !icons.is_empty()),
+            teams: any,
+            webex: any,
+            zoom: any,
+        },
     },
 ];
 

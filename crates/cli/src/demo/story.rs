@@ -1,9 +1,11 @@
 //! `demo --story`: every row of the script for every ordered pair, judged through the target's public API.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use dragoman_model::{Clock, Feature, Level};
+use dragoman_model::{Capabilities, Clock, Level};
+use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::script::{Act, Row, SCRIPT};
@@ -11,20 +13,33 @@ use super::sides::{Seen, Side};
 
 /// A step waits so long for what it expects, in milliseconds.
 const PATIENCE_MS: u64 = 10_000;
+/// The same for an edit of which the source tells nobody.
+const UNANNOUNCED_MS: u64 = 20_000;
 /// Between two looks at the target.
-const LOOK: Duration = Duration::from_millis(25);
+const LOOK: Duration = Duration::from_millis(40);
 
-/// One ordered pair of bridged conversations.
-pub(crate) struct Pair<'a> {
-    pub(crate) from: &'a dyn Side,
-    pub(crate) to: &'a dyn Side,
-    /// How well each feature arrives at the target, from the connector's own data.
-    pub(crate) level: &'a dyn Fn(Feature) -> Level,
+/// A member of a bridge.
+pub(crate) struct Member {
+    pub(crate) side: Box<dyn Side>,
+    /// What arrives there, and what is known of it as a source, from the connector's own data.
+    pub(crate) capabilities: Capabilities,
+}
+
+/// A bridge that the story plays on.
+pub(crate) struct Stage {
+    /// What it is called in the table.
+    pub(crate) name: &'static str,
+    pub(crate) members: Vec<Member>,
+    /// How many of the members act; the others only read.
+    pub(crate) actors: usize,
+    /// Tells only the rows for a bridge of many members.
+    pub(crate) short: bool,
 }
 
 /// What the story printed of one step.
 #[derive(Serialize)]
 pub(crate) struct Step {
+    pub(crate) bridge: String,
     pub(crate) name: String,
     pub(crate) feature: String,
     pub(crate) from: String,
@@ -34,143 +49,211 @@ pub(crate) struct Step {
     pub(crate) detail: String,
 }
 
-/// Tells the whole story; `told` is given every step as it ends.
-pub(crate) async fn tell(pairs: &[Pair<'_>], clock: &dyn Clock, told: &mut dyn FnMut(&Step)) -> Vec<Step> {
+/// Tells the whole story, all bridges at the same time; `told` is given what is played next.
+pub(crate) async fn tell(stages: &[Stage], clock: &dyn Clock, told: &(dyn Fn(String) + Sync)) -> Vec<Step> {
+    let plays = stages.iter().enumerate().map(|(number, stage)| on_stage(number, stage, clock, told));
+    join_all(plays).await.into_iter().flatten().collect()
+}
+
+async fn on_stage(
+    number: usize,
+    stage: &Stage,
+    clock: &dyn Clock,
+    told: &(dyn Fn(String) + Sync),
+) -> Vec<Step> {
     let mut steps = Vec::new();
-    for (index, pair) in pairs.iter().enumerate() {
-        for (number, row) in SCRIPT.iter().enumerate() {
-            let markup = match pair.from.platform() {
-                "slack" => row.slack,
-                _ => row.teams,
-            };
-            let Some(markup) = markup else { continue };
-            let mark = format!("mark{index}x{number}");
+    for (actor, from) in stage.members.iter().take(stage.actors).enumerate() {
+        for (line, row) in SCRIPT.iter().enumerate() {
+            let Some(words) = row.words.on(from.side.platform()) else { continue };
+            if stage.short && !row.short {
+                continue;
+            }
+            told(format!("{}: {} writes {}", stage.name, from.side.person(), row.name));
+            let targets: Vec<&Member> =
+                stage.members.iter().enumerate().filter(|(at, _)| *at != actor).map(|(_, it)| it).collect();
+            let scene = Scene { from, targets, row, clock, mark: format!("mark{number}a{actor}x{line}") };
             let started_ms = clock.monotonic_ms();
-            let result = play(pair, row, markup, &mark, clock).await;
-            let level = (pair.level)(row.feature).as_str();
-            let (ok, ms, detail) = match result {
-                Ok(ms) => (true, ms, level.to_owned()),
-                Err(error) => (false, elapsed(clock, started_ms), format!("{level}: {error:#}")),
-            };
-            let step = Step {
-                name: row.name.to_owned(),
-                feature: row.feature.as_str().to_owned(),
-                from: pair.from.platform().to_owned(),
-                to: pair.to.platform().to_owned(),
-                ok,
-                ms,
-                detail,
-            };
-            told(&step);
-            steps.push(step);
+            let results = scene.play(words).await;
+            for (to, result) in scene.targets.iter().zip(results) {
+                let level = to.capabilities.level(row.feature).as_str();
+                let (ok, ms, detail) = match result {
+                    Ok(ms) => (true, ms, level.to_owned()),
+                    Err(error) => (false, elapsed(clock, started_ms), format!("{level}: {error:#}")),
+                };
+                steps.push(Step {
+                    bridge: stage.name.to_owned(),
+                    name: row.name.to_owned(),
+                    feature: row.feature.as_str().to_owned(),
+                    from: from.side.platform().to_owned(),
+                    to: to.side.platform().to_owned(),
+                    ok,
+                    ms,
+                    detail,
+                });
+            }
         }
     }
     steps
 }
 
-/// Plays a step; milliseconds from the source's answer until the target shows it.
-async fn play(pair: &Pair<'_>, row: &Row, markup: &str, mark: &str, clock: &dyn Clock) -> Result<u64> {
-    let text = markup.replace("{}", mark);
-    let check = match pair.to.platform() {
-        "slack" => row.on_slack,
-        _ => row.on_teams,
-    };
-    let carried = (pair.level)(row.feature) > Level::Dropped;
-    let arrived = |seen: &Seen| !carried || check(seen);
-    match row.act {
-        Act::Post => {
-            pair.from.post(&text, None).await?;
-            let (ms, seen) = wait_for(pair, mark, clock, arrived).await?;
-            if row.feature == Feature::AuthorName {
-                names_the_author(pair, &seen)?;
+/// One row, written at one member and read at the others.
+struct Scene<'a> {
+    from: &'a Member,
+    targets: Vec<&'a Member>,
+    row: &'a Row,
+    clock: &'a dyn Clock,
+    mark: String,
+}
+
+impl Scene<'_> {
+    /// Per target the milliseconds from the source's answer until it shows what it must.
+    async fn play(&self, words: &str) -> Vec<Result<u64>> {
+        match self.act(words).await {
+            Ok(results) => results,
+            // The source itself failed: nothing can have arrived anywhere.
+            Err(error) => {
+                let text = format!("{error:#}");
+                self.targets.iter().map(|_| Err(anyhow::anyhow!("at the source: {text}"))).collect()
             }
-            Ok(ms)
-        }
-        Act::Reply | Act::Broadcast => {
-            let root_mark = format!("{mark}root");
-            let root = pair.from.post(&plain(pair.from, &root_mark), None).await?;
-            let (_, root_there) = wait_for(pair, &root_mark, clock, |_| true).await?;
-            if row.act == Act::Broadcast {
-                pair.from.broadcast(&text, &root).await?;
-            } else {
-                pair.from.post(&text, Some(&root)).await?;
-            }
-            let in_thread =
-                |seen: &Seen| arrived(seen) && seen.thread_root.as_deref() == Some(root_there.id.as_str());
-            Ok(wait_for(pair, &format!("{mark}~"), clock, in_thread).await?.0)
-        }
-        Act::Edit => {
-            let id = pair.from.post(&plain(pair.from, mark), None).await?;
-            let (_, before) = wait_for(pair, mark, clock, |_| true).await?;
-            pair.from.edit(&id, None, &text).await?;
-            let edited = |seen: &Seen| arrived(seen) && seen.id == before.id;
-            Ok(wait_for(pair, mark, clock, edited).await?.0)
-        }
-        Act::Delete => {
-            let id = pair.from.post(&text, None).await?;
-            wait_for(pair, mark, clock, |_| true).await?;
-            pair.from.delete(&id, None).await?;
-            wait_until_gone(pair, mark, clock).await
         }
     }
-}
 
-fn plain(side: &dyn Side, mark: &str) -> String {
-    if side.platform() == "slack" { format!("first {mark}") } else { format!("<p>first {mark}</p>") }
-}
-
-async fn wait_for(
-    pair: &Pair<'_>,
-    mark: &str,
-    clock: &dyn Clock,
-    right: impl Fn(&Seen) -> bool,
-) -> Result<(u64, Seen)> {
-    let started_ms = clock.monotonic_ms();
-    // `mark~` looks for a reply that carries the mark itself and not that of its root.
-    let (mark, but_not) = match mark.strip_suffix('~') {
-        Some(mark) => (mark, format!("{mark}root")),
-        None => (mark, "\u{0}".to_owned()),
-    };
-    let mut arrived = None;
-    loop {
-        let seen = pair.to.read().await?;
-        let mut found: Vec<Seen> = seen
-            .into_iter()
-            .filter(|seen| seen.markup.contains(mark) && !seen.markup.contains(&but_not))
-            .collect();
-        let exact = |seen: &Seen| contains_word(&seen.markup, mark);
-        found.retain(exact);
-        let copies: std::collections::BTreeSet<&str> = found.iter().map(|seen| seen.id.as_str()).collect();
-        if copies.len() > 1 {
-            bail!("it arrived {} times", copies.len());
-        }
-        if let Some(seen) = found.first() {
-            arrived = Some(seen.markup.clone());
-        }
-        if let Some(seen) = found.into_iter().find(|seen| right(seen)) {
-            return Ok((elapsed(clock, started_ms), seen));
-        }
-        if elapsed(clock, started_ms) > PATIENCE_MS {
-            match arrived {
-                Some(markup) => bail!("it arrived, but not as it should: {markup}"),
-                None => bail!("it did not arrive"),
+    async fn act(&self, words: &str) -> Result<Vec<Result<u64>>> {
+        let (from, mark) = (&self.from.side, self.mark.as_str());
+        let text = words.replace("{}", mark);
+        match self.row.act {
+            Act::Post => {
+                from.post(&text, None).await?;
+                Ok(self.everywhere(|to| self.posted(to)).await)
+            }
+            Act::Reply | Act::Broadcast => {
+                let root_mark = format!("{mark}root");
+                let root = from.post(&self.plain(&root_mark), None).await?;
+                let roots = self.everywhere(|to| self.arrives(to, &root_mark, PATIENCE_MS, |_| true)).await;
+                if self.row.act == Act::Broadcast {
+                    from.broadcast(&text, &root).await?;
+                } else {
+                    from.post(&text, Some(&root)).await?;
+                }
+                Ok(self.after(roots, |to, root: Seen| self.replied(to, root)).await)
+            }
+            Act::Edit => {
+                let id = from.post(&self.plain(mark), None).await?;
+                let before = self.everywhere(|to| self.arrives(to, mark, PATIENCE_MS, |_| true)).await;
+                from.edit(&id, None, &text).await?;
+                Ok(self.after(before, |to, before: Seen| self.edited(to, before)).await)
+            }
+            Act::Delete => {
+                let id = from.post(&text, None).await?;
+                let before = self.everywhere(|to| self.arrives(to, mark, PATIENCE_MS, |_| true)).await;
+                from.delete(&id, None).await?;
+                Ok(self.after(before, |to, _| self.gone(to)).await)
             }
         }
-        tokio::time::sleep(LOOK).await;
     }
-}
 
-async fn wait_until_gone(pair: &Pair<'_>, mark: &str, clock: &dyn Clock) -> Result<u64> {
-    let started_ms = clock.monotonic_ms();
-    loop {
-        let seen = pair.to.read().await?;
-        if !seen.iter().any(|seen| contains_word(&seen.markup, mark)) {
-            return Ok(elapsed(clock, started_ms));
+    async fn everywhere<'s, T, F>(&'s self, look: impl Fn(&'s Member) -> F) -> Vec<Result<T>>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        join_all(self.targets.iter().map(|to| look(to))).await
+    }
+
+    /// The second half of a step, where the first half went well.
+    async fn after<'s, F>(
+        &'s self,
+        first: Vec<Result<(u64, Seen)>>,
+        look: impl Fn(&'s Member, Seen) -> F,
+    ) -> Vec<Result<u64>>
+    where
+        F: Future<Output = Result<u64>>,
+    {
+        let second = self.targets.iter().zip(first).map(|(to, first)| {
+            let look = first.map(|(_, seen)| look(to, seen));
+            async { look?.await }
+        });
+        join_all(second).await
+    }
+
+    /// Whether a target shows what it must; nothing is asked of what is not carried.
+    fn right(&self, to: &Member, seen: &Seen) -> bool {
+        to.capabilities.level(self.row.feature) <= Level::Dropped
+            || self.row.shows.on(to.side.platform())(seen)
+    }
+
+    async fn posted(&self, to: &Member) -> Result<u64> {
+        let (ms, seen) = self.arrives(to, &self.mark, PATIENCE_MS, |seen| self.right(to, seen)).await?;
+        let person = self.from.side.person();
+        let first = person.split(' ').next().unwrap_or(person);
+        if !seen.author.contains(first) && !seen.markup.contains(first) {
+            bail!("the copy does not name its author: {}", seen.markup);
         }
-        if elapsed(clock, started_ms) > PATIENCE_MS {
-            bail!("the copy is still there");
+        Ok(ms)
+    }
+
+    async fn replied(&self, to: &Member, root: Seen) -> Result<u64> {
+        let right =
+            |seen: &Seen| self.right(to, seen) && seen.thread_root.as_deref() == Some(root.id.as_str());
+        Ok(self.arrives(to, &self.mark, PATIENCE_MS, right).await?.0)
+    }
+
+    async fn edited(&self, to: &Member, before: Seen) -> Result<u64> {
+        let told = self.from.capabilities.unannounced_edits_ms.is_none();
+        let patience_ms = if told { PATIENCE_MS } else { UNANNOUNCED_MS };
+        let right = |seen: &Seen| self.right(to, seen) && seen.id == before.id;
+        Ok(self.arrives(to, &self.mark, patience_ms, right).await?.0)
+    }
+
+    async fn gone(&self, to: &Member) -> Result<u64> {
+        let started_ms = self.clock.monotonic_ms();
+        loop {
+            let seen = to.side.read().await?;
+            if !seen.iter().any(|seen| contains_word(&seen.markup, &self.mark)) {
+                return Ok(elapsed(self.clock, started_ms));
+            }
+            if elapsed(self.clock, started_ms) > PATIENCE_MS {
+                bail!("the copy is still there");
+            }
+            tokio::time::sleep(LOOK).await;
         }
-        tokio::time::sleep(LOOK).await;
+    }
+
+    /// Waits until one message, and only one, has the mark and is right.
+    async fn arrives(
+        &self,
+        to: &Member,
+        mark: &str,
+        patience_ms: u64,
+        right: impl Fn(&Seen) -> bool,
+    ) -> Result<(u64, Seen)> {
+        let started_ms = self.clock.monotonic_ms();
+        loop {
+            let mut found = to.side.read().await?;
+            found.retain(|seen| contains_word(&seen.markup, mark));
+            let copies: BTreeSet<&str> = found.iter().map(|seen| seen.id.as_str()).collect();
+            if copies.len() > 1 {
+                bail!("it arrived {} times", copies.len());
+            }
+            let arrived = found.first().map(|seen| seen.markup.clone());
+            if let Some(seen) = found.into_iter().find(|seen| right(seen)) {
+                return Ok((elapsed(self.clock, started_ms), seen));
+            }
+            if elapsed(self.clock, started_ms) > patience_ms {
+                match arrived {
+                    Some(markup) => bail!("it arrived, but not as it should: {markup}"),
+                    None => bail!("it did not arrive"),
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    fn plain(&self, mark: &str) -> String {
+        if self.from.side.platform() == "teams" {
+            format!("<p>first {mark}</p>")
+        } else {
+            format!("first {mark}")
+        }
     }
 }
 
@@ -180,15 +263,6 @@ fn contains_word(text: &str, mark: &str) -> bool {
         .any(|(at, _)| !text[at + mark.len()..].starts_with(|next: char| next.is_ascii_alphanumeric()))
 }
 
-fn names_the_author(pair: &Pair<'_>, seen: &Seen) -> Result<()> {
-    let person = pair.from.person();
-    let first = person.split(' ').next().unwrap_or(person);
-    if seen.author.contains(first) || seen.markup.contains(first) {
-        return Ok(());
-    }
-    bail!("the copy does not name its author")
-}
-
 fn elapsed(clock: &dyn Clock, since_ms: i64) -> u64 {
     u64::try_from(clock.monotonic_ms() - since_ms).unwrap_or(0)
 }
@@ -196,15 +270,18 @@ fn elapsed(clock: &dyn Clock, since_ms: i64) -> u64 {
 /// The table that people read.
 pub(crate) fn table(steps: &[Step]) -> String {
     let mut lines = Vec::new();
-    let mut pair = String::new();
+    let mut shown: BTreeSet<(&str, &str, &str)> = BTreeSet::new();
     for step in steps {
-        let this = format!("{} → {}", step.from, step.to);
-        if this != pair {
-            lines.push(format!("\n  {this}"));
-            pair = this;
+        let way = (step.bridge.as_str(), step.from.as_str(), step.to.as_str());
+        if !shown.insert(way) {
+            continue;
         }
-        let sign = if step.ok { "✓" } else { "✗" };
-        lines.push(format!("    {sign} {:<38} {:>6} ms   {}", step.name, step.ms, step.detail));
+        lines.push(format!("\n  {} → {}   ({})", step.from, step.to, step.bridge));
+        let same = steps.iter().filter(|it| (it.bridge.as_str(), it.from.as_str(), it.to.as_str()) == way);
+        for step in same {
+            let sign = if step.ok { "✓" } else { "✗" };
+            lines.push(format!("    {sign} {:<40} {:>6} ms   {}", step.name, step.ms, step.detail));
+        }
     }
     let failed = steps.iter().filter(|step| !step.ok).count();
     let verdict = if failed == 0 {

@@ -1,4 +1,4 @@
-//! The demo's world: two simulated platforms, a gateway on throw-away data between them, set up the way an
+//! The demo's world: four simulated platforms, a gateway on throw-away data between them, set up the way an
 //! operator would: apps registered, installed through the consent pages, channels linked.
 
 use std::collections::BTreeMap;
@@ -10,67 +10,77 @@ use dragoman_gateway::admin::api::{self, Ask};
 use dragoman_gateway::admin::client::Client;
 use dragoman_platform::http::HttpRequest;
 use dragoman_sim::core::World;
-use dragoman_sim::slack::{SlackLimits, SlackSim, SlackSimConfig};
-use dragoman_sim::teams::{ChannelSeed, PersonSeed, Place, TeamsSim, TeamsSimConfig, seed};
+use dragoman_sim::slack::SlackSim;
+use dragoman_sim::teams::{Place, TeamsSim, seed};
+use dragoman_sim::webex::WebexSim;
+use dragoman_sim::zoom::ZoomSim;
 use http::{Method, header};
 use tempfile::TempDir;
 use url::Url;
 
-use super::sides::{SlackSide, TeamsSide};
+use super::seeds;
+use super::sides::{SlackSide, TeamsSide, WebexSide, ZoomSide};
 use crate::commands::serve::{Gateway, Prepared};
 use crate::config::Config;
-
-/// A person with an account on both platforms.
-const CHLOE_AT_TEAMS: &str = "44a3d9e6-af58-4eb0-94fc-62715fbe7a34";
-const PIER: &str = "19:77c0ffee9b8a4612b3d4c5e6f7a80913@thread.tacv2";
+use crate::people::zoom_clients;
 
 /// Everything that runs in a demo.
 pub(crate) struct Demo {
     pub(crate) gateway: Gateway,
-    pub(crate) slack: SlackSim,
-    pub(crate) teams: TeamsSim,
+    pub(crate) sims: Sims,
     world: Arc<World>,
     client: Client,
     _folder: TempDir,
+}
+
+/// The platforms.
+pub(crate) struct Sims {
+    pub(crate) slack: SlackSim,
+    pub(crate) teams: TeamsSim,
+    pub(crate) webex: WebexSim,
+    pub(crate) zoom: ZoomSim,
+    /// Tokens of people on Webex and Zoom, by name.
+    webex_tokens: BTreeMap<String, String>,
+    zoom_tokens: BTreeMap<String, String>,
+}
+
+impl Sims {
+    async fn start(world: &Arc<World>, hurry: bool) -> Result<Self> {
+        let (webex, mut zoom) = (seeds::webex(hurry), seeds::zoom(hurry));
+        let zoom_tokens = zoom_clients(&mut zoom);
+        let people = webex.orgs.iter().flat_map(|org| &org.people);
+        let webex_tokens =
+            people.filter_map(|it| Some((it.display_name.clone(), it.token.clone()?))).collect();
+        Ok(Self {
+            slack: SlackSim::start(world, seeds::slack(hurry)).await?,
+            teams: TeamsSim::start(world, seeds::teams(hurry)).await?,
+            webex: WebexSim::start(world, webex).await?,
+            zoom: ZoomSim::start(world, zoom).await?,
+            webex_tokens,
+            zoom_tokens,
+        })
+    }
+
+    async fn shutdown(self) {
+        self.slack.shutdown().await;
+        self.teams.shutdown().await;
+        self.webex.shutdown().await;
+        self.zoom.shutdown().await;
+    }
 }
 
 impl Demo {
     /// Starts everything and links the channels. `hurry` lifts the platforms' rate limits for the story.
     pub(crate) async fn start(hurry: bool) -> Result<Self> {
         let world = World::real(1);
-        let mut slack_config = SlackSimConfig { auto_approve: true, ..SlackSimConfig::default() };
-        let mut teams_config = TeamsSimConfig::default();
-        teams_config.people.push(PersonSeed {
-            id: CHLOE_AT_TEAMS.to_owned(),
-            name: "Chloe Martin".to_owned(),
-            upn: "chloe.martin@harbor-works.example".to_owned(),
-            mail: Some("chloe.martin@harbor-works.example".to_owned()),
-            guest: true,
-            photo: false,
-            nameless_in_messages: false,
-        });
-        teams_config.teams[0].members.push(CHLOE_AT_TEAMS.to_owned());
-        teams_config.teams[0].channels.push(ChannelSeed {
-            id: PIER.to_owned(),
-            name: "pier".to_owned(),
-            membership: "standard".to_owned(),
-            members: Vec::new(),
-        });
-        teams_config.apps[0].installed_teams.clear();
-        if hurry {
-            slack_config.limits = SlackLimits { enabled: false, ..SlackLimits::default() };
-            teams_config.limits.graph = false;
-            teams_config.limits.connector = false;
-        }
-        let slack = SlackSim::start(&world, slack_config).await?;
-        let teams = TeamsSim::start(&world, teams_config).await?;
+        let sims = Sims::start(&world, hurry).await?;
         let folder = TempDir::with_prefix("dragoman-demo-")?;
-        let config = configure(&folder, &slack, &teams, hurry);
+        let config = configure(&folder, &sims, hurry);
         let prepared = Prepared::throw_away(config.clone()).await?;
         let config = prepared.config().clone();
         let gateway = prepared.start().await?;
         let client = Client::new(crate::commands::socket_path(&config));
-        let demo = Self { gateway, slack, teams, world, client, _folder: folder };
+        let demo = Self { gateway, sims, world, client, _folder: folder };
         demo.set_up().await?;
         Ok(demo)
     }
@@ -81,33 +91,71 @@ impl Demo {
 
     async fn set_up(&self) -> Result<()> {
         self.ask(&api::OrgAdd { name: "Demo".to_owned() }).await?;
-        let seed = dragoman_sim::slack::SeedApp::default();
-        let slack_values = [
-            ("client_id", seed.client_id.as_str()),
-            ("client_secret", &seed.client_secret),
-            ("signing_secret", &seed.signing_secret),
+        self.add_slack().await?;
+        self.add_teams().await?;
+        self.add_webex().await?;
+        self.add_zoom().await?;
+        let launch = [
+            "slack:C07LAUNCH".to_owned(),
+            format!("teams:{}", seed::LAUNCH),
+            "webex:#Launch".to_owned(),
+            "zoom:#Launch".to_owned(),
         ];
-        let slack_app = self.register("slack", &slack_values, &["private-channels", "email"]).await?;
-        let events_url = format!("{}/events", slack_app.hooks_url.trim_end_matches("/events"));
-        self.slack.save_events_url(&seed.app_id, &events_url).await?;
-        let teams_values =
-            [("app_id", seed::APP), ("tenant_id", seed::TENANT), ("client_secret", seed::APP_SECRET)];
-        let teams_app = self.register("teams", &teams_values, &[]).await?;
-        self.teams.set_bot_endpoint(seed::APP, Some(&format!("{}/messages", teams_app.hooks_url)));
+        self.link(&launch).await?;
+        Ok(())
+    }
+
+    async fn add_slack(&self) -> Result<()> {
+        let app = dragoman_sim::slack::SeedApp::default();
+        let values = [
+            ("client_id", app.client_id.as_str()),
+            ("client_secret", &app.client_secret),
+            ("signing_secret", &app.signing_secret),
+        ];
+        let registered =
+            self.register("slack", &values, &["private-channels", "reactions", "files", "email"]).await?;
+        let events_url = format!("{}/events", registered.hooks_url);
+        self.sims.slack.save_events_url(&app.app_id, &events_url).await?;
         self.install("slack").await?;
+        let bot = self.sims.slack.bot(&app.app_id, "T07HARBOR");
+        let bot = bot.context("the app has no bot in the simulated workspace")?;
+        // A private channel takes apps by invitation only.
+        self.ana("C07BACKSTAGE").invite(&bot.user_id).await
+    }
+
+    async fn add_teams(&self) -> Result<()> {
+        let values =
+            [("app_id", seed::APP), ("tenant_id", seed::TENANT), ("client_secret", seed::APP_SECRET)];
+        let registered = self.register("teams", &values, &[]).await?;
+        let endpoint = format!("{}/messages", registered.hooks_url);
+        self.sims.teams.set_bot_endpoint(seed::APP, Some(&endpoint));
         self.install("teams").await?;
         ensure!(
-            self.teams.install(seed::APP, &Place::Team(seed::TEAM.to_owned()), seed::DANA),
+            self.sims.teams.install(seed::APP, &Place::Team(seed::TEAM.to_owned()), seed::DANA),
             "the app could not be installed in the simulated team"
         );
-        let bot = self
-            .slack
-            .bot(&seed.app_id, "T07HARBOR")
-            .context("the app has no bot in the simulated workspace")?;
-        // A private channel takes apps by invitation only.
-        self.ana("C07BACKSTAGE").invite(&bot.user_id).await?;
-        self.link(&["slack:C07LAUNCH", &format!("teams:{}", seed::LAUNCH)]).await?;
         Ok(())
+    }
+
+    async fn add_webex(&self) -> Result<()> {
+        let app = dragoman_sim::webex::SeedIntegration::default();
+        let values = [("client_id", app.client_id.as_str()), ("client_secret", &app.client_secret)];
+        self.register("webex", &values, &[]).await?;
+        self.install("webex").await
+    }
+
+    async fn add_zoom(&self) -> Result<()> {
+        let app = dragoman_sim::zoom::SeedApp::default();
+        let values = [
+            ("client_id", app.client_id.as_str()),
+            ("client_secret", &app.client_secret),
+            ("secret_token", &app.secret_token),
+            ("bridge_user", dragoman_sim::zoom::config::BRIDGE),
+        ];
+        let registered = self.register("zoom", &values, &[]).await?;
+        let events_url = format!("{}/events", registered.hooks_url);
+        self.sims.zoom.save_events_url(&app.app_id, &events_url).await?;
+        self.install("zoom").await
     }
 
     async fn register(
@@ -147,14 +195,16 @@ impl Demo {
     }
 
     /// Links conversations; waits until the platforms told what is needed for that.
-    pub(crate) async fn link(&self, members: &[&str]) -> Result<api::BridgeInfo> {
-        let members: Vec<String> = members.iter().map(|member| (*member).to_owned()).collect();
-        let add = api::BridgeAdd { members, allow_external: false };
+    pub(crate) async fn link(&self, members: &[String]) -> Result<()> {
+        let add = api::BridgeAdd { members: members.to_vec(), allow_external: false };
         let deadline = self.gateway.shared.clock.monotonic_ms() + 10_000;
         loop {
             match self.ask(&add).await {
-                Ok(bridge) if bridge.warnings.is_empty() => return Ok(bridge),
-                Ok(bridge) => return Ok(bridge),
+                Ok(bridge) => {
+                    let warnings: Vec<String> = bridge.warnings.iter().map(ToString::to_string).collect();
+                    ensure!(warnings.is_empty(), "the link is not whole: {}", warnings.join("; "));
+                    return Ok(());
+                }
                 Err(error) if self.gateway.shared.clock.monotonic_ms() > deadline => {
                     return Err(error.context("the channels could not be linked"));
                 }
@@ -167,7 +217,7 @@ impl Demo {
     pub(crate) fn ana(&self, channel: &str) -> SlackSide {
         SlackSide {
             http: self.gateway.shared.http.clone(),
-            base: self.slack.base_url().to_owned(),
+            base: self.sims.slack.base_url().to_owned(),
             token: "xoxp-client-ana.souza".to_owned(),
             channel: channel.to_owned(),
             person: "Ana Souza".to_owned(),
@@ -179,29 +229,51 @@ impl Demo {
         let scopes = ["ChannelMessage.Send", "ChannelMessage.ReadWrite", "ChannelMessage.Read.All"];
         TeamsSide {
             http: self.gateway.shared.http.clone(),
-            base: self.teams.base_url().to_owned(),
-            token: self.teams.user_token(seed::APP, seed::DANA, &scopes),
+            base: self.sims.teams.base_url().to_owned(),
+            token: self.sims.teams.user_token(seed::APP, seed::DANA, &scopes),
             team: seed::TEAM.to_owned(),
             channel: channel.to_owned(),
             person: "Dana Lindqvist".to_owned(),
         }
     }
 
-    /// The channels that the story links besides `launch`.
-    pub(crate) fn more_channels() -> [(&'static str, &'static str); 2] {
-        [("C07GENERAL", "C07BACKSTAGE"), (seed::GENERAL, PIER)]
+    /// Gita in a Webex space, by its title.
+    pub(crate) fn gita(&self, title: &str) -> Result<WebexSide> {
+        let person = "Gita Rao";
+        Ok(WebexSide {
+            sim: self.sims.webex.clone(),
+            http: self.gateway.shared.http.clone(),
+            token: self.sims.webex_tokens.get(person).cloned().context("Gita has no token")?,
+            uuid: dragoman_sim::webex::seed::GITA.to_owned(),
+            room: self.sims.webex.room_id(title).context("there is no such space")?,
+            person: person.to_owned(),
+        })
+    }
+
+    /// Imani in a Zoom channel, by its id.
+    pub(crate) fn imani(&self, channel: &str) -> Result<ZoomSide> {
+        let yesterday_ms = self.gateway.shared.clock.now_ms() - 86_400_000;
+        let since = jiff::Timestamp::from_millisecond(yesterday_ms)?.strftime("%Y-%m-%dT%H:%M:%SZ");
+        Ok(ZoomSide {
+            sim: self.sims.zoom.clone(),
+            http: self.gateway.shared.http.clone(),
+            token: self.sims.zoom_tokens.get("Imani").cloned().context("Imani has no token")?,
+            user: dragoman_sim::zoom::config::IMANI.to_owned(),
+            channel: channel.to_owned(),
+            since: since.to_string(),
+            person: "Imani Okoye".to_owned(),
+        })
     }
 
     /// Ends everything; nothing is left.
     pub(crate) async fn end(self) {
         self.gateway.stop().await;
-        self.slack.shutdown().await;
-        self.teams.shutdown().await;
+        self.sims.shutdown().await;
         self.world.tasks.shutdown().await;
     }
 }
 
-fn configure(folder: &TempDir, slack: &SlackSim, teams: &TeamsSim, hurry: bool) -> Config {
+fn configure(folder: &TempDir, sims: &Sims, hurry: bool) -> Config {
     let mut config = Config {
         data_folder: folder.path().join("data"),
         key_folder: folder.path().join("keys"),
@@ -210,17 +282,27 @@ fn configure(folder: &TempDir, slack: &SlackSim, teams: &TeamsSim, hurry: bool) 
     config.listen.address.set_port(0);
     config.ops.address.set_port(0);
     config.outbound.allow_private = true;
-    config.slack.api_base = format!("{}/api/", slack.base_url());
-    config.slack.authorize_url = format!("{}/oauth/v2/authorize", slack.base_url());
-    let base = teams.base_url();
+    config.slack.api_base = format!("{}/api/", sims.slack.base_url());
+    config.slack.authorize_url = format!("{}/oauth/v2/authorize", sims.slack.base_url());
+    let base = sims.teams.base_url();
     base.clone_into(&mut config.teams.login_base);
     base.clone_into(&mut config.teams.graph_base);
     config.teams.bot_openid_url = format!("{base}/v1/.well-known/openidconfiguration");
     config.teams.allowed_service_hosts = vec![base.to_owned()];
-    config.teams.default_service_url = teams.service_url();
+    config.teams.default_service_url = sims.teams.service_url();
+    let base = sims.webex.base_url();
+    config.webex.api_base = format!("{base}/v1/");
+    config.webex.authorize_url = format!("{base}/v1/authorize");
+    config.webex.token_url = format!("{base}/v1/access_token");
+    let base = sims.zoom.base_url();
+    config.zoom.api_base = format!("{base}/v2/");
+    config.zoom.oauth_base = format!("{base}/oauth/");
+    config.zoom.ws_url = format!("{}/ws", base.replacen("http", "ws", 1));
+    config.zoom.compliance_url = format!("{base}/oauth/data/compliance");
     if hurry {
         config.relay.pace = false;
         config.teams.graph_pause_ms = 0;
+        config.zoom.settle_ms = 0;
     }
     config
 }

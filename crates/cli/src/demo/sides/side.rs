@@ -1,0 +1,86 @@
+//! People at the simulators, acting and reading through the platforms' own public APIs: the judge of the story
+//! never asks the gateway.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use async_trait::async_trait;
+use bytes::Bytes;
+use dragoman_platform::http::{HttpClient, HttpRequest};
+use http::{HeaderMap, HeaderValue, Method, header};
+use serde_json::Value;
+use url::Url;
+
+/// A message as the target's public API shows it.
+pub(crate) struct Seen {
+    /// The platform's id.
+    pub(crate) id: String,
+    /// The root of its thread, where it is a reply.
+    pub(crate) thread_root: Option<String>,
+    /// The whole object.
+    pub(crate) raw: Value,
+    /// Text and markup in one string, as the platform holds it.
+    pub(crate) markup: String,
+    /// The author as shown.
+    pub(crate) author: String,
+}
+
+/// A conversation at a simulator, with a person in it.
+#[async_trait]
+pub(crate) trait Side: Send + Sync {
+    /// `slack`, `teams`, `webex`, `zoom`.
+    fn platform(&self) -> &'static str;
+    /// Posts as the person; `markup` is in the platform's own.
+    async fn post(&self, markup: &str, thread: Option<&str>) -> Result<String>;
+    /// Posts a reply that is also sent to the conversation, where the platform has such a thing.
+    async fn broadcast(&self, markup: &str, thread: &str) -> Result<String>;
+    /// Edits what the person posted.
+    async fn edit(&self, id: &str, thread: Option<&str>, markup: &str) -> Result<()>;
+    /// Deletes what the person posted.
+    async fn delete(&self, id: &str, thread: Option<&str>) -> Result<()>;
+    /// Reads the conversation, threads included; deleted messages are not in it.
+    async fn read(&self) -> Result<Vec<Seen>>;
+    /// The person's name.
+    fn person(&self) -> &str;
+}
+
+/// Calls a simulator's API with a person's token; waits where it says so.
+pub(super) async fn send(
+    http: &HttpClient,
+    method: Method,
+    url: Url,
+    token: &str,
+    content_type: &'static str,
+    body: String,
+) -> Result<Value> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}"))?);
+    if !body.is_empty() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    for _ in 0..20 {
+        let request = HttpRequest {
+            method: method.clone(),
+            url: url.clone(),
+            headers: headers.clone(),
+            body: Bytes::from(body.clone()),
+            timeout: None,
+            cap: Some(16 << 20),
+            hosts: None,
+            redirects: 0,
+        };
+        let answer = http.send(request).await?;
+        if answer.status == http::StatusCode::TOO_MANY_REQUESTS {
+            // People wait as they are told, too.
+            let wait = answer.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+            let seconds = wait.and_then(|value| value.parse::<f64>().ok()).unwrap_or(1.0);
+            tokio::time::sleep(std::time::Duration::from_secs_f64(seconds.clamp(0.05, 30.0))).await;
+            continue;
+        }
+        if answer.body.is_empty() {
+            ensure!(answer.status.is_success(), "the simulator answered {}", answer.status);
+            return Ok(Value::Null);
+        }
+        return serde_json::from_slice(answer.body.expose())
+            .context("the simulator did not answer with JSON");
+    }
+    bail!("the simulator kept limiting the rate")
+}

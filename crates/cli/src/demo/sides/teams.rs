@@ -1,0 +1,130 @@
+//! A person in a Teams channel, on Graph.
+
+use anyhow::{Context as _, Result, bail};
+use async_trait::async_trait;
+use dragoman_platform::http::HttpClient;
+use http::Method;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::side::{Seen, Side, send};
+
+/// A person in a Teams channel.
+pub(crate) struct TeamsSide {
+    pub(crate) http: HttpClient,
+    pub(crate) base: String,
+    pub(crate) token: String,
+    pub(crate) team: String,
+    pub(crate) channel: String,
+    pub(crate) person: String,
+}
+
+impl TeamsSide {
+    fn url(&self, tail: &str) -> Result<Url> {
+        let channel = url::form_urlencoded::byte_serialize(self.channel.as_bytes()).collect::<String>();
+        Ok(Url::parse(&format!("{}/v1.0/teams/{}/channels/{channel}/messages{tail}", self.base, self.team))?)
+    }
+
+    async fn call(&self, method: Method, url: Url, body: &Value) -> Result<Value> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = send(&self.http, method, url, &self.token, "application/json", body).await?;
+        if let Some(error) = answer.get("error") {
+            bail!("Graph answered {error}");
+        }
+        Ok(answer)
+    }
+
+    fn path(id: &str, thread: Option<&str>) -> String {
+        thread.map_or_else(|| format!("/{id}"), |root| format!("/{root}/replies/{id}"))
+    }
+
+    fn seen(raw: Value) -> Option<Seen> {
+        if !raw["deletedDateTime"].is_null() || raw["messageType"] != "message" {
+            return None;
+        }
+        let id = raw["id"].as_str()?.to_owned();
+        let thread_root = raw["replyToId"].as_str().map(str::to_owned);
+        let markup = raw["body"]["content"].as_str().unwrap_or_default().to_owned();
+        let from = &raw["from"];
+        let name = |kind: &str| from[kind]["displayName"].as_str().map(str::to_owned);
+        let author = name("user").or_else(|| name("application")).unwrap_or_default();
+        Some(Seen { id, thread_root, raw, markup, author })
+    }
+
+    /// A message body; `<at:OID:Name>` in the markup becomes a mention, as a client would make it, and
+    /// `<at:channel:Name>` one of this channel.
+    fn body(&self, markup: &str) -> Value {
+        let mut content = String::new();
+        let mut mentions = Vec::new();
+        let mut rest = markup;
+        while let Some((before, after)) = rest.split_once("<at:") {
+            let Some((mention, tail)) = after.split_once('>') else { break };
+            let (id, name) = mention.split_once(':').unwrap_or((mention, ""));
+            let index = mentions.len();
+            content.push_str(before);
+            let tag = format!("<at id=\"{index}\">{name}</at>");
+            content.push_str(&tag);
+            let mentioned = if id == "channel" {
+                json!({"conversation": {"id": self.channel, "displayName": name, "conversationIdentityType": "channel"}})
+            } else {
+                json!({"user": {"id": id, "displayName": name, "userIdentityType": "aadUser"}})
+            };
+            mentions.push(json!({"id": index, "mentionText": name, "mentioned": mentioned}));
+            rest = tail;
+        }
+        content.push_str(rest);
+        let mut body = json!({"body": {"contentType": "html", "content": content}});
+        if !mentions.is_empty() {
+            body["mentions"] = Value::Array(mentions);
+        }
+        body
+    }
+}
+
+#[async_trait]
+impl Side for TeamsSide {
+    fn platform(&self) -> &'static str {
+        "teams"
+    }
+
+    fn person(&self) -> &str {
+        &self.person
+    }
+
+    async fn post(&self, markup: &str, thread: Option<&str>) -> Result<String> {
+        let tail = thread.map(|root| format!("/{root}/replies")).unwrap_or_default();
+        let answer = self.call(Method::POST, self.url(&tail)?, &self.body(markup)).await?;
+        Ok(answer["id"].as_str().context("Graph gave no message id")?.to_owned())
+    }
+
+    async fn broadcast(&self, markup: &str, thread: &str) -> Result<String> {
+        // Teams has no such thing: an ordinary reply.
+        self.post(markup, Some(thread)).await
+    }
+
+    async fn edit(&self, id: &str, thread: Option<&str>, markup: &str) -> Result<()> {
+        self.call(Method::PATCH, self.url(&Self::path(id, thread))?, &self.body(markup)).await?;
+        Ok(())
+    }
+
+    async fn delete(&self, id: &str, thread: Option<&str>) -> Result<()> {
+        let tail = format!("{}/softDelete", Self::path(id, thread));
+        self.call(Method::POST, self.url(&tail)?, &Value::Null).await?;
+        Ok(())
+    }
+
+    async fn read(&self) -> Result<Vec<Seen>> {
+        let mut seen = Vec::new();
+        let mut next = Some(self.url("?$top=50&$expand=replies")?);
+        while let Some(url) = next {
+            let page = self.call(Method::GET, url, &Value::Null).await?;
+            for root in page["value"].as_array().cloned().unwrap_or_default() {
+                let replies = root["replies"].as_array().cloned().unwrap_or_default();
+                seen.extend(replies.into_iter().filter_map(Self::seen));
+                seen.extend(Self::seen(root));
+            }
+            next = page["@odata.nextLink"].as_str().map(Url::parse).transpose()?;
+        }
+        Ok(seen)
+    }
+}

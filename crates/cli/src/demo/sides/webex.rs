@@ -1,0 +1,76 @@
+//! A person in a Webex space: writes in a client, reads through the API.
+
+use anyhow::{Result, anyhow};
+use async_trait::async_trait;
+use dragoman_platform::http::HttpClient;
+use dragoman_sim::webex::{ApiError, WebexSim};
+use http::Method;
+use serde_json::Value;
+use url::Url;
+
+use super::side::{Seen, Side, send};
+
+/// A person in a Webex space.
+pub(crate) struct WebexSide {
+    pub(crate) sim: WebexSim,
+    pub(crate) http: HttpClient,
+    pub(crate) token: String,
+    /// UUID of the person.
+    pub(crate) uuid: String,
+    /// Public id of the space.
+    pub(crate) room: String,
+    pub(crate) person: String,
+}
+
+fn done<T>(result: Result<T, ApiError>) -> Result<T> {
+    result.map_err(|error| anyhow!("Webex refused: {}", error.message))
+}
+
+fn seen(raw: Value) -> Seen {
+    let text = |key: &str| raw[key].as_str().unwrap_or_default().to_owned();
+    Seen {
+        id: text("id"),
+        thread_root: raw["parentId"].as_str().map(str::to_owned),
+        markup: if text("html").is_empty() { text("text") } else { text("html") },
+        author: text("personEmail"),
+        raw,
+    }
+}
+
+#[async_trait]
+impl Side for WebexSide {
+    fn platform(&self) -> &'static str {
+        "webex"
+    }
+
+    fn person(&self) -> &str {
+        &self.person
+    }
+
+    async fn post(&self, markup: &str, thread: Option<&str>) -> Result<String> {
+        done(match thread {
+            Some(root) => self.sim.reply(&self.uuid, root, markup),
+            None => self.sim.post(&self.uuid, &self.room, markup),
+        })
+    }
+
+    async fn broadcast(&self, markup: &str, thread: &str) -> Result<String> {
+        // Webex has no such thing: an ordinary reply.
+        self.post(markup, Some(thread)).await
+    }
+
+    async fn edit(&self, id: &str, _thread: Option<&str>, markup: &str) -> Result<()> {
+        done(self.sim.edit(&self.uuid, id, markup))
+    }
+
+    async fn delete(&self, id: &str, _thread: Option<&str>) -> Result<()> {
+        done(self.sim.delete(&self.uuid, id))
+    }
+
+    async fn read(&self) -> Result<Vec<Seen>> {
+        let mut url = Url::parse(&format!("{}/v1/messages", self.sim.base_url()))?;
+        url.query_pairs_mut().append_pair("roomId", &self.room).append_pair("max", "1000");
+        let page = send(&self.http, Method::GET, url, &self.token, "application/json", String::new()).await?;
+        Ok(page["items"].as_array().cloned().unwrap_or_default().into_iter().map(seen).collect())
+    }
+}

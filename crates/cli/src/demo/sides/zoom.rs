@@ -1,0 +1,95 @@
+//! A person in a Zoom channel: writes in a client, reads through the API.
+
+use anyhow::{Result, anyhow, ensure};
+use async_trait::async_trait;
+use dragoman_platform::http::HttpClient;
+use dragoman_sim::zoom::{ApiError, ZoomSim};
+use http::Method;
+use serde_json::Value;
+use url::Url;
+
+use super::side::{Seen, Side, send};
+
+/// A person in a Zoom channel.
+pub(crate) struct ZoomSide {
+    pub(crate) sim: ZoomSim,
+    pub(crate) http: HttpClient,
+    pub(crate) token: String,
+    /// User id.
+    pub(crate) user: String,
+    pub(crate) channel: String,
+    /// From when on the channel is read, as the API takes it.
+    pub(crate) since: String,
+    pub(crate) person: String,
+}
+
+fn done<T>(result: Result<T, ApiError>) -> Result<T> {
+    result.map_err(|error| anyhow!("Zoom refused: {} {}", error.code, error.message))
+}
+
+fn seen(raw: Value) -> Seen {
+    let text = |key: &str| raw[key].as_str().unwrap_or_default().to_owned();
+    Seen {
+        id: text("id"),
+        thread_root: raw["reply_main_message_id"].as_str().map(str::to_owned),
+        markup: text("message"),
+        author: text("sender_display_name"),
+        raw,
+    }
+}
+
+#[async_trait]
+impl Side for ZoomSide {
+    fn platform(&self) -> &'static str {
+        "zoom"
+    }
+
+    fn person(&self) -> &str {
+        &self.person
+    }
+
+    async fn post(&self, markup: &str, thread: Option<&str>) -> Result<String> {
+        done(match thread {
+            Some(root) => self.sim.reply(&self.user, &self.channel, root, markup),
+            None => self.sim.post(&self.user, &self.channel, markup),
+        })
+    }
+
+    async fn broadcast(&self, markup: &str, thread: &str) -> Result<String> {
+        // Zoom has no such thing: an ordinary reply.
+        self.post(markup, Some(thread)).await
+    }
+
+    async fn edit(&self, id: &str, _thread: Option<&str>, markup: &str) -> Result<()> {
+        done(self.sim.edit(&self.user, &self.channel, id, markup))
+    }
+
+    async fn delete(&self, id: &str, _thread: Option<&str>) -> Result<()> {
+        done(self.sim.delete(&self.user, &self.channel, id))
+    }
+
+    async fn read(&self) -> Result<Vec<Seen>> {
+        let base = format!("{}/v2/chat/users/me/messages", self.sim.base_url());
+        let mut found = Vec::new();
+        let mut mark = String::new();
+        loop {
+            let mut url = Url::parse(&base)?;
+            url.query_pairs_mut()
+                .append_pair("to_channel", &self.channel)
+                .append_pair("from", &self.since)
+                .append_pair("page_size", "50")
+                .append_pair("need_rich_text", "true")
+                .append_pair("need_at_items", "true")
+                .append_pair("next_page_token", &mark);
+            let page =
+                send(&self.http, Method::GET, url, &self.token, "application/json", String::new()).await?;
+            let messages = page["messages"].as_array();
+            ensure!(messages.is_some(), "the list was answered with {page}");
+            found.extend(messages.cloned().unwrap_or_default().into_iter().map(seen));
+            page["next_page_token"].as_str().unwrap_or_default().clone_into(&mut mark);
+            if mark.is_empty() {
+                return Ok(found);
+            }
+        }
+    }
+}
