@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use dragoman_sim::slack::{SlackLimits, SlackSimConfig, SlackTiming};
 use dragoman_sim::teams::{PersonSeed, TeamsSimConfig, TeamsTiming};
+use dragoman_sim::webex::WebexSimConfig;
+use dragoman_sim::zoom::ZoomSimConfig;
 
 use crate::world::CHLOE_AT_TEAMS;
 
@@ -15,6 +17,13 @@ pub struct Options {
     pub slack: SlackSimConfig,
     /// The Teams simulator: no rate limits, redelivery within seconds instead of hours.
     pub teams: TeamsSimConfig,
+    /// The Webex simulator, where there is to be one. [`Options::webex_config`] is one without rate limits.
+    pub webex: Option<WebexSimConfig>,
+    /// The Zoom simulator, where there is to be one. [`Options::zoom_config`] is one without rate limits that
+    /// redelivers within seconds instead of an hour.
+    pub zoom: Option<ZoomSimConfig>,
+    /// Whether the gateway reaches Webex and Zoom through a [`crate::Front`].
+    pub fronts: bool,
     /// The gateway's log level.
     pub log: String,
     /// More lines of configuration, as TOML tables merged over the usual ones.
@@ -64,7 +73,44 @@ impl Default for Options {
         if let Some(app) = teams.apps.first_mut() {
             app.installed_teams.clear();
         }
-        Self { seed: 1, slack, teams, log: "info".to_owned(), config: toml::Table::new(), bridge: true }
+        Self {
+            seed: 1,
+            slack,
+            teams,
+            webex: None,
+            zoom: None,
+            fronts: false,
+            log: "info".to_owned(),
+            config: toml::Table::new(),
+            bridge: true,
+        }
+    }
+}
+
+impl Options {
+    /// All four platforms; nothing is linked.
+    pub fn four() -> Self {
+        let (webex, zoom) = (Some(Self::webex_config()), Some(Self::zoom_config()));
+        Self { webex, zoom, bridge: false, ..Self::default() }
+    }
+
+    /// A Webex that limits nothing and approves at once.
+    pub fn webex_config() -> WebexSimConfig {
+        let mut config = WebexSimConfig { auto_approve: true, ..WebexSimConfig::default() };
+        config.limits.enabled = false;
+        // A busy machine is no reason for a later event to be sent before an earlier one was answered.
+        config.timing.stagger = Duration::from_secs(1);
+        config
+    }
+
+    /// A Zoom that limits nothing, approves at once and redelivers often.
+    pub fn zoom_config() -> ZoomSimConfig {
+        let mut config = ZoomSimConfig { auto_approve: true, ..ZoomSimConfig::default() };
+        config.limits.enabled = false;
+        config.limits.per_channel = false;
+        config.timing.retries = redeliveries();
+        config.timing.stagger = Duration::from_secs(1);
+        config
     }
 }
 

@@ -1,4 +1,4 @@
-//! Two simulated platforms with the real gateway between them, set up as an operator would.
+//! The simulated platforms with the real gateway between them, set up as an operator would.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,9 +9,12 @@ use dragoman_gateway::admin::api::{self, Ask};
 use dragoman_sim::core::World as SimWorld;
 use dragoman_sim::slack::{SeedApp, SlackSim};
 use dragoman_sim::teams::{Place, TeamsSim, seed};
+use dragoman_sim::webex::{SeedIntegration, WebexSim};
+use dragoman_sim::zoom::config::BRIDGE;
+use dragoman_sim::zoom::{SeedApp as ZoomApp, ZoomSim};
 
-use crate::side::{SlackSide, TeamsSide};
-use crate::{Binary, Http, Options, eventually};
+use crate::side::{SlackSide, TeamsSide, WebexSide, ZoomSide};
+use crate::{Binary, Front, Http, Options, eventually};
 
 /// Chloe Martin has an account on both platforms.
 pub const CHLOE_AT_TEAMS: &str = "44a3d9e6-af58-4eb0-94fc-62715fbe7a34";
@@ -22,6 +25,12 @@ pub struct World {
     pub slack: SlackSim,
     /// Microsoft.
     pub teams: TeamsSim,
+    /// Webex, where it was asked for.
+    pub webex: Option<WebexSim>,
+    /// Zoom, where it was asked for.
+    pub zoom: Option<ZoomSim>,
+    /// What stands before Webex and Zoom, where it was asked for.
+    pub fronts: Vec<Front>,
     /// The gateway.
     pub binary: Binary,
     /// People's client.
@@ -37,7 +46,29 @@ impl World {
         let sim = SimWorld::real(options.seed);
         let slack = SlackSim::start(&sim, options.slack).await?;
         let teams = TeamsSim::start(&sim, options.teams).await?;
+        let webex = match options.webex {
+            Some(config) => Some(WebexSim::start(&sim, config).await?),
+            None => None,
+        };
+        let zoom = match options.zoom {
+            Some(config) => Some(ZoomSim::start(&sim, config).await?),
+            None => None,
+        };
         let mut config = platforms(&slack, &teams)?;
+        let mut fronts = Vec::new();
+        for (name, base) in [
+            ("webex", webex.as_ref().map(|webex| webex.base_url().to_owned())),
+            ("zoom", zoom.as_ref().map(|zoom| zoom.base_url().to_owned())),
+        ] {
+            let Some(direct) = base else { continue };
+            let mut base = direct.clone();
+            if options.fronts {
+                let front = Front::start(&sim, name, &base).await?;
+                front.base().clone_into(&mut base);
+                fronts.push(front);
+            }
+            config.insert(name.to_owned(), addresses(name, &base, &direct).parse::<toml::Table>()?.into());
+        }
         config.insert(
             "log".to_owned(),
             toml::Table::from_iter([("level".to_owned(), options.log.into())]).into(),
@@ -52,7 +83,8 @@ impl World {
         }
         let mut binary = Binary::prepare(&config)?;
         binary.start(None).await?;
-        let mut world = Self { slack, teams, binary, http: Http::new()?, bridge: None, sim };
+        let http = Http::new()?;
+        let mut world = Self { slack, teams, webex, zoom, fronts, binary, http, bridge: None, sim };
         world.set_up().await?;
         if options.bridge {
             let members = ["slack:C07LAUNCH".to_owned(), format!("teams:{}", seed::LAUNCH)];
@@ -143,9 +175,59 @@ impl World {
         }
     }
 
+    /// Webex.
+    ///
+    /// # Panics
+    /// When the world was started without it.
+    pub fn webex(&self) -> &WebexSim {
+        self.webex.as_ref().expect("this world has a Webex")
+    }
+
+    /// Zoom.
+    ///
+    /// # Panics
+    /// When the world was started without it.
+    pub fn zoom(&self) -> &ZoomSim {
+        self.zoom.as_ref().expect("this world has a Zoom")
+    }
+
+    /// What stands before a platform.
+    ///
+    /// # Panics
+    /// When the world was started without it.
+    pub fn front(&self, platform: &str) -> &Front {
+        self.fronts.iter().find(|front| front.platform() == platform).expect("this world has fronts")
+    }
+
+    /// Anybody in a Webex space, which is named by its public id.
+    pub fn webex_person(&self, uuid: &str, name: &str, room: &str) -> WebexSide {
+        WebexSide {
+            sim: self.webex().clone(),
+            uuid: uuid.to_owned(),
+            room: room.to_owned(),
+            person: name.to_owned(),
+        }
+    }
+
+    /// Anybody in a Zoom channel.
+    pub fn zoom_person(&self, id: &str, name: &str, channel: &str) -> ZoomSide {
+        ZoomSide {
+            sim: self.zoom().clone(),
+            id: id.to_owned(),
+            channel: channel.to_owned(),
+            person: name.to_owned(),
+        }
+    }
+
     /// Ends everything; nothing is left.
     pub async fn end(mut self) -> Result<()> {
         self.binary.kill()?;
+        if let Some(webex) = &self.webex {
+            webex.shutdown().await;
+        }
+        if let Some(zoom) = &self.zoom {
+            zoom.shutdown().await;
+        }
         self.slack.shutdown().await;
         self.teams.shutdown().await;
         self.sim.tasks.shutdown().await;
@@ -169,6 +251,26 @@ impl World {
         self.teams.set_bot_endpoint(seed::APP, Some(&format!("{}/messages", teams.hooks_url)));
         self.install("slack").await?;
         self.install("teams").await?;
+        if self.webex.is_some() {
+            let app = SeedIntegration::default();
+            let values = [("client_id", app.client_id.as_str()), ("client_secret", &app.client_secret)];
+            self.register("webex", &values).await?;
+            self.install("webex").await?;
+        }
+        if let Some(zoom) = &self.zoom {
+            let app = ZoomApp::default();
+            let values = [
+                ("client_id", app.client_id.as_str()),
+                ("client_secret", &app.client_secret),
+                ("secret_token", &app.secret_token),
+                ("bridge_user", BRIDGE),
+            ];
+            let registered = self.register("zoom", &values).await?;
+            let events = format!("{}/events", registered.hooks_url.trim_end_matches("/events"));
+            zoom.save_events_url(&app.app_id, &events).await?;
+            zoom.change_app(&app.app_id, |app| app.deauthorization_url = Some(events));
+            self.install("zoom").await?;
+        }
         ensure!(
             self.teams.install(seed::APP, &Place::Team(seed::TEAM.to_owned()), seed::DANA),
             "the app could not be installed in the simulated team"
@@ -203,6 +305,21 @@ impl World {
     }
 }
 
+/// Where Webex or Zoom is; `direct`: without a front, for event connections.
+fn addresses(platform: &str, base: &str, direct: &str) -> String {
+    if platform == "webex" {
+        return format!(
+            "api_base = \"{base}/v1/\"\nauthorize_url = \"{base}/v1/authorize\"\n\
+             token_url = \"{base}/v1/access_token\"\n"
+        );
+    }
+    let socket = direct.replacen("http", "ws", 1);
+    format!(
+        "api_base = \"{base}/v2/\"\noauth_base = \"{base}/oauth/\"\nws_url = \"{socket}/ws\"\n\
+         compliance_url = \"{base}/oauth/data/compliance\"\nsettle_ms = 100\n"
+    )
+}
+
 /// Where the platforms are, and no waiting where it would only cost time.
 fn platforms(slack: &SlackSim, teams: &TeamsSim) -> Result<toml::Table> {
     let (slack_base, base) = (slack.base_url(), teams.base_url());
@@ -212,7 +329,8 @@ fn platforms(slack: &SlackSim, teams: &TeamsSim) -> Result<toml::Table> {
          [teams]\nlogin_base = \"{base}\"\ngraph_base = \"{base}\"\n\
          bot_openid_url = \"{base}/v1/.well-known/openidconfiguration\"\nallowed_service_hosts = [\"{base}\"]\n\
          default_service_url = \"{service}\"\ngraph_pause_ms = 0\n\
-         [relay]\npace = false\nretry_base_ms = 50\npatience_ms = 1500\necho_wait_ms = 300\nlook_pause_ms = 300\n"
+         [relay]\npace = false\nretry_base_ms = 50\npatience_ms = 1500\necho_wait_ms = 300\nlook_pause_ms = 300\n\
+         edit_look_ms = 800\n"
     );
     Ok(text.parse()?)
 }

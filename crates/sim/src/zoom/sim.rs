@@ -157,6 +157,11 @@ impl ZoomSim {
         self.engine.sockets.wait(subscription, connected, within).await
     }
 
+    /// Sends a frame over a subscription's WebSocket as it is; false without one.
+    pub fn send_frame(&self, subscription: &str, frame: &Value) -> bool {
+        self.engine.sockets.frame(subscription, frame.to_string())
+    }
+
     /// Closes a subscription's WebSocket.
     pub fn close_socket(&self, subscription: &str) {
         self.engine.sockets.close(subscription);

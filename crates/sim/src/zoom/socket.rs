@@ -89,6 +89,11 @@ impl SocketHub {
         tokio::time::timeout(within, waiting).await.is_ok()
     }
 
+    /// Sends a frame as it is; false without a connection.
+    pub fn frame(&self, subscription: &str, text: String) -> bool {
+        self.send(subscription, Out::Text(text))
+    }
+
     /// Closes a subscription's connection.
     pub fn close(&self, subscription: &str) {
         self.send(subscription, Out::Close);

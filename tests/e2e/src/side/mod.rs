@@ -3,6 +3,8 @@
 
 mod slack;
 mod teams;
+mod webex;
+mod zoom;
 
 use anyhow::Result;
 use async_trait::async_trait;
@@ -10,6 +12,8 @@ use serde_json::Value;
 
 pub use slack::SlackSide;
 pub use teams::TeamsSide;
+pub use webex::WebexSide;
+pub use zoom::ZoomSide;
 
 /// A message as the target's public API shows it.
 #[derive(Clone, Debug)]
@@ -29,7 +33,7 @@ pub struct Seen {
 /// A conversation at a simulator, with a person in it.
 #[async_trait]
 pub trait Side: Send + Sync {
-    /// `slack` or `teams`.
+    /// `slack`, `teams`, `webex` or `zoom`.
     fn platform(&self) -> &'static str;
     /// The person's name.
     fn person(&self) -> &str;

@@ -43,12 +43,26 @@ pub(crate) fn files(folder: &str) -> Option<Vec<File>> {
 pub(crate) enum From {
     Slack,
     Teams,
+    Webex,
+    Zoom,
+}
+
+impl From {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Slack => "slack",
+            Self::Teams => "teams",
+            Self::Webex => "webex",
+            Self::Zoom => "zoom",
+        }
+    }
 }
 
 /// The linked conversations of a file.
 #[derive(Clone)]
 pub(crate) struct Pair {
     pub(crate) slack: String,
+    /// The conversation at Teams; of a bench for another platform, the one there.
     pub(crate) teams: String,
     /// The gateway's ids of both.
     own: BTreeMap<&'static str, String>,
@@ -60,7 +74,7 @@ impl Pair {
     }
 
     fn source(&self, from: From) -> &str {
-        &self.own[if from == From::Slack { "slack" } else { "teams" }]
+        &self.own[from.word()]
     }
 }
 
@@ -88,14 +102,6 @@ impl Bench {
         let mut options = Options { bridge: false, ..Options::default() };
         let mut places = Vec::new();
         for (n, chat) in chats.iter().enumerate() {
-            let slack = format!("C07P{n:03}");
-            options.slack.workspaces[0].channels.push(SeedChannel {
-                id: slack.clone(),
-                name: format!("payload-{n:03}"),
-                private: false,
-                members: PEOPLE.map(str::to_owned).to_vec(),
-                shared_with: Vec::new(),
-            });
             let teams = format!("19:{n:032x}@thread.{}", if *chat { "v2" } else { "tacv2" });
             if *chat {
                 options.teams.chats.push(ChatSeed {
@@ -113,23 +119,45 @@ impl Bench {
                     members: Vec::new(),
                 });
             }
-            places.push((slack, teams));
+            places.push(teams);
         }
         options.teams.doubts.chat_rsc_may_subscribe = true;
+        Self::between(From::Teams, options, places).await
+    }
+
+    /// Starts it with a bridge between a Slack channel and each of these conversations of another platform.
+    pub(crate) async fn between(
+        platform: From,
+        mut options: Options,
+        conversations: Vec<String>,
+    ) -> Result<Self> {
+        let mut places = Vec::new();
+        for (n, other) in conversations.into_iter().enumerate() {
+            let slack = format!("C07P{n:03}");
+            options.slack.workspaces[0].channels.push(SeedChannel {
+                id: slack.clone(),
+                name: format!("payload-{n:03}"),
+                private: false,
+                members: PEOPLE.map(str::to_owned).to_vec(),
+                shared_with: Vec::new(),
+            });
+            places.push((slack, other));
+        }
         // What a root is told about its replies is nothing that a test sent.
         options.slack.doubts.reply_notice = ReplyNotice::None;
         let world = World::start(options).await?;
         installed(&world).await?;
         let mut pairs = Vec::new();
-        for (slack, teams) in places {
-            let bridge = world.link(&[format!("slack:{slack}"), format!("teams:{teams}")]).await?;
+        for (slack, other) in places {
+            let members = [format!("slack:{slack}"), format!("{}:{other}", platform.word())];
+            let bridge = world.link(&members).await?;
             anyhow::ensure!(bridge.warnings.is_empty(), "{:?}", bridge.warnings);
             let own = |word: &str| {
                 let member = bridge.members.iter().find(|it| it.platform == word);
                 member.map(|it| it.id.clone()).unwrap_or_default()
             };
-            let own = [("slack", own("slack")), ("teams", own("teams"))].into();
-            pairs.push(Pair { slack, teams, own });
+            let own = ["slack", platform.word()].map(|word| (word, own(word))).into();
+            pairs.push(Pair { slack, teams: other, own });
         }
         let apps = world.ask(&api::AppList {}).await?;
         let hooks = apps.into_iter().map(|app| (app.platform, app.hooks_url)).collect();
@@ -223,7 +251,8 @@ impl Bench {
         self.world.settled(Duration::from_secs(30)).await?;
         let dropped = self.refused(from).await?;
         for (code, count) in &dropped {
-            let count = count - refused.get(code).copied().unwrap_or(0);
+            // Counters begin anew with the process.
+            let count = count.saturating_sub(refused.get(code).copied().unwrap_or(0));
             if count > 0 {
                 write!(line, "; left out {code}{}", times(count))?;
             }
@@ -270,7 +299,7 @@ impl Bench {
 
     /// What was not accepted of a platform so far, by code.
     async fn refused(&self, from: From) -> Result<BTreeMap<String, u64>> {
-        let platform = if from == From::Slack { "slack" } else { "teams" };
+        let platform = from.word();
         let text = self.world.http.text(&format!("{}/metrics", self.world.binary.ops_url())).await?;
         let mut found = BTreeMap::new();
         for line in text.lines().filter(|line| line.starts_with("dragoman_hook_codes_total{")) {
@@ -287,7 +316,7 @@ impl Bench {
     fn position(&self, from: From) -> u64 {
         match from {
             From::Slack => self.world.teams.log().position(),
-            From::Teams => self.world.slack.log().position(),
+            _ => self.world.slack.log().position(),
         }
     }
 
@@ -295,7 +324,7 @@ impl Bench {
     fn operations(&self, from: From, pair: &Pair, position: u64) -> BTreeMap<String, u64> {
         let (entries, target) = match from {
             From::Slack => (self.world.teams.log().since(position), &pair.teams),
-            From::Teams => (self.world.slack.log().since(position), &pair.slack),
+            _ => (self.world.slack.log().since(position), &pair.slack),
         };
         let mut found = BTreeMap::new();
         for entry in entries {
@@ -316,7 +345,7 @@ impl Bench {
                 let messages = self.world.teams.messages(&pair.teams).into_iter();
                 messages.map(|it| (text(&it["id"]), self.plain(&teams_text(&it)))).collect()
             }
-            From::Teams => {
+            _ => {
                 let messages = self.world.slack.messages(&pair.slack).into_iter();
                 messages.map(|it| (text(&it["ts"]), self.plain(&slack_text(&it)))).collect()
             }
@@ -330,6 +359,9 @@ impl Bench {
             (self.world.slack.base_url(), self.world.teams.base_url(), self.world.binary.url());
         for (base, name) in [(slack, "SLACK"), (teams, "TEAMS"), (own.as_str(), "GATEWAY")] {
             text = text.replace(base, name);
+        }
+        for front in &self.world.fronts {
+            text = text.replace(front.base(), front.platform());
         }
         without_numbers(&text)
     }
