@@ -5,6 +5,7 @@
 mod orders;
 mod webex;
 mod worlds;
+mod zoom;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ use dragoman_sim::core::World;
 use dragoman_sim::slack::SlackSim;
 use dragoman_sim::teams::TeamsSim;
 use dragoman_sim::webex::WebexSim;
+use dragoman_sim::zoom::ZoomSim;
 
 /// Where the clients listen and what the Teams simulator shows.
 #[derive(Debug, Parser)]
@@ -44,14 +46,17 @@ async fn main() -> anyhow::Result<()> {
     let slack = SlackSim::start(&world, worlds::slack(&args)?).await?;
     let teams = TeamsSim::start(&world, worlds::teams(&args)?).await?;
     let webex = WebexSim::start(&world, webex::config()).await?;
+    let zoom = ZoomSim::start(&world, zoom::config(&args)).await?;
     orders::follow(args.orders, slack.clone(), teams.clone());
     let mut document = worlds::document(slack.base_url(), teams.base_url());
     document["webex"] = webex::document(webex.base_url());
+    document["zoom"] = zoom::document(&zoom);
     println!("{document}");
     tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await??;
     slack.shutdown().await;
     teams.shutdown().await;
     webex.shutdown().await;
+    zoom.shutdown().await;
     world.tasks.shutdown().await;
     Ok(())
 }

@@ -63,7 +63,9 @@ pub(super) fn node(root: &Path) -> anyhow::Result<PathBuf> {
     for name in ["package.json", "package-lock.json"] {
         fs::copy(source.join(name), folder.join(name)).with_context(|| format!("cannot copy {name}"))?;
     }
-    let options = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+    // Peers that nobody here uses stay out: one client would bring a whole mobile framework.
+    let options =
+        ["ci", "--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
     Run::new(root, "npm").args(["--prefix"]).args([&folder]).args(options).go()?;
     fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
     Ok(folder)
