@@ -11,6 +11,9 @@ use dragoman_seal::Token;
 /// personal data, no secrets.
 pub type Facts = BTreeMap<String, String>;
 
+/// The fact about a conversation that an operator allowed outsiders in it: `yes`.
+pub const ALLOW_EXTERNAL: &str = "allow_external";
+
 /// An organisation's own app on a platform.
 pub struct App {
     /// Ours.

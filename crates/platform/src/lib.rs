@@ -12,7 +12,7 @@ pub mod inbound;
 pub mod install;
 pub mod session;
 
-pub use app::{App, Conversation, ConversationKind, Facts, Installation, Profile};
+pub use app::{ALLOW_EXTERNAL, App, Conversation, ConversationKind, Facts, Installation, Profile};
 pub use connector::{Connector, HistoryPage, HistoryQuery, Page, Sink, Watch};
 pub use example::Example;
 pub use failure::Failure;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dragoman_model::{Code, Control, ConversationId, Event, Happening, LegId, RemoteConversation, codes};
+use dragoman_platform::ALLOW_EXTERNAL;
 use dragoman_seal::FieldRef;
 use dragoman_store::{AuditRow, BridgeState, ConversationRow, InstallationRow, Mutation};
 
@@ -150,7 +151,7 @@ impl Relay {
         let row = ConversationRow { external, ..spot.row.clone() };
         self.store().commit(Mutation::PutConversation(row)).await?;
         if external
-            && spot.conversation.fact("allow_external") != "yes"
+            && spot.conversation.fact(ALLOW_EXTERNAL) != "yes"
             && let Some(route) = directory.route(&spot.id)
         {
             let pause = Mutation::SetBridge {

@@ -159,12 +159,22 @@ impl Relay {
     }
 
     fn hand_on(&self, sealed: Sealed, places: &[dragoman_store::AppendedLeg]) {
-        let live = Arc::new(LiveEvent::new(sealed.new.event, true, Some((sealed.record, sealed.secret))));
+        let event = sealed.new.event;
+        let ready_ms = event.received_ms.saturating_add(self.reorder_window(&event));
+        let live = Arc::new(LiveEvent::new(event, true, Some((sealed.record, sealed.secret))));
         for (new, place) in sealed.new.legs.into_iter().zip(places) {
-            let leg = Arc::new(Leg::new(new.id, new.lane, (new.order, place.seq), Arc::clone(&live)));
+            let leg = Leg::new(new.id, new.lane, (new.order, place.seq), Arc::clone(&live));
+            let leg = Arc::new(leg.ready_at(ready_ms));
             self.tell(&leg, Stage::Accepted, None);
             self.enqueue(leg, place.fence);
         }
+    }
+
+    /// How long the source of an event may take to bring a neighbour that belongs before it, in milliseconds.
+    fn reorder_window(&self, event: &EventRow) -> i64 {
+        let directory = self.directory();
+        let spot = event.conversation.as_ref().and_then(|id| directory.spot(id));
+        spot.map_or(0, |spot| i64::try_from(spot.capabilities.reorder_window_ms).unwrap_or(0))
     }
 
     /// Puts a leg into its lane and starts the lane's task if it has none.

@@ -161,7 +161,7 @@ impl Lanes {
                 return self.rest(id, beside.into_iter().chain(until).min());
             }
         };
-        let ready = lane.not_before_ms.max(lane.pace.ready_at(interval_ms));
+        let ready = lane.not_before_ms.max(lane.pace.ready_at(interval_ms)).max(leg.ready_ms);
         if ready > now_ms {
             return self.rest(id, Some(beside.map_or(ready, |until| until.min(ready))));
         }

@@ -84,6 +84,8 @@ pub(crate) struct Leg {
     pub place: Place,
     /// Its event.
     pub event: Arc<LiveEvent>,
+    /// Not before this, milliseconds since 1970: its source may swap it with a neighbour that is still to come.
+    pub ready_ms: i64,
     /// Until when it waits beside the lane at the latest, milliseconds since 1970; 0: it did not wait yet.
     pub patience_until_ms: AtomicI64,
     /// Whether the root of its thread was asked for.
@@ -107,6 +109,7 @@ impl Leg {
             lane,
             place,
             event,
+            ready_ms: 0,
             patience_until_ms: AtomicI64::new(0),
             summoned: AtomicBool::new(false),
             rootless: AtomicBool::new(false),
@@ -116,6 +119,11 @@ impl Leg {
             failures: AtomicU32::new(0),
             parts: Mutex::default(),
         }
+    }
+
+    /// A leg that waits for neighbours which its source may have swapped.
+    pub(crate) fn ready_at(self, ready_ms: i64) -> Self {
+        Self { ready_ms, ..self }
     }
 
     /// A leg as the store has it.

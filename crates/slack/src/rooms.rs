@@ -1,7 +1,9 @@
 //! Conversations: reading, listing, joining.
 
 use dragoman_model::{RemoteConversation, codes};
-use dragoman_platform::{Conversation, ConversationKind, Facts, Failure, Page, Session, Watch};
+use dragoman_platform::{
+    ALLOW_EXTERNAL, Conversation, ConversationKind, Facts, Failure, Page, Session, Watch,
+};
 
 use crate::api::{Arguments, CallError};
 use crate::capabilities::granted;
@@ -10,7 +12,6 @@ use crate::people::with_team;
 use crate::wire::answers::{Channel, Channels, Form, Nothing, OneChannel, next};
 
 /// The fact by which an operator lets a conversation with outsiders be bridged.
-pub(crate) const ALLOW_EXTERNAL: &str = "allow_external";
 /// The fact that a conversation is private.
 const PRIVATE: &str = "private";
 
@@ -66,7 +67,7 @@ pub(crate) async fn watch(
     conversation: &Conversation,
 ) -> Result<Watch, Failure> {
     let found = self::conversation(client, session, &conversation.remote).await?;
-    if found.external && conversation.fact(ALLOW_EXTERNAL) != "true" {
+    if found.external && conversation.fact(ALLOW_EXTERNAL) != "yes" {
         return Err(Failure::Refused(codes::EXTERNAL));
     }
     if !found.joined {

@@ -1,7 +1,9 @@
 //! Conversations: reading, listing, watching.
 
 use dragoman_model::{RemoteConversation, codes};
-use dragoman_platform::{Conversation, ConversationKind, Facts, Failure, Page, Session, Watch};
+use dragoman_platform::{
+    ALLOW_EXTERNAL, Conversation, ConversationKind, Facts, Failure, Page, Session, Watch,
+};
 
 use crate::api::{Call, CallError, segment};
 use crate::client::Client;
@@ -13,7 +15,6 @@ use crate::people::{self, user_path};
 use crate::wire::answers::{Channel, Channels, Member, next};
 
 /// The fact by which an operator lets a conversation with outsiders be bridged.
-const ALLOW_EXTERNAL: &str = "allow_external";
 /// The fact with the bridge user's member id there.
 const BRIDGE_MEMBER: &str = "bridge_member";
 /// A chat of several people that became a channel.
@@ -106,7 +107,7 @@ pub(crate) async fn watch(
     } else {
         let found = self::conversation(client, session, &conversation.remote).await?;
         // Whoever linked it with strangers in it allowed them.
-        let allowed = conversation.external || matches!(conversation.fact(ALLOW_EXTERNAL), "true" | "yes");
+        let allowed = conversation.external || conversation.fact(ALLOW_EXTERNAL) == "yes";
         if found.external && !allowed {
             return Err(Failure::Refused(codes::EXTERNAL));
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dragoman_model::{BridgeId, ConversationId, OrgId, codes};
-use dragoman_platform::Conversation;
+use dragoman_platform::{ALLOW_EXTERNAL, Conversation};
 use dragoman_relay::{Directory, Place, Spot};
 use dragoman_seal::FieldRef;
 use dragoman_store::{BridgePast, BridgeRow, BridgeState as Stored, ConversationRow, Mutation};
@@ -170,7 +170,7 @@ async fn find(desk: &Desk, references: &[String], allow_external: bool) -> Resul
     let directory = desk.relay.directory();
     let mut found: Vec<Found> = Vec::new();
     for text in references {
-        let (place, conversation) = reference::resolve(&directory, text).await?;
+        let (place, mut conversation) = reference::resolve(&directory, text).await?;
         if conversation.external && !allow_external {
             let what = format!("people of other organisations are in {text}");
             return Err(Problem::new(
@@ -203,6 +203,9 @@ async fn find(desk: &Desk, references: &[String], allow_external: bool) -> Resul
             let what = format!("{text} is named twice, as two workspaces see it");
             let cure = "link it through one of them only: through both, its messages would go round";
             return Err(Problem::new(codes::LOOP, what, cure));
+        }
+        if conversation.external {
+            conversation.facts.insert(ALLOW_EXTERNAL.to_owned(), "yes".to_owned());
         }
         found.push((place, conversation));
     }

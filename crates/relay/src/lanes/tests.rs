@@ -62,6 +62,22 @@ fn a_failure_holds_the_lane_until_its_time() {
 }
 
 #[test]
+fn a_neighbour_that_comes_late_within_the_window_goes_first() {
+    let mut lanes = Lanes::default();
+    let swapped =
+        |order| Arc::new(Arc::into_inner(leg(order, "m", EventKind::Created)).unwrap().ready_at(300));
+    let (second, first) = (swapped(2), swapped(1));
+    lanes.push(Arc::clone(&second), Some(1));
+    assert_eq!(next(&mut lanes, 0), None);
+    assert_eq!(lanes.next_due(), Some(300));
+    lanes.push(Arc::clone(&first), Some(1));
+    assert_eq!(next(&mut lanes, 299), None);
+    assert_eq!(next(&mut lanes, 300).as_deref(), Some("l1"));
+    lanes.settled(&first);
+    assert_eq!(next(&mut lanes, 300).as_deref(), Some("l2"));
+}
+
+#[test]
 fn what_waits_beside_lets_others_pass_and_returns_when_one_settles() {
     let mut lanes = Lanes::default();
     let (edit, create) = (leg(1, "a", EventKind::Changed), leg(2, "a", EventKind::Created));

@@ -286,7 +286,7 @@ async fn conversations_are_listed_joined_and_refused() {
     assert_eq!(watch("CNONE").await.err(), Some(Failure::Gone(codes::CONVERSATION_GONE)));
     assert_eq!(watch("CEXT").await.err(), Some(Failure::Refused(codes::EXTERNAL)));
     let mut allowed = of("CEXT");
-    allowed.facts.insert("allow_external".to_owned(), "true".to_owned());
+    allowed.facts.insert(dragoman_platform::ALLOW_EXTERNAL.to_owned(), "yes".to_owned());
     assert!(connector.watch(&session(), &allowed, None).await.is_ok());
 
     let kind = async |id: &str| connector.conversation(&session(), &id.into()).await.unwrap().kind;
