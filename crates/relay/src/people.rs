@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dragoman_markup::name::neutralise;
-use dragoman_model::{Document, Inline, InstallationId, Mention, Message, PersonId, RemoteUser, ShownAuthor};
+use dragoman_model::{
+    Document, Feature, Inline, InstallationId, Level, Mention, Message, PersonId, RemoteUser, ShownAuthor,
+};
 use dragoman_platform::{Failure, Profile};
 use dragoman_seal::FieldRef;
 use dragoman_store::{AccountRow, Mutation};
@@ -26,6 +28,7 @@ impl Relay {
     pub(crate) async fn shown_author(
         &self,
         source: &Spot,
+        target: &Spot,
         message: &Message,
     ) -> Result<ShownAuthor, RelayError> {
         let via = source.place.connector.display_name().to_owned();
@@ -37,7 +40,9 @@ impl Relay {
         let name =
             name.map(neutralise).filter(|name| !name.is_empty()).unwrap_or_else(|| "Unknown user".to_owned());
         let avatar_url = match (&message.author.user, &self.0.parts.avatars) {
-            (Some(user), Some(links)) => {
+            (Some(user), Some(links))
+                if target.capabilities.level(Feature::AuthorPicture) > Level::Dropped =>
+            {
                 links.link(&source.place.session.installation.id, user, self.now_ms())
             }
             _ => None,

@@ -160,7 +160,7 @@ impl Relay {
         if existing.is_empty() {
             self.remember_round(&bridge.row.id, source, message);
         }
-        let author = self.shown_author(source, message).await?;
+        let author = self.shown_author(source, target, message).await?;
         let mentions = self.mentions(source, target, &message.body).await?;
         let connector = &target.place.connector;
         let capabilities = &target.capabilities;
