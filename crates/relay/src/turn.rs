@@ -235,7 +235,9 @@ impl Relay {
             _ => return Ok((Known::default(), Vec::new())),
         };
         let store = self.store();
-        let copies = store.copies((&source.id, message), &target.id).await?;
+        let strange = !store.is_known(&source.id, message).await?;
+        let copies =
+            if strange { Vec::new() } else { store.copies((&source.id, message), &target.id).await? };
         let first = copies.first();
         let same_text = match (
             first.and_then(|copy| copy.epoch.as_deref().zip(copy.fingerprint.as_deref())),
@@ -248,11 +250,11 @@ impl Relay {
         };
         let sent_ms = message_of(event).map(|message| message.sent_at_ms);
         let known = Known {
-            is_copy: store.original_of_copy(&source.id, message).await?.is_some(),
+            is_copy: !strange && store.original_of_copy(&source.id, message).await?.is_some(),
             shown: first.is_some(),
             shown_version: first.and_then(|copy| copy.version),
             same_text,
-            grave: (store.tombstone(&source.id, message).await?)
+            grave: (if strange { None } else { store.tombstone(&source.id, message).await? })
                 .map(|row| Grave { died_ms: row.died_ms, revived_ms: row.revived_ms }),
             round: first.is_none()
                 && message_of(event).is_some_and(|message| {

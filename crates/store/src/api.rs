@@ -259,6 +259,16 @@ pub trait Store: Send + Sync {
         conversation: &ConversationId,
         message: &RemoteMessage,
     ) -> Result<Option<TombstoneRow>, StoreError>;
+    /// Whether anything is known of a message: as an original, as a copy, by a deletion. Of most that come, nothing is.
+    async fn is_known(
+        &self,
+        conversation: &ConversationId,
+        message: &RemoteMessage,
+    ) -> Result<bool, StoreError> {
+        Ok(self.original(conversation, message).await?.is_some()
+            || self.original_of_copy(conversation, message).await?.is_some()
+            || self.tombstone(conversation, message).await?.is_some())
+    }
     /// Originals of a conversation sent, or active as thread roots, since a time, the latest first; for
     /// catch-up. At most `limit`.
     async fn originals_since(

@@ -221,6 +221,9 @@ queries! {
         WHERE copy.conversation = $1 AND copy.message = $2";
     TOMBSTONE = "SELECT conversation, message, died_ms, revived_ms, until_ms FROM tombstone \
         WHERE conversation = $1 AND message = $2";
+    KNOWN = "SELECT 1 WHERE EXISTS (SELECT 1 FROM original WHERE conversation = $1 AND message = $2) \
+        OR EXISTS (SELECT 1 FROM copy WHERE conversation = $1 AND message = $2) \
+        OR EXISTS (SELECT 1 FROM tombstone WHERE conversation = $1 AND message = $2)";
     PUT_TOMBSTONE = "INSERT INTO tombstone (conversation, message, died_ms, revived_ms, until_ms) \
         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (conversation, message) DO UPDATE SET \
         died_ms = CASE WHEN excluded.died_ms > tombstone.died_ms THEN excluded.died_ms ELSE tombstone.died_ms END, \

@@ -11,7 +11,7 @@ use dragoman_model::{
 use rusqlite::{Connection, params};
 
 use super::committer::{Committer, Lacking, Request};
-use super::conn::{Result as Inner, all, first};
+use super::conn::{Result as Inner, all, exists, first};
 use super::open::{self, Folder};
 use super::overlay::{self, Overlay};
 use super::read::{self, Readers};
@@ -181,6 +181,14 @@ impl Store for SqliteStore {
     ) -> Result<Option<TombstoneRow>> {
         let key = [conversation.as_str(), message.as_str()];
         self.read(|conn| first(conn, &q::TOMBSTONE, key, row::tombstone))
+    }
+
+    async fn is_known(&self, conversation: &ConversationId, message: &RemoteMessage) -> Result<bool> {
+        let newer = self.newer(|map| {
+            map.owner(conversation, message).is_some() || !map.originals(conversation, message).is_empty()
+        });
+        let key = [conversation.as_str(), message.as_str()];
+        Ok(newer || self.read(|conn| exists(conn, &q::KNOWN, key))?)
     }
 
     async fn originals_since(

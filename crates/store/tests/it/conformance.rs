@@ -575,6 +575,11 @@ async fn the_map_ties_originals_and_copies(bench: &mut Bench) {
     let found = store.original_of_copy(&"c3".into(), &"z".into()).await.unwrap();
     assert_eq!(found, Some((original("c1", "m"), copy("c3", 0, "z"))));
     assert_eq!(store.original_of_copy(&"c3".into(), &"x".into()).await.unwrap(), None);
+    for (conversation, message, known) in
+        [("c1", "m", true), ("c2", "y", true), ("c3", "x", false), ("c2", "m", false)]
+    {
+        assert_eq!(store.is_known(&conversation.into(), &message.into()).await.unwrap(), known, "{message}");
+    }
 
     appended(bench, "f", &["c2"]).await;
     let mut active = settlement("f-c2", "c2", 1);
@@ -687,6 +692,7 @@ async fn tombstones_stand_until_their_time(bench: &mut Bench) {
     let expire = |now_ms| Mutation::Expire { now_ms, receipts_before_ms: 0, limit: 9 };
     bench.done(expire(499)).await;
     assert!(stands().await.is_some());
+    assert!(bench.store().is_known(&"c1".into(), &"m".into()).await.unwrap());
     assert!(bench.store().tombstone(&"c2".into(), &"m".into()).await.unwrap().is_none());
     bench.done(expire(500)).await;
     assert!(stands().await.is_none());

@@ -318,6 +318,7 @@ pub(crate) async fn dump(store: &dyn Store) -> String {
             let (message, made) = (message_id(m).as_str().into(), format!("x{m}").as_str().into());
             note!(store.original(&id, &message), store.tombstone(&id, &message));
             note!(store.original_of_copy(&id, &made));
+            note!(store.is_known(&id, &message), store.is_known(&id, &made));
             for to in 0..4 {
                 note!(store.copies((&id, &message), &conversation_id(to).into()));
             }
