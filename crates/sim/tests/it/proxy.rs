@@ -1,5 +1,7 @@
 //! Simulators under names that are not theirs, through the proxy, with a throw-away authority.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
