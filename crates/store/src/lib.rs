@@ -16,7 +16,7 @@ mod sqlite;
 pub use api::{Appended, AppendedLeg, Mutation, Reply, Settled, Store};
 pub use batch::Batcher;
 pub use error::StoreError;
-pub use faults::Faults;
+pub use faults::{Faults, POINTS};
 pub use model::ModelStore;
 pub use rows::{
     AccountRow, AppRow, AuditRow, BridgePast, BridgeRow, BridgeState, ClaimedLane, ConversationRow, CopyRow,

@@ -6,15 +6,14 @@ use std::time::Duration;
 use anyhow::Result;
 use dragoman_model::Random as _;
 use dragoman_testkit::SeededRandom;
-use e2e::{Options, World};
 
-use super::talk::Talk;
+use super::talk::{Talk, world};
 
 /// A conversation of which nothing may be lost in so many kills.
 #[expect(clippy::print_stdout, reason = "the seed of a run that fails is what one needs most")]
 async fn survives(kills: u64, seed: u64) -> Result<()> {
     println!("{kills} kills with DRAGOMAN_SEED={seed}");
-    let mut world = World::start(Options { seed, ..Options::default() }).await?;
+    let mut world = world(seed).await?;
     let mut talk = Talk::new(&world, seed);
     let chance = SeededRandom::new(seed ^ 0x6b69_6c6c);
     let over = Cell::new(false);

@@ -1,4 +1,4 @@
-//! A conversation of which everything is written down, and the judge who compares both channels with it.
+//! Conversations of which everything is written down, and the judge who compares all their members with it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -10,8 +10,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use dragoman_model::Random as _;
 use dragoman_sim::teams::seed;
+use dragoman_sim::webex::seed::GITA;
+use dragoman_sim::zoom::config::{LAUNCH, THEO};
 use dragoman_testkit::SeededRandom;
-use e2e::{Seen, Side, World, eventually};
+use e2e::{Options, Seen, Side, World, eventually};
 use tokio::time::Instant;
 
 /// One message, as its author knows it.
@@ -26,9 +28,27 @@ struct Said {
     deleted: bool,
 }
 
-/// People at both ends, acting by a seed.
+/// Edits of one message; platforms take no more than ten.
+const EDITS: u32 = 6;
+
+/// A world with all four platforms and two bridges: one with a member on each, and one of two Slack channels.
+pub(super) async fn world(seed: u64) -> Result<World> {
+    let world = World::start(Options { seed, ..Options::four() }).await?;
+    let bot = world.slack.bot("A07DRAGOMAN", "T07HARBOR").context("the app has no bot at Slack")?;
+    // Only where the app is in are there events.
+    world.ana("C07GENERAL").invite(&bot.user_id).await?;
+    let room = world.webex().room_id("Launch").context("there is no space Launch")?;
+    let first = ["slack:C07LAUNCH".to_owned(), format!("teams:{}", seed::LAUNCH)];
+    let others = [format!("webex:{room}"), format!("zoom:{LAUNCH}")];
+    world.link(&[first, others].concat()).await?;
+    world.link(&["slack:C07GENERAL", "slack:C07BACKSTAGE"].map(str::to_owned)).await?;
+    Ok(world)
+}
+
+/// People at all ends, acting by a seed.
 pub(super) struct Talk {
-    sides: [Box<dyn Side>; 2],
+    /// With the bridge that each is a member of.
+    sides: Vec<(usize, Box<dyn Side>)>,
     random: SeededRandom,
     said: Vec<Said>,
     story: Rc<Story>,
@@ -61,8 +81,16 @@ fn state(index: usize, version: u32) -> String {
 
 impl Talk {
     pub(super) fn new(world: &World, seed: u64) -> Self {
+        let room = world.webex().room_id("Launch").unwrap_or_default();
         Self {
-            sides: [Box::new(world.ana("C07LAUNCH")), Box::new(world.dana(seed::LAUNCH))],
+            sides: vec![
+                (0, Box::new(world.ana("C07LAUNCH"))),
+                (0, Box::new(world.dana(seed::LAUNCH))),
+                (0, Box::new(world.webex_person(GITA, "Gita Rao", &room))),
+                (0, Box::new(world.zoom_person(THEO, "Theo Lindqvist", LAUNCH))),
+                (1, Box::new(world.ben("C07GENERAL"))),
+                (1, Box::new(world.ana("C07BACKSTAGE"))),
+            ],
             random: SeededRandom::new(seed),
             said: Vec::new(),
             story: Rc::new(Story { started: Instant::now(), text: RefCell::default() }),
@@ -73,6 +101,20 @@ impl Talk {
         self.random.below(bound)
     }
 
+    /// How many there are.
+    pub(super) fn sides(&self) -> usize {
+        self.sides.len()
+    }
+
+    fn side(&self, side: usize) -> &dyn Side {
+        self.sides[side].1.as_ref()
+    }
+
+    /// Platform and bridge.
+    fn name(&self, side: usize) -> String {
+        format!("{} in bridge {}", self.side(side).platform(), self.sides[side].0)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.said.len()
     }
@@ -80,12 +122,7 @@ impl Talk {
     fn note(&self, what: &str, index: usize) {
         let said = &self.said[index];
         let root = said.root.map(|root| format!(" under {}", mark(root))).unwrap_or_default();
-        self.story.remark(&format!(
-            "{what} {}{root} at {} ({})",
-            mark(index),
-            self.sides[said.side].platform(),
-            said.id
-        ));
+        self.story.remark(&format!("{what} {}{root} at {} ({})", mark(index), self.name(said.side), said.id));
     }
 
     pub(super) fn story(&self) -> Rc<Story> {
@@ -98,7 +135,7 @@ impl Talk {
             Some(root) => Some(self.native(side, root).await?),
             None => None,
         };
-        let id = self.sides[side].post(&text(index, 1), thread.as_deref()).await?;
+        let id = self.side(side).post(&text(index, 1), thread.as_deref()).await?;
         self.said.push(Said { side, id, root, version: 1, deleted: false });
         self.note(if root.is_some() { "reply" } else { "post" }, index);
         Ok(index)
@@ -109,7 +146,8 @@ impl Talk {
         let said = &mut self.said[index];
         said.version += 1;
         let text = text(index, said.version);
-        self.sides[said.side].edit(&said.id, thread.as_deref(), &text).await?;
+        let (side, id) = (said.side, said.id.clone());
+        self.side(side).edit(&id, thread.as_deref(), &text).await?;
         self.note("edit", index);
         Ok(())
     }
@@ -118,17 +156,18 @@ impl Talk {
         let thread = self.thread_at_home(index).await?;
         let said = &mut self.said[index];
         said.deleted = true;
-        self.sides[said.side].delete(&said.id, thread.as_deref()).await?;
+        let (side, id) = (said.side, said.id.clone());
+        self.side(side).delete(&id, thread.as_deref()).await?;
         self.note("delete", index);
         Ok(())
     }
 
     /// One thing that somebody does, by the dice.
     pub(super) async fn act(&mut self) -> Result<()> {
-        let side = usize::from(self.below(2) == 1);
+        let side = usize::try_from(self.below(self.sides.len() as u64))?;
         match self.below(10) {
             0 | 1 => {
-                if let Some(index) = self.pick(|said| !said.deleted) {
+                if let Some(index) = self.pick(|said| !said.deleted && said.version <= EDITS) {
                     return self.edit(index).await;
                 }
             }
@@ -165,7 +204,7 @@ impl Talk {
         if said.side == side {
             return Ok(said.id.clone());
         }
-        let seen = self.sides[side].read().await?;
+        let seen = self.side(side).read().await?;
         let copy = seen.into_iter().find(|seen| seen.markup.contains(&mark(index)));
         Ok(copy.with_context(|| format!("{} has no copy to answer", mark(index)))?.id)
     }
@@ -178,11 +217,11 @@ impl Talk {
         }
     }
 
-    /// Waits until both channels show exactly what was said, and the gateway has nothing left of it.
+    /// Waits until all channels show exactly what was said, and the gateway has nothing left of it.
     pub(super) async fn holds(&self, world: &World, within: Duration) -> Result<()> {
         let held = async {
             world.settled(within).await?;
-            eventually("both channels show what was said", within, async || self.compare().await).await?;
+            eventually("all channels show what was said", within, async || self.compare().await).await?;
             world.settled(within).await?;
             eventually("every slot is overwritten", Duration::from_secs(10), async || {
                 let slots = fs::read(world.binary.data_folder().join("secrets.slots"));
@@ -203,7 +242,7 @@ impl Talk {
 
     async fn compare(&self) -> Result<(), String> {
         let mut shown = Vec::new();
-        for side in &self.sides {
+        for (_, side) in &self.sides {
             shown.push(side.read().await.map_err(|error| error.to_string())?);
         }
         let mut wrong = Vec::new();
@@ -214,13 +253,21 @@ impl Talk {
     }
 
     fn compare_side(&self, side: usize, shown: &[Vec<Seen>], seen: &[Seen], wrong: &mut Vec<String>) {
-        let name = self.sides[side].platform();
+        let name = self.name(side);
+        let bridge = self.sides[side].0;
         let find = |side: usize, index: usize| {
             shown[side].iter().filter(|seen| seen.markup.contains(&mark(index))).collect::<Vec<_>>()
         };
-        // What stands in a thread has its order there: a reply may wait for its root beside what comes later.
-        let mut last: BTreeMap<Option<usize>, (usize, usize)> = BTreeMap::new();
+        // What stands in a thread has its order there: a reply may wait for its root beside what comes later. Between
+        // conversations there is no order but that of their events.
+        let mut last: BTreeMap<(usize, Option<usize>), (usize, usize)> = BTreeMap::new();
         for (index, said) in self.said.iter().enumerate() {
+            if self.sides[said.side].0 != bridge {
+                if !find(side, index).is_empty() {
+                    wrong.push(format!("{} strayed to {name}", mark(index)));
+                }
+                continue;
+            }
             let found = find(side, index);
             let expected = usize::from(!said.deleted);
             if found.len() != expected {
@@ -252,7 +299,7 @@ impl Talk {
                 ));
             }
             let place = seen.iter().position(|other| other.id == found.id).unwrap_or_default();
-            if let Some((before, at)) = last.insert(said.root, (index, place))
+            if let Some((before, at)) = last.insert((said.side, said.root), (index, place))
                 && at > place
             {
                 wrong.push(format!("{} stands before {} at {name}", mark(index), mark(before)));
