@@ -39,7 +39,11 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<()> {
     // A second call in one process would fail; there is only this one.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    // The threads that write have the other half. Workers that wake each other for every message cost more than they
+    // bring while there are as many as processors.
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads((processors / 2).max(1))
         .enable_all()
         .build()
         .context("the asynchronous runtime could not be started")?;
