@@ -224,7 +224,8 @@ impl Desk<'_> {
         message.html = draft.html;
         message.mentioned = draft.mentioned;
         message.mentions_all = draft.mentions_all;
-        let author = message.author.clone();
+        let (author, id) = (message.author.clone(), place.id());
+        self.state.touched.push(id);
         self.message_event(room, uuid, &author, "updated");
         Ok(())
     }

@@ -83,6 +83,9 @@ impl Engine {
             base: self.base(),
             now: self.world.clock.millis(),
         });
+        for room in std::mem::take(&mut state.touched) {
+            self.changes.announce(json!({"type": "change", "channel": room}));
+        }
         for event in std::mem::take(&mut state.outbox) {
             self.changes.announce(json!({"type": "change", "channel": event.room_id()}));
             for webhook in state.webhooks.values() {

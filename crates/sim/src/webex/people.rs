@@ -186,6 +186,8 @@ impl WebexSim {
                 people.push(person);
             }
             message.reactions.retain(|_, people| !people.is_empty());
+            let id = desk.state.room(&room)?.id();
+            desk.state.touched.push(id);
             Ok(())
         })
     }

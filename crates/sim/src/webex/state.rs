@@ -453,6 +453,8 @@ pub struct State {
     pub asked: BTreeSet<(String, String)>,
     /// What webhooks have to tell.
     pub outbox: Vec<Event>,
+    /// Spaces that look different without an event; for pages.
+    pub touched: Vec<String>,
     /// In which space a message is.
     pub places: BTreeMap<String, String>,
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::driver::{Browser, PATIENCE, hook};
 
-/// One of the two clients.
+/// One of the four clients.
 #[derive(Clone, Copy)]
 pub(super) struct Chat<'a> {
     browser: &'a Browser,
@@ -20,6 +20,8 @@ pub(super) struct Chat<'a> {
 enum Kind {
     Slack,
     Teams,
+    Webex,
+    Zoom,
 }
 
 /// Which list of messages.
@@ -64,10 +66,20 @@ impl<'a> Chat<'a> {
         Self { browser, kind: Kind::Teams }
     }
 
-    fn frame(self) -> &'static str {
+    pub(super) const fn webex(browser: &'a Browser) -> Self {
+        Self { browser, kind: Kind::Webex }
+    }
+
+    pub(super) const fn zoom(browser: &'a Browser) -> Self {
+        Self { browser, kind: Kind::Zoom }
+    }
+
+    pub(super) fn frame(self) -> &'static str {
         match self.kind {
             Kind::Slack => "slack",
             Kind::Teams => "teams",
+            Kind::Webex => "webex",
+            Kind::Zoom => "zoom",
         }
     }
 
@@ -111,8 +123,9 @@ impl<'a> Chat<'a> {
         };
         self.focus(composer).await?;
         match self.kind {
-            // A Slack composer takes the asterisks as they are.
+            // A Slack composer takes the asterisks as they are; those of Webex and Zoom want two.
             Kind::Slack => self.keys(composer, text).await?,
+            Kind::Webex | Kind::Zoom => self.keys(composer, &text.replace('*', "**")).await?,
             Kind::Teams => {
                 for (index, part) in text.split('*').enumerate() {
                     if index > 0 {
@@ -128,7 +141,7 @@ impl<'a> Chat<'a> {
     /// Begins to change a message of the channel to `text`.
     pub(super) async fn edit(self, id: &str, text: &str) -> Result<()> {
         self.press(id, "edit").await?;
-        let field = if self.kind == Kind::Slack { "edit-box" } else { "composer" };
+        let field = if self.kind == Kind::Teams { "composer" } else { "edit-box" };
         self.focus(field).await?;
         let everything = format!("{}a{}", char::from(Key::Control), char::from(Key::Null));
         self.keys(field, &format!("{everything}{text}")).await
@@ -136,7 +149,7 @@ impl<'a> Chat<'a> {
 
     /// Saves what was begun.
     pub(super) async fn save(self) -> Result<()> {
-        self.click(&hook(if self.kind == Kind::Slack { "edit-save" } else { "send" })).await
+        self.click(&hook(if self.kind == Kind::Teams { "send" } else { "edit-save" })).await
     }
 
     /// Deletes a message of the channel.
@@ -161,8 +174,8 @@ impl<'a> Chat<'a> {
     /// Closes the thread.
     pub(super) async fn close_thread(self) -> Result<()> {
         let button = match self.kind {
-            Kind::Slack => "#thread-close".to_owned(),
-            Kind::Teams => hook("thread-close"),
+            Kind::Slack | Kind::Zoom => "#thread-close".to_owned(),
+            Kind::Teams | Kind::Webex => hook("thread-close"),
         };
         self.click(&button).await
     }

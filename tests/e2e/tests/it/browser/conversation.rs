@@ -1,4 +1,4 @@
-//! One conversation through both clients.
+//! One conversation through four clients.
 
 use std::path::PathBuf;
 
@@ -21,11 +21,15 @@ const TYPED: &[&str] = &[
     "brings posters and tape",
     "Wrong channel",
     "Not this one",
+    "Same here",
+    "banner",
+    "twelve seats",
+    "thirteen seats",
 ];
 
 #[tokio::test]
 #[ignore = "needs a browser: cargo xtask test --only browser"]
-async fn both_clients_show_one_conversation() {
+async fn four_clients_show_one_conversation() {
     let Some((chromium, driver)) = programs() else {
         assert!(std::env::var_os("CI").is_none(), "chromium and chromedriver are missing");
         println!("SKIPPED: chromium and chromedriver are not installed");
@@ -51,30 +55,86 @@ fn pictures() -> Result<PathBuf> {
 }
 
 async fn converse(browser: &Browser, address: &str) -> Result<()> {
-    browser.resize(1440, 900).await?;
+    browser.resize(1600, 1000).await?;
     browser.goto(address).await?;
     let (slack, teams) = (Chat::slack(browser), Chat::teams(browser));
-    ensure!(slack.open_channel().await? == "launch", "Slack's client opens the linked channel");
-    ensure!(teams.open_channel().await? == "launch", "the client of Teams opens the linked channel");
+    let (webex, zoom) = (Chat::webex(browser), Chat::zoom(browser));
+    for chat in [slack, teams, webex, zoom] {
+        let open = chat.open_channel().await?.to_lowercase();
+        ensure!(open == "launch", "the client of {} opens {open}, not the linked channel", chat.frame());
+    }
     browser.picture("1-open").await?;
 
     formatting_goes_both_ways(slack, teams).await?;
+    everybody_is_read_everywhere([slack, teams, webex, zoom]).await?;
     threads_go_both_ways(slack, teams).await?;
+    let root = zoom.sees(Pane::Channel, "ready for review").await?;
+    zoom.open_replies(&root.id).await?;
+    // Webex draws threads among the messages.
+    for (chat, pane) in [(zoom, Pane::Thread), (webex, Pane::Channel)] {
+        chat.sees(pane, "Do we keep the countdown?").await?;
+        chat.sees(pane, "Yes, until Friday noon.").await?;
+    }
     browser.picture("2-thread").await?;
     slack.close_thread().await?;
     teams.close_thread().await?;
+    zoom.close_thread().await?;
     edits_go_both_ways(slack, teams).await?;
+    for chat in [webex, zoom] {
+        chat.sees(Pane::Channel, "leaves at ten").await?;
+        chat.misses(Pane::Channel, "leaves at nine").await?;
+        chat.sees(Pane::Channel, "brings posters and tape").await?;
+    }
+    an_edit_that_nobody_announces_is_found(webex, [slack, teams, zoom]).await?;
     browser.picture("3-conversation").await?;
     deletions_go_both_ways(slack, teams).await?;
+    for chat in [webex, zoom] {
+        chat.misses(Pane::Channel, "Wrong channel").await?;
+        chat.misses(Pane::Channel, "Not this one").await?;
+    }
     browser.picture("4-deleted").await?;
     activity_has_outcomes_and_no_words(browser).await?;
     for (width, height) in [(1024, 768), (420, 860)] {
         fits(browser, width, height).await?;
         browser.picture(&format!("5-{width}-wide")).await?;
     }
-    browser.resize(1440, 900).await?;
+    browser.resize(1600, 1000).await?;
     browser.dark().await?;
     browser.picture("6-dark").await
+}
+
+/// Webex and Zoom speak; each of the others shows it, with its bold words and its author.
+async fn everybody_is_read_everywhere(all: [Chat<'_>; 4]) -> Result<()> {
+    let [_, _, webex, zoom] = all;
+    let said =
+        [(webex, "Same here, *after two*.", "Gita"), (zoom, "I will fix the *banner* first.", "Imani")];
+    for (from, words, author) in said {
+        from.write(Pane::Channel, words).await?;
+        let (plain, bold) = (words.replace('*', ""), words.split('*').nth(1).unwrap_or_default());
+        for to in all.into_iter().filter(|to| to.frame() != from.frame()) {
+            let seen = to.sees(Pane::Channel, &plain).await?;
+            ensure!(seen.bold.iter().any(|text| text == bold), "bold on {}: {:?}", to.frame(), seen.bold);
+            let named = seen.author.contains(author) || seen.text.contains(author);
+            ensure!(named, "{} does not name {author}: {seen:?}", to.frame());
+        }
+    }
+    Ok(())
+}
+
+/// No webhook tells of an edit; the gateway finds it by looking again.
+async fn an_edit_that_nobody_announces_is_found(from: Chat<'_>, others: [Chat<'_>; 3]) -> Result<()> {
+    from.write(Pane::Channel, "Room for twelve seats.").await?;
+    for to in others {
+        to.sees(Pane::Channel, "twelve seats").await?;
+    }
+    let own = from.sees(Pane::Channel, "twelve seats").await?;
+    from.edit(&own.id, "Room for thirteen seats.").await?;
+    from.save().await?;
+    for to in others {
+        to.sees(Pane::Channel, "thirteen seats").await?;
+        to.misses(Pane::Channel, "twelve seats").await?;
+    }
+    Ok(())
 }
 
 async fn formatting_goes_both_ways(slack: Chat<'_>, teams: Chat<'_>) -> Result<()> {
@@ -150,7 +210,7 @@ async fn activity_has_outcomes_and_no_words(browser: &Browser) -> Result<()> {
     Ok(())
 }
 
-/// Nothing is cut off, and both clients have room.
+/// Nothing is cut off, and every client has room.
 async fn fits(browser: &Browser, width: u32, height: u32) -> Result<()> {
     browser.resize(width, height).await?;
     let script = "const room = document.documentElement;
