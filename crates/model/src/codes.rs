@@ -95,6 +95,8 @@ codes! {
     NO_ANSWER = "DRG-NO-ANSWER";
     /// A token is expired, revoked or refused.
     SIGN_IN = "DRG-SIGN-IN";
+    /// A person's own token does not work any more.
+    OWN_TOKEN = "DRG-OWN-TOKEN";
     /// A scope or permission is missing.
     SCOPE = "DRG-SCOPE";
     /// The conversation is gone, archived or closed to the app.

@@ -15,7 +15,7 @@ use crate::app::{App, Conversation, ConversationKind, Installation, Profile};
 use crate::example::Example;
 use crate::failure::Failure;
 use crate::inbound::{Delivery, Inbound, Rejection};
-use crate::install::{Grant, InstallError, Installed, Package, PackageRequest};
+use crate::install::{Grant, Granted, InstallError, Installed, Package, PackageRequest};
 use crate::session::Session;
 
 /// A platform. The contract, as MUSTs, is `docs/CONNECTORS.md`; the conformance kit holds every connector to
@@ -170,6 +170,29 @@ pub trait Connector: Send + Sync {
 
     /// Exchanges what the browser brought back.
     async fn install(&self, app: &App, grant: &Grant) -> Result<Installed, InstallError>;
+
+    /// Where a person's browser is sent to let the gateway speak in their name there, as [`Connector::authorize_url`]. The
+    /// scopes are those that posting, editing and deleting as that person need. `None`: the platform has no such tokens.
+    fn authorize_person_url(
+        &self,
+        _app: &App,
+        _redirect_uri: &str,
+        _state: &str,
+        _code_challenge: &str,
+    ) -> Option<String> {
+        None
+    }
+
+    /// Exchanges what a person's browser brought back, and tells whose account it is. A token that cannot post, edit
+    /// and delete, or that is of another workspace than the installation, is rejected.
+    async fn grant_person(
+        &self,
+        _app: &App,
+        _installation: &Installation,
+        _grant: &Grant,
+    ) -> Result<Granted, InstallError> {
+        Err(InstallError::Rejected("this platform has no tokens of people".to_owned()))
+    }
 
     /// What the connector makes itself for a new app, by the names of [`Connector::registration`]: a
     /// certificate, a secret that only the gateway has to know.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dragoman_model::{Code, RemoteWorkspace};
+use dragoman_model::{Code, RemoteUser, RemoteWorkspace};
 
 use crate::app::Facts;
 use crate::session::TokenSet;
@@ -72,6 +72,14 @@ pub struct Installed {
     pub scopes: BTreeSet<String>,
     /// The app's token, where this platform gives one at installation.
     pub tokens: Option<TokenSet>,
+}
+
+/// A token that a person granted.
+pub struct Granted {
+    /// Whose account it is.
+    pub user: RemoteUser,
+    /// The token.
+    pub tokens: TokenSet,
 }
 
 /// Why an installation did not come about.

@@ -17,5 +17,7 @@ pub use connector::{Connector, HistoryPage, HistoryQuery, Page, Sink, Watch};
 pub use example::Example;
 pub use failure::Failure;
 pub use inbound::{Answer, Delivery, Inbound, Item, Rejection};
-pub use install::{Field, Grant, InstallError, Installed, Package, PackageFile, PackageRequest, Scope};
+pub use install::{
+    Field, Grant, Granted, InstallError, Installed, Package, PackageFile, PackageRequest, Scope,
+};
 pub use session::{Session, TokenError, TokenKeeper, TokenSet, TokenSlot};

@@ -1,16 +1,16 @@
 //! Who is connected to whom: one immutable snapshot, read without a lock on the path of every message and
 //! replaced when an operator or a platform changes something.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use dragoman_model::{
-    AppId, BridgeId, Capabilities, ConversationId, InstallationId, OrgId, Platform, RemoteConversation,
-    RemoteWorkspace,
+    AppId, BridgeId, Capabilities, ConversationId, InstallationId, OrgId, PersonId, Platform,
+    RemoteConversation, RemoteUser, RemoteWorkspace,
 };
 use dragoman_platform::{App, Connector, Conversation, ConversationKind, Session};
 use dragoman_seal::{FieldRef, Token};
-use dragoman_store::{AppRow, BridgeRow, BridgeState, ConversationRow, InstallationRow, Store};
+use dragoman_store::{AccountRow, AppRow, BridgeRow, BridgeState, ConversationRow, InstallationRow, Store};
 
 use crate::error::RelayError;
 use crate::policy::Policy;
@@ -73,6 +73,12 @@ pub struct Directory {
     remote: HashMap<(InstallationId, RemoteConversation), ConversationId>,
     bridges: BTreeMap<BridgeId, Arc<Bridge>>,
     routes: HashMap<ConversationId, Arc<Route>>,
+    /// Linked accounts.
+    people: HashMap<InstallationId, HashMap<RemoteUser, PersonId>>,
+    /// The account of a person at an installation, and whether there is a token of theirs.
+    accounts: HashMap<(InstallationId, PersonId), (RemoteUser, bool)>,
+    /// Organisations with linked accounts.
+    peopled: BTreeSet<OrgId>,
     /// Where events went until a bridge was paused or left, and until when.
     former: HashMap<ConversationId, (Arc<Route>, i64)>,
 }
@@ -92,6 +98,7 @@ impl Directory {
         let mut directory = Self::default();
         for org in store.orgs().await? {
             vault.register_org(&org).await?;
+            directory.add_people(store.people(&org.id).await?);
             directory.orgs.insert(org.id.clone(), (org.name.clone(), Policy::from_words(&org.policy)));
         }
         for row in store.apps().await? {
@@ -119,6 +126,16 @@ impl Directory {
             directory.add_bridge(row);
         }
         Ok(directory)
+    }
+
+    fn add_people(&mut self, linked: Vec<(AccountRow, bool)>) {
+        for (row, token) in linked {
+            let Some(person) = row.person else { continue };
+            self.peopled.insert(row.org);
+            let there = self.people.entry(row.installation.clone()).or_default();
+            there.insert(row.user.clone(), person.clone());
+            self.accounts.entry((row.installation, person)).or_insert((row.user, token));
+        }
     }
 
     fn add_place(
@@ -269,6 +286,30 @@ impl Directory {
     /// All bridges.
     pub fn bridges(&self) -> impl Iterator<Item = &Arc<Bridge>> {
         self.bridges.values()
+    }
+
+    /// Whether accounts of an organisation are linked at all.
+    pub fn has_people(&self, org: &OrgId) -> bool {
+        self.peopled.contains(org)
+    }
+
+    /// The person whom an account belongs to, where it is linked.
+    pub fn person(&self, installation: &InstallationId, user: &RemoteUser) -> Option<&PersonId> {
+        self.people.get(installation)?.get(user)
+    }
+
+    /// The account of a person at an installation.
+    pub fn account(&self, installation: &InstallationId, person: &PersonId) -> Option<&RemoteUser> {
+        if self.accounts.is_empty() {
+            return None;
+        }
+        self.accounts.get(&(installation.clone(), person.clone())).map(|(user, _)| user)
+    }
+
+    /// Whether a person granted a token at an installation.
+    pub fn has_voice(&self, installation: &InstallationId, person: &PersonId) -> bool {
+        !self.accounts.is_empty()
+            && self.accounts.get(&(installation.clone(), person.clone())).is_some_and(|(_, token)| *token)
     }
 
     /// An organisation's name and policies.

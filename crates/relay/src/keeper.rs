@@ -45,16 +45,19 @@ impl Relay {
 
     async fn recover_lanes(&self) -> Result<(), RelayError> {
         let mut after: Option<LaneId> = None;
+        let mut started = Vec::new();
         loop {
             let lanes = self.store().lanes(after.as_ref(), BATCH).await?;
-            let Some(last) = lanes.last() else { return Ok(()) };
+            let Some(last) = lanes.last() else { break };
             after = Some(last.id.clone());
-            for lane in lanes {
-                if self.with_lanes(|known| known.recover(&lane.id)) {
-                    self.spawn_lane(lane.id);
-                }
-            }
+            let recovered = lanes.into_iter().map(|lane| lane.id);
+            started.extend(recovered.filter(|id| self.with_lanes(|known| known.recover(id))));
         }
+        // What may be an echo of something in another lane has to find that lane.
+        for id in started {
+            self.spawn_lane(id);
+        }
+        Ok(())
     }
 
     /// Looks into a lane again, after something was put into it by hand.

@@ -308,6 +308,15 @@ impl Lanes {
         lane.subjects.get(subject).is_some_and(|places| places.keys().any(creates))
     }
 
+    /// Whether a leg of the lane that was accepted by then may have been sent before a restart, and nobody looked yet.
+    pub(crate) fn may_be_sent(&self, id: &LaneId, received_ms: i64) -> bool {
+        let Some(lane) = self.lanes.get(id) else { return false };
+        let unread = lane.recovered.is_some() && lane.spilled && lane.queue.is_empty();
+        let legs = lane.queue.values().chain(lane.beside.values().map(|(leg, _)| leg));
+        let mut doubtful = legs.filter(|leg| leg.doubt() != Doubt::None || !leg.parts().is_empty());
+        unread || doubtful.any(|leg| leg.event.row.received_ms <= received_ms)
+    }
+
     /// Lanes whose timer is due; their tasks are to be started.
     pub(crate) fn due(&mut self, now_ms: i64) -> Vec<LaneId> {
         let mut due = Vec::new();

@@ -88,12 +88,18 @@ pub(crate) struct Leg {
     pub ready_ms: i64,
     /// Until when it waits beside the lane at the latest, milliseconds since 1970; 0: it did not wait yet.
     pub patience_until_ms: AtomicI64,
+    /// Until when it waits at most for the answer to what may be its original, milliseconds since 1970; 0: it did not
+    /// wait yet.
+    pub answer_until_ms: AtomicI64,
     /// Whether the root of its thread was asked for.
     pub summoned: AtomicBool,
     /// Whether the target does not know the root of its thread any more.
     pub rootless: AtomicBool,
     /// Whether the target said that it does not let the copy be edited.
     pub uneditable: AtomicBool,
+    /// Whether the target does not take it in its author's own name: the token died, and not everybody is in every
+    /// conversation.
+    pub voiceless: AtomicBool,
     /// Whether a send of unknown outcome was repeated, so that the message may be there twice.
     pub repeated: AtomicBool,
     doubt: AtomicU8,
@@ -111,9 +117,11 @@ impl Leg {
             event,
             ready_ms: 0,
             patience_until_ms: AtomicI64::new(0),
+            answer_until_ms: AtomicI64::new(0),
             summoned: AtomicBool::new(false),
             rootless: AtomicBool::new(false),
             uneditable: AtomicBool::new(false),
+            voiceless: AtomicBool::new(false),
             repeated: AtomicBool::new(false),
             doubt: AtomicU8::new(0),
             failures: AtomicU32::new(0),

@@ -30,6 +30,7 @@ mod turn;
 mod uninstall;
 mod unknown;
 mod vault;
+mod voice;
 
 pub use crate::core::{AvatarLinks, Parts, Relay, Timing};
 pub use acquaintances::Acquaintance;

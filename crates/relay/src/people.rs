@@ -103,16 +103,21 @@ impl Relay {
             Some(email) => Some(vault.digest(&spot.org, "email", email.to_lowercase().as_bytes()).await?),
             None => None,
         };
+        let person = self.person_by_email(spot, profile, email_digest.as_deref()).await?;
         let account = AccountRow {
             org: spot.org.clone(),
             installation: installation.clone(),
             user: profile.user.clone(),
             sealed_profile: vault.seal_text(&field, &pack(profile)).await?,
             email_digest,
-            person: None,
+            person: person.clone(),
             refreshed_ms: self.now_ms(),
         };
         self.store().commit(Mutation::PutAccount(account)).await?;
+        if let Some(person) = person {
+            self.audit(&spot.place, "person.linked-by-email", &format!("{person} {row}")).await?;
+            self.reload().await?;
+        }
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use crate::plan::{Step, first_part};
 use crate::retry::Verdict;
 use crate::settle::{Ending, Shown};
 use crate::turn::Turn;
+use crate::voice::speaker;
 
 impl Relay {
     /// Performs steps in order; each of several is recorded as soon as it is done.
@@ -26,6 +27,9 @@ impl Relay {
         mut ending: Ending,
     ) -> Result<Turn, RelayError> {
         let several = steps.len() > 1;
+        let as_person = steps.iter().any(|step| speaker(&step.operation).is_some());
+        // Until what is said is in the map, or known not to have been said.
+        let _speaking = as_person.then(|| self.0.pending.speak(&target.id));
         for step in steps {
             let now_ms = self.now_ms();
             let installation = &target.place.session.installation.id;
@@ -72,10 +76,25 @@ impl Relay {
                     leg.uneditable.store(true, Ordering::Relaxed);
                     return Ok(Turn::Later(self.now_ms(), codes::NOT_EDITABLE));
                 }
+                outcome if self.lost_voice(&target.place, &step.operation, &outcome).await? => {
+                    if leg.voiceless.swap(true, Ordering::Relaxed) {
+                        // Planned anew it was the same: a part of it stands in that name alone.
+                        let refused = Outcome::Refused(codes::OWN_TOKEN);
+                        return self.judge(leg, fence, &refused, ending).await;
+                    }
+                    return Ok(Turn::Later(self.now_ms(), codes::OWN_TOKEN));
+                }
+                Outcome::Gone(code) | Outcome::Refused(code)
+                    if matches!(step.operation, Operation::Post(_)) && speaker(&step.operation).is_some() =>
+                {
+                    // The app may say what its author may not.
+                    leg.voiceless.store(true, Ordering::Relaxed);
+                    return Ok(Turn::Later(self.now_ms(), code));
+                }
                 outcome => return self.judge_at(&target.place, leg, fence, &outcome, ending).await,
             }
         }
-        if target.place.trouble.is_some() {
+        if target.place.trouble.is_some() && !as_person {
             self.set_trouble(&target.place, None).await?;
         }
         self.end(leg, fence, ending).await

@@ -39,6 +39,8 @@ pub(crate) struct Scene<'a> {
     pub root: Root,
     /// The copy that it corrects.
     pub corrects: Option<RemoteMessage>,
+    /// In whose name it stands.
+    pub spokesman: Spokesman,
 }
 
 /// One thing to do, for one part of the copy.
@@ -117,7 +119,7 @@ pub(crate) fn compose(scene: &Scene<'_>) -> (Post, Vec<Code>) {
         thread_root,
         broadcast,
         author: scene.author.clone(),
-        spokesman: Spokesman::App,
+        spokesman: scene.spokesman.clone(),
         body: body.normalise(),
         marker: Marker::new(""),
     };
@@ -186,6 +188,7 @@ pub(crate) fn steps(
         let operation = match existing.iter().find(|copy| copy.part == part) {
             Some(copy) => {
                 post.thread_root.clone_from(&copy.thread_root);
+                post.spokesman = spokesman(&copy.spokesman);
                 Operation::Edit { message: copy.message.clone(), post }
             }
             None => Operation::Post(post),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use dragoman_model::{Code, Event, EventKind, Happening, Message, RemoteMessage, codes};
+use dragoman_model::{Code, Event, EventKind, Happening, Message, RemoteMessage, Spokesman, codes};
 use dragoman_platform::Failure;
 use dragoman_store::{BridgeState, CopyRow, LaneId, OriginalRow};
 
@@ -17,6 +17,7 @@ use crate::leg::{Doubt, Leg};
 use crate::open::{Opened, reread};
 use crate::plan::{self, Root, Scene};
 use crate::settle::{Ending, Fate, Shown};
+use crate::voice::{self, is_mute};
 
 /// How often a leg asks, in milliseconds, whether its bridge is still paused.
 const PAUSED_MS: i64 = 2_000;
@@ -91,6 +92,9 @@ impl Relay {
             event = Arc::new(newest);
         }
         self.note_echo(&event);
+        if let Some(until_ms) = self.waits_for_answer(leg, &event, &source) {
+            return Ok(Turn::Hold(until_ms));
+        }
         let (mut known, mut copies) = self.known(leg, &event, &source, &target, &bridge).await?;
         if is_ambiguous(&event, &known) && source.capabilities.reread {
             match reread(&leg.event, &source, self.now_ms()).await {
@@ -116,6 +120,11 @@ impl Relay {
                 self.end(leg, fence, Ending { fate: Some(died), ..Ending::dropped(codes::UNMAPPED) }).await
             }
             Admission::Wait => Ok(self.aside(leg)),
+            Admission::Delete(message) if copies.iter().any(|copy| is_mute(&directory, &target, copy)) => {
+                // Nobody but its author can delete it. It stays in the map: a new token makes up for it.
+                let died = Fate { died_ms: event.at_ms, ..Fate::of(&source.id, message) };
+                self.end(leg, fence, Ending { fate: Some(died), ..Ending::dead(codes::OWN_TOKEN) }).await
+            }
             Admission::Delete(message) => {
                 let steps = plan::deletions(&target.conversation.remote, &copies);
                 let died = Fate { died_ms: event.at_ms, ..Fate::of(&source.id, message) };
@@ -165,8 +174,17 @@ impl Relay {
         let connector = &target.place.connector;
         let capabilities = &target.capabilities;
         let done_before = leg.parts();
-        let refused = leg.uneditable.load(Ordering::Relaxed);
+        let directory = self.directory();
+        let latest = existing.iter().map(plan::generation).max();
+        let mut shown_now = existing.iter().filter(|copy| Some(plan::generation(copy)) == latest);
+        let mute = shown_now.any(|copy| is_mute(&directory, target, copy));
+        let refused = mute || leg.uneditable.load(Ordering::Relaxed);
         let generation = plan::revision(&existing, &done_before, capabilities.max_edits, refused);
+        let new = if leg.voiceless.load(Ordering::Relaxed) {
+            Spokesman::App
+        } else {
+            voice::voice(&directory, source, target, message)
+        };
         let scene = Scene {
             message,
             author: &author,
@@ -175,8 +193,14 @@ impl Relay {
             capabilities,
             root,
             corrects: plan::corrected(&existing).filter(|_| generation > 0),
+            spokesman: voice::voice_of(existing.iter().chain(&done_before), generation, new, |copy| {
+                is_mute(&directory, target, copy)
+            }),
         };
         let (post, mut notes) = plan::compose(&scene);
+        if mute {
+            notes.push(codes::OWN_TOKEN);
+        }
         let bodies = connector.split(&post);
         let first = plan::first_part(generation);
         let mut markers = Vec::with_capacity(bodies.len());

@@ -166,6 +166,13 @@ pub enum Mutation {
     /// Removes everything of an organisation; its key must be destroyed before. Answered by [`Reply::Shredded`] with
     /// the slots to erase; done again it finds nothing and is answered alike.
     DropOrg(OrgId),
+    /// Forgets which person an account belongs to. What is cached of it stays.
+    UnlinkAccount {
+        /// Installation.
+        installation: InstallationId,
+        /// User.
+        user: RemoteUser,
+    },
 }
 
 /// The answer to a [`Mutation`].
@@ -312,6 +319,9 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<AccountRow>, StoreError>;
     /// Accounts of a person.
     async fn accounts_of(&self, org: &OrgId, person: &PersonId) -> Result<Vec<AccountRow>, StoreError>;
+    /// Accounts that are linked to a person, by person, installation and user, each with whether the installation has a
+    /// token of that person.
+    async fn people(&self, org: &OrgId) -> Result<Vec<(AccountRow, bool)>, StoreError>;
 
     // What operators look at.
 

@@ -123,6 +123,10 @@ queries! {
         FROM account WHERE installation = $1 AND email_digest = $2 ORDER BY remote_user";
     ACCOUNTS_OF = "SELECT org, installation, remote_user, sealed_profile, email_digest, person, refreshed_ms \
         FROM account WHERE org = $1 AND person = $2 ORDER BY installation, remote_user";
+    PEOPLE = "SELECT org, installation, remote_user, sealed_profile, email_digest, person, refreshed_ms, \
+        EXISTS (SELECT 1 FROM token WHERE token.installation = account.installation AND slot = person) \
+        FROM account WHERE org = $1 AND person IS NOT NULL ORDER BY person, installation, remote_user";
+    UNLINK_ACCOUNT = "UPDATE account SET person = NULL WHERE installation = $1 AND remote_user = $2";
     PUT_ACCOUNT = "INSERT INTO account \
         (org, installation, remote_user, sealed_profile, email_digest, person, refreshed_ms) \
         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (installation, remote_user) DO UPDATE SET \

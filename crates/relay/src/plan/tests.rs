@@ -63,6 +63,7 @@ fn composed(
         capabilities,
         root,
         corrects: None,
+        spokesman: Spokesman::App,
     })
 }
 
@@ -187,6 +188,7 @@ fn a_correction_says_so_and_stands_in_the_thread_of_its_copy() {
             capabilities,
             root: Root::Lost,
             corrects,
+            spokesman: Spokesman::App,
         };
         let (post, notes) = compose(&scene);
         (post.thread_root, dragoman_markup::plain(&post.body), notes)

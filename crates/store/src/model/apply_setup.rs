@@ -67,6 +67,10 @@ impl State {
                     self.accounts.insert(key, row);
                 }
             }
+            Mutation::UnlinkAccount { installation, user } => {
+                let row = self.accounts.entry((installation.clone(), user.clone()));
+                row.and_modify(|row| row.person = None);
+            }
             Mutation::Audit(row) => {
                 row.org.as_ref().map_or(Ok(()), |org| self.org_exists(org))?;
                 self.audits.push(row.clone());

@@ -185,6 +185,22 @@ impl Store for ModelStore {
         })
     }
 
+    async fn people(&self, org: &OrgId) -> Result<Vec<(AccountRow, bool)>> {
+        self.read(|state| {
+            let here = state.accounts.values().filter(|row| row.org == *org);
+            let mut linked: Vec<_> = here
+                .filter_map(|row| Some((row.person.as_ref()?, row)))
+                .map(|(person, row)| {
+                    let slot = (row.installation.clone(), person.to_string());
+                    (row.clone(), state.tokens.contains_key(&slot))
+                })
+                .collect();
+            // The accounts are in the order of the rest.
+            linked.sort_by(|a, b| a.0.person.cmp(&b.0.person));
+            linked
+        })
+    }
+
     async fn dead_letters(&self, org: Option<&OrgId>, limit: u32) -> Result<Vec<DeadLetterRow>> {
         self.read(|state| state.dead_letters(org, limit))
     }

@@ -354,6 +354,7 @@ impl Hot {
                 | Mutation::DropTokens { .. }
                 | Mutation::PutAccount(_)
                 | Mutation::DropAccount { .. }
+                | Mutation::UnlinkAccount { .. }
                 | Mutation::Audit(_),
                 _,
             ) => {}

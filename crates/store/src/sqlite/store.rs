@@ -257,6 +257,10 @@ impl Store for SqliteStore {
         self.read(|conn| all(conn, &q::ACCOUNTS_OF, key, row::account))
     }
 
+    async fn people(&self, org: &OrgId) -> Result<Vec<(AccountRow, bool)>> {
+        self.read(|conn| all(conn, &q::PEOPLE, [org.as_str()], |r| Ok((row::account(r)?, r.get(7)?))))
+    }
+
     async fn dead_letters(&self, org: Option<&OrgId>, limit: u32) -> Result<Vec<DeadLetterRow>> {
         self.read(|conn| match org {
             Some(org) => all(conn, &q::DEAD_LETTERS_OF, params![org.as_str(), limit], row::dead_letter),

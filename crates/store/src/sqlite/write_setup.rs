@@ -44,6 +44,9 @@ pub(super) fn apply(conn: &Connection, mutation: &Mutation) -> Result<Reply> {
             run(conn, &q::DROP_ACCOUNT, [key.0, key.1])?;
             run(conn, &q::BLANK_ACCOUNT, params![key.0, key.1, [0_u8; 0]])?;
         }
+        Mutation::UnlinkAccount { installation, user } => {
+            run(conn, &q::UNLINK_ACCOUNT, [installation.as_str(), user.as_str()])?;
+        }
         Mutation::Audit(row) => add_audit(conn, row)?,
         Mutation::Forget(installation) => {
             for query in &q::FORGET {

@@ -271,6 +271,13 @@ async fn accounts_are_found_and_keep_their_person(bench: &mut Bench) {
     assert_eq!(store.accounts_of(&"o1".into(), &"p1".into()).await.unwrap(), [linked.clone()]);
     assert_eq!(store.accounts_of(&"o2".into(), &"p1".into()).await.unwrap(), []);
 
+    assert_eq!(store.people(&"o1".into()).await.unwrap(), [(linked.clone(), false)]);
+    for slot in ["app", "p2", "p1"] {
+        assert!(!store.people(&"o1".into()).await.unwrap()[0].1, "no token of theirs yet");
+        bench.done(Mutation::PutToken(token("i1", slot))).await;
+    }
+    assert_eq!(store.people(&"o1".into()).await.unwrap(), [(linked.clone(), true)]);
+
     let drop = |user: &str| Mutation::DropAccount { installation: "i1".into(), user: user.into() };
     bench.done(drop("u1")).await;
     bench.done(drop("u2")).await;
@@ -279,6 +286,12 @@ async fn accounts_are_found_and_keep_their_person(bench: &mut Bench) {
     assert_eq!((left.sealed_profile.len(), left.email_digest, left.person), (0, None, Some("p1".into())));
     assert_eq!(store.account(&"i1".into(), &"u2".into()).await.unwrap(), None);
     assert!(store.account(&"i2".into(), &"u1".into()).await.unwrap().is_some());
+
+    let unlink = Mutation::UnlinkAccount { installation: "i1".into(), user: "u1".into() };
+    bench.done(unlink).await;
+    let unlinked = store.account(&"i1".into(), &"u1".into()).await.unwrap();
+    assert!(unlinked.is_some_and(|row| row.person.is_none()));
+    assert_eq!(store.people(&"o1".into()).await.unwrap(), []);
 }
 
 async fn an_event_is_appended_with_its_legs(bench: &mut Bench) {

@@ -185,6 +185,10 @@ impl Store for FlawedStore {
         self.inner.accounts_of(org, person).await
     }
 
+    async fn people(&self, org: &OrgId) -> Result<Vec<(AccountRow, bool)>> {
+        self.inner.people(org).await
+    }
+
     async fn dead_letters(&self, org: Option<&OrgId>, limit: u32) -> Result<Vec<DeadLetterRow>> {
         self.inner.dead_letters(org, limit).await
     }
