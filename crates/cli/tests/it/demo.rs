@@ -1,5 +1,6 @@
 //! The demo: it leaves nothing behind, and its story is one document.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 
@@ -69,13 +70,22 @@ fn the_story_is_one_document_and_everything_in_it_arrived() {
     let steps = story["steps"].as_array().expect("steps");
     let failed: Vec<&Value> = steps.iter().filter(|step| step["ok"] != true).collect();
     assert!(output.status.success() && failed.is_empty(), "{failed:#?}");
-    for key in ["name", "feature", "from", "to", "detail"] {
+    for key in ["bridge", "name", "feature", "from", "to", "detail"] {
         assert!(steps.iter().all(|step| step[key].is_string()), "{key}");
     }
     assert!(steps.iter().all(|step| step["ms"].is_u64()));
-    for (from, to) in [("slack", "teams"), ("teams", "slack"), ("slack", "slack"), ("teams", "teams")] {
-        assert!(steps.iter().any(|step| step["from"] == from && step["to"] == to), "{from} to {to}");
+    let platforms = ["slack", "teams", "webex", "zoom"];
+    for (from, to) in platforms.iter().flat_map(|from| platforms.iter().map(move |to| (from, to))) {
+        let told = steps.iter().filter(|step| step["from"] == *from && step["to"] == *to);
+        let features: BTreeSet<&str> = told.filter_map(|step| step["feature"].as_str()).collect();
+        for feature in ["text", "thread-reply", "edit", "deletion", "mention-person", "author-name"] {
+            assert!(features.contains(feature), "{from} to {to}: {feature}");
+        }
     }
+    let five = steps.iter().filter(|step| step["bridge"] == "five members").count();
+    assert_eq!(five, 5 * 4 * 4, "five members, four acts, four readers");
+    let late = steps.iter().filter(|step| step["ms"].as_u64() > Some(20_000));
+    assert_eq!(late.count(), 0, "an edit that nobody announces is found within 20 seconds");
     assert_eq!(fs::read_dir(temporary.path()).expect("a folder").count(), 0);
 }
 
