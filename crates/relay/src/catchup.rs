@@ -55,6 +55,8 @@ struct WaitingText {
     /// Whether one of its events may have posted it already. A change that has not waited long enough for its message
     /// to be sent in its place has not, so that the message still goes where it belongs.
     posts: bool,
+    /// When the last event about it was accepted, milliseconds since 1970.
+    received_ms: i64,
 }
 
 /// A conversation that is catching up.
@@ -264,7 +266,9 @@ impl Relay {
             }
         }
         for ((target, message), text) in waiting {
-            if text.current || present.contains(&message) {
+            // What was accepted since this began missed nothing, and a platform may not find it by its id yet.
+            let live = text.received_ms >= started_ms;
+            if text.current || live || present.contains(&message) {
                 continue;
             }
             match self.is_deleted(&spot, &message, text.root.as_ref()).await? {
@@ -370,7 +374,9 @@ impl Relay {
                         root: leg.event.thread_root,
                         current: false,
                         posts: false,
+                        received_ms: 0,
                     });
+                    text.received_ms = text.received_ms.max(leg.event.received_ms);
                     text.posts |= leg.event.kind != EventKind::Changed.as_str()
                         || leg.event.received_ms <= patient_since_ms;
                     text.current |= !leg.has_payload || leg.event.kind == EventKind::Deleted.as_str();
