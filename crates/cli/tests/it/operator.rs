@@ -107,6 +107,39 @@ async fn a_deployment_is_set_up_step_by_step() {
 }
 
 #[tokio::test]
+async fn every_app_comes_with_what_to_upload_or_copy() {
+    let sims = Sims::start(&[]);
+    let rig = Rig::new(&sims.config());
+    let _gateway = rig.serve().await;
+    rig.ok(&["org", "add", "Harbor Works"]);
+    for (platform, scope, file) in [
+        ("slack", "chat:write", "slack-manifest.json"),
+        ("teams", "ChannelMessage.Read.Group", ""),
+        ("webex", "spark:messages_read", "webex-integration.txt"),
+        ("zoom", "team_chat:read:user_message:admin", "zoom-scopes.txt"),
+    ] {
+        let out = rig.path(platform).display().to_string();
+        let add = ["app", "add", platform, "--features", "messages", "--out", &out];
+        let (told, _) = rig.ok(&add);
+        let line = told.lines().find(|line| line.starts_with(scope)).unwrap_or_else(|| panic!("{told}"));
+        assert!(line.contains("messages") && line.split_whitespace().count() > 4, "a reason: {line}");
+        assert!(told.contains("\n1. "), "steps: {told}");
+        // Without its id there is no package that Teams would take.
+        assert!(
+            file.is_empty() || fs::read_to_string(rig.path(platform).join(file)).expect(file).contains(scope)
+        );
+    }
+    let scopes = fs::read_to_string(rig.path("zoom").join("zoom-scopes.txt")).expect("a list");
+    assert!(
+        scopes.contains("chat_message:read:admin"),
+        "the classic names beside the granular ones: {scopes}"
+    );
+    let zoom = rig.json(&["app", "add", "zoom", "--features", "messages,reactions"]);
+    let asked = zoom["package"]["scopes"].as_array().expect("scopes");
+    assert!(asked.iter().any(|scope| scope["feature"] == "reactions" && scope["reason"] != ""), "{asked:?}");
+}
+
+#[tokio::test]
 async fn a_bridge_is_looked_after() {
     let world = World::start().await;
     let (rig, bridge) = (&world.rig, world.bridge.as_str());

@@ -105,8 +105,7 @@ impl Act for AppPackage {
 /// Refuses a feature that the platform does not have: it would ask for nothing and switch nothing on.
 fn known(connector: &dyn Connector, features: &BTreeSet<String>) -> Result<(), Problem> {
     let names = connector.features();
-    let odd = features.iter().find(|feature| !names.contains(&feature.as_str()));
-    let Some(odd) = odd.filter(|_| !names.is_empty()) else { return Ok(()) };
+    let Some(odd) = features.iter().find(|feature| !names.contains(&feature.as_str())) else { return Ok(()) };
     let what = format!("an app on {} has no feature '{odd}'", connector.platform());
     Err(Problem::wrong(what, format!("its features are: {}", names.join(", "))))
 }

@@ -6,7 +6,7 @@ use dragoman_model::floor::Target;
 use dragoman_model::{Document, Feature, Operation, Outcome};
 use http::HeaderName;
 
-use super::{Script, door, shape, target};
+use super::{Script, door, setup, shape, target};
 use crate::app::{App, Conversation, Installation};
 use crate::connector::Connector;
 use crate::inbound::Inbound;
@@ -70,6 +70,7 @@ pub trait Kit: Sync {
 /// All checks.
 pub async fn all(kit: &dyn Kit) {
     door(kit).await;
+    setup(kit);
     shape(kit);
     target(kit).await;
 }

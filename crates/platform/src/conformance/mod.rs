@@ -4,11 +4,13 @@
 mod door;
 mod kit;
 mod script;
+mod setup;
 mod shape;
 mod target;
 
 pub use door::door;
 pub use kit::{Kit, all};
 pub use script::{Script, ScriptedServer};
+pub use setup::setup;
 pub use shape::shape;
 pub use target::target;
