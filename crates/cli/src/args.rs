@@ -51,6 +51,9 @@ pub(crate) enum Command {
     /// Install an app in a workspace or tenant, and look around there
     #[command(subcommand)]
     Install(Install),
+    /// Link the accounts of one human, and let people speak in their own name
+    #[command(subcommand)]
+    Person(Person),
     /// Bridges: conversations linked into one
     #[command(subcommand)]
     Bridge(Bridge),
@@ -250,6 +253,37 @@ pub(crate) enum Install {
         /// An installation, a workspace or a platform
         #[arg(long)]
         scope: Option<String>,
+    },
+}
+
+/// `person`
+#[derive(Subcommand)]
+pub(crate) enum Person {
+    /// List people with their linked accounts
+    List,
+    /// Say that accounts belong to one human
+    Link {
+        /// PLATFORM:ID or PLATFORM:ADDRESS; INSTALLATION:ID where a platform has several
+        #[arg(required = true, num_args = 1..)]
+        accounts: Vec<String>,
+    },
+    /// Take an account from its person, and forget its token
+    Unlink {
+        /// PLATFORM:ID or PLATFORM:ADDRESS
+        account: String,
+    },
+    /// Print the link with which a person lets their copies stand in their own name, and wait for it
+    Token {
+        /// Id, or one of the person's accounts
+        person: String,
+        /// Id, workspace or platform
+        installation: String,
+        /// Forget the token instead
+        #[arg(long)]
+        revoke: bool,
+        /// Print the link and do not wait
+        #[arg(long)]
+        no_wait: bool,
     },
 }
 

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use dragoman_model::{AppId, InstallationId, Random, codes};
+use dragoman_model::{AppId, InstallationId, PersonId, Random, codes};
 use dragoman_platform::{App, Grant, InstallError, Installed, TokenSlot};
-use dragoman_relay::Relay;
+use dragoman_relay::{Place, Relay};
 use dragoman_seal::Token;
 use dragoman_store::{AuditRow, InstallationRow, Mutation};
 use http::StatusCode;
@@ -46,8 +46,22 @@ pub struct Started {
     pub expires_ms: i64,
 }
 
+/// What a browser is sent for.
+#[derive(Clone)]
+enum Errand {
+    /// To install an app.
+    Install(AppId),
+    /// To let a person speak in their own name.
+    Person {
+        /// Where.
+        installation: InstallationId,
+        /// Who.
+        person: PersonId,
+    },
+}
+
 struct Attempt {
-    app: AppId,
+    errand: Errand,
     verifier: Token,
     ticket: String,
     expires_ms: i64,
@@ -87,16 +101,40 @@ impl InstallDesk {
             .connectors()
             .get(app.platform.0)
             .ok_or_else(|| Problem::no_such("platform", app.platform.0, "dragoman app list"))?;
+        let redirect = self.redirect_uri(app.platform.0);
+        self.begin(Errand::Install(app.id.clone()), |state, challenge| {
+            Ok(connector.authorize_url(app, &redirect, state, challenge))
+        })
+    }
+
+    /// Starts the granting of a person's own token at an installation.
+    pub(crate) fn start_person(&self, place: &Place, person: &PersonId) -> Result<Started, Problem> {
+        let app = &place.session.app;
+        let redirect = self.redirect_uri(app.platform.0);
+        let installation = place.session.installation.id.clone();
+        self.begin(Errand::Person { installation, person: person.clone() }, |state, challenge| {
+            place.connector.authorize_person_url(app, &redirect, state, challenge).ok_or_else(|| {
+                let what =
+                    format!("people cannot grant tokens of their own through this {} app", app.platform);
+                Problem::wrong(what, "their messages go out through the app, with their name")
+            })
+        })
+    }
+
+    fn begin(
+        &self,
+        errand: Errand,
+        link: impl FnOnce(&str, &str) -> Result<String, Problem>,
+    ) -> Result<Started, Problem> {
         let random = &**self.relay.random();
         let (state, verifier) = (secret(random), secret(random));
         let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.expose().as_bytes()));
-        let redirect = self.redirect_uri(app.platform.0);
-        let link = connector.authorize_url(app, &redirect, state.expose(), &challenge);
+        let link = link(state.expose(), &challenge)?;
         let now_ms = self.relay.clock().now_ms();
         let expires_ms = now_ms + LINK_LIFE_MS;
         let ticket = InstallationId::fresh(now_ms, random).to_string();
         let (progress, seen) = watch::channel(Progress::Waiting);
-        let attempt = Attempt { app: app.id.clone(), verifier, ticket: ticket.clone(), expires_ms, progress };
+        let attempt = Attempt { errand, verifier, ticket: ticket.clone(), expires_ms, progress };
         self.remember(digest_of(state.expose()), attempt, seen, now_ms);
         Ok(Started { link, ticket, expires_ms })
     }
@@ -158,8 +196,18 @@ impl InstallDesk {
         let desk = Arc::clone(self);
         let platform = platform.to_owned();
         let task = self.tasks.spawn(async move {
-            let result = desk.exchange(&platform, &attempt.app, grant).await;
-            let answer = result_page(&result);
+            let (result, answer) = match &attempt.errand {
+                Errand::Install(app) => {
+                    let result = desk.exchange(&platform, app, grant).await;
+                    let answer = result_page(&result);
+                    (result, answer)
+                }
+                Errand::Person { installation, person } => {
+                    let result = desk.grant(&platform, installation, person, grant).await;
+                    let answer = granted_page(&result);
+                    (result, answer)
+                }
+            };
             attempt.progress.send_replace(match result {
                 Ok((installation, _)) => Progress::Done(installation),
                 Err(problem) => Progress::Failed(problem),
@@ -197,6 +245,46 @@ impl InstallDesk {
             connector.ok_or_else(|| Problem::no_such("platform", platform, "dragoman app list"))?;
         let installed = connector.install(app, &grant).await.map_err(|error| problem_of(&error))?;
         self.keep(app, installed, "installation.add").await
+    }
+
+    /// Takes a person's own token, if it is of the account that is linked.
+    async fn grant(
+        &self,
+        platform: &str,
+        installation: &InstallationId,
+        person: &PersonId,
+        grant: Grant,
+    ) -> Result<(InstallationId, String), Problem> {
+        let relay = &self.relay;
+        let gone = || Problem::no_such("installation", installation.as_str(), "dragoman install list");
+        let place = relay.directory().place(installation).cloned();
+        let place = place.filter(|it| it.session.app.platform.0 == platform).ok_or_else(gone)?;
+        let session = &place.session;
+        let granted = place.connector.grant_person(&session.app, &session.installation, &grant).await;
+        let granted = granted.map_err(|error| person_problem(&error))?;
+        // As it is linked now: it may have been unlinked since the link was printed.
+        let linked = relay.directory().account(installation, person).cloned();
+        if linked.as_ref() != Some(&granted.user) {
+            return Err(Problem::new(
+                codes::REFUSED,
+                "another account consented than the one that is linked to this person",
+                "sign in there as the person and start again with `dragoman person token`",
+            ));
+        }
+        session.tokens.put(&TokenSlot::Person(person.clone()), granted.tokens).await.map_err(|error| {
+            let cure = "start again with `dragoman person token`";
+            Problem::new(error.0, "the token could not be stored", cure)
+        })?;
+        let audit = AuditRow {
+            org: Some(session.installation.org.clone()),
+            at_ms: relay.clock().now_ms(),
+            actor: "operator".to_owned(),
+            act: "person.token-granted".to_owned(),
+            subject: format!("{person} {installation}"),
+        };
+        relay.store().commit(Mutation::Audit(audit)).await?;
+        relay.reload().await?;
+        Ok((installation.clone(), place.name.clone()))
     }
 
     /// Takes over a token that an admin has already.
@@ -276,6 +364,35 @@ fn result_page(result: &Result<(InstallationId, String), Problem>) -> Answer {
         Err(problem) => {
             let cure = format!("{} ({})", problem.cure, problem.code);
             page(StatusCode::BAD_REQUEST, "Not installed", &[&problem.what, &cure])
+        }
+    }
+}
+
+fn granted_page(result: &Result<(InstallationId, String), Problem>) -> Answer {
+    match result {
+        Ok((_, name)) => {
+            let done = format!(
+                "What you write elsewhere in bridged conversations now stands in your own name in {name}."
+            );
+            page(StatusCode::OK, "Granted", &[&done, "You can close this window."])
+        }
+        Err(problem) => {
+            let cure = format!("{} ({})", problem.cure, problem.code);
+            page(StatusCode::BAD_REQUEST, "Not granted", &[&problem.what, &cure])
+        }
+    }
+}
+
+/// The same for a person's own token.
+fn person_problem(error: &InstallError) -> Problem {
+    let again = "start again with `dragoman person token`";
+    match error {
+        InstallError::Denied => Problem::new(codes::REFUSED, "the person did not consent", again),
+        InstallError::Rejected(why) => {
+            Problem::new(codes::SIGN_IN, format!("the platform's grant was not taken: {why}"), again)
+        }
+        InstallError::Unreachable(code) => {
+            Problem::new(*code, format!("the platform could not be reached ({code})"), again)
         }
     }
 }

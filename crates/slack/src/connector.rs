@@ -10,9 +10,9 @@ use dragoman_model::{
 };
 use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
-    App, Connector, Conversation, Delivery, Failure, Field, Grant, HistoryPage, HistoryQuery, Inbound,
-    InstallError, Installation, Installed, Package, PackageRequest, Page, Profile, Rejection, Session, Sink,
-    Watch,
+    App, Connector, Conversation, Delivery, Failure, Field, Grant, Granted, HistoryPage, HistoryQuery,
+    Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page, Profile, Rejection,
+    Session, Sink, Watch,
 };
 use dragoman_seal::{Content, Token};
 use tokio_util::sync::CancellationToken;
@@ -201,6 +201,25 @@ impl Connector for SlackConnector {
 
     async fn install(&self, app: &App, grant: &Grant) -> Result<Installed, InstallError> {
         install::install(&self.client, app, grant).await
+    }
+
+    fn authorize_person_url(
+        &self,
+        app: &App,
+        redirect_uri: &str,
+        state: &str,
+        code_challenge: &str,
+    ) -> Option<String> {
+        Some(install::authorize_person_url(&self.settings, app, redirect_uri, state, code_challenge))
+    }
+
+    async fn grant_person(
+        &self,
+        app: &App,
+        installation: &Installation,
+        grant: &Grant,
+    ) -> Result<Granted, InstallError> {
+        install::grant_person(&self.client, app, installation, grant).await
     }
 
     async fn adopt(&self, _app: &App, token: Token) -> Result<Installed, InstallError> {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use dragoman_model::{RemoteWorkspace, codes};
-use dragoman_platform::{App, Facts, Field, Grant, InstallError, Installed};
+use dragoman_model::{RemoteUser, RemoteWorkspace, codes};
+use dragoman_platform::{App, Facts, Field, Grant, Granted, InstallError, Installation, Installed, TokenSet};
 use dragoman_seal::Token;
 
 use crate::api::{Arguments, CallError};
@@ -88,16 +88,80 @@ pub(crate) fn authorize_url(
         .append_pair("scope", &scopes.join(","))
         .append_pair("redirect_uri", redirect_uri)
         .append_pair("state", state);
+    challenge(&mut url, app, code_challenge);
+    url.into()
+}
+
+/// What a person grants: to post as them, and to edit and delete what was posted so.
+const PERSON_SCOPE: &str = "chat:write";
+
+/// The consent page for a person's own token.
+pub(crate) fn authorize_person_url(
+    settings: &SlackSettings,
+    app: &App,
+    redirect_uri: &str,
+    state: &str,
+    code_challenge: &str,
+) -> String {
+    let mut url = settings.authorize_url.clone();
+    url.query_pairs_mut()
+        .append_pair("client_id", app.fact("client_id"))
+        .append_pair("user_scope", PERSON_SCOPE)
+        .append_pair("redirect_uri", redirect_uri)
+        .append_pair("state", state);
+    challenge(&mut url, app, code_challenge);
+    url.into()
+}
+
+fn challenge(url: &mut url::Url, app: &App, code_challenge: &str) {
     if uses_pkce(app) {
         url.query_pairs_mut()
             .append_pair("code_challenge", code_challenge)
             .append_pair("code_challenge_method", "S256");
     }
-    url.into()
+}
+
+/// Exchanges the code for a person's token, which is beside the app's in the answer.
+pub(crate) async fn grant_person(
+    client: &Client,
+    app: &App,
+    installation: &Installation,
+    grant: &Grant,
+) -> Result<Granted, InstallError> {
+    let answer = exchange(client, app, grant).await?;
+    let place = if answer.is_enterprise_install.unwrap_or(false) { &answer.enterprise } else { &answer.team };
+    let teams =
+        [installation.workspace.as_str(), installation.fact("team_id"), installation.fact("enterprise_id")];
+    if !place.as_ref().is_some_and(|named| teams.contains(&named.id.as_str())) {
+        return Err(rejected("it was granted in another workspace"));
+    }
+    let person = answer.authed_user.ok_or_else(|| rejected("no token of a person was granted"))?;
+    let scopes = person.scope.as_deref().unwrap_or_default();
+    if !scopes.split(',').any(|scope| scope.trim() == PERSON_SCOPE) {
+        return Err(rejected("chat:write was not granted"));
+    }
+    let expires = person.expires_in.map(|seconds| seconds.saturating_mul(1_000));
+    let access = person.access_token.ok_or_else(|| rejected("no token of a person was granted"))?;
+    let tokens = TokenSet {
+        access,
+        refresh: person.refresh_token,
+        expires_at_ms: expires.map(|life_ms| client.clock.now_ms().saturating_add(life_ms)),
+    };
+    Ok(Granted { user: RemoteUser::from(person.id), tokens })
 }
 
 /// Exchanges the code and learns who we are.
 pub(crate) async fn install(client: &Client, app: &App, grant: &Grant) -> Result<Installed, InstallError> {
+    let answer = exchange(client, app, grant).await?;
+    let token = answer.access_token.as_ref().ok_or_else(|| rejected("no bot token was granted"))?;
+    let test: AuthTest = client
+        .ask("auth.test", &Arguments::Form(Form::new()), &Proof::Bearer(token))
+        .await
+        .map_err(|error| why(&error))?;
+    finish(answer, test, client.clock.now_ms())
+}
+
+async fn exchange(client: &Client, app: &App, grant: &Grant) -> Result<OAuth, InstallError> {
     let asked = |key: &str| grant.query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
     match asked("error") {
         Some("access_denied") => return Err(InstallError::Denied),
@@ -111,14 +175,7 @@ pub(crate) async fn install(client: &Client, app: &App, grant: &Grant) -> Result
         form.insert("code_verifier", grant.code_verifier.clone());
     }
     let proof = Proof::Client { id: app.fact("client_id"), secret };
-    let answer: OAuth =
-        client.ask("oauth.v2.access", &Arguments::Form(form), &proof).await.map_err(|error| why(&error))?;
-    let token = answer.access_token.as_ref().ok_or_else(|| rejected("no bot token was granted"))?;
-    let test: AuthTest = client
-        .ask("auth.test", &Arguments::Form(Form::new()), &Proof::Bearer(token))
-        .await
-        .map_err(|error| why(&error))?;
-    finish(answer, test, client.clock.now_ms())
+    client.ask("oauth.v2.access", &Arguments::Form(form), &proof).await.map_err(|error| why(&error))
 }
 
 /// Takes over a bot token that an admin copied from the app's settings. Its scopes come as a header of every
@@ -146,6 +203,7 @@ pub(crate) async fn adopt(client: &Client, token: Token) -> Result<Installed, In
         team: team.map(|id| Named { id, name: test.team.clone() }),
         enterprise: test.enterprise_id.clone().map(|id| Named { id, name: None }),
         is_enterprise_install: test.is_enterprise_install,
+        authed_user: None,
     };
     finish(answer, test, client.clock.now_ms())
 }

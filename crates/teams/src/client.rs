@@ -309,6 +309,18 @@ impl Client {
         serde_json::from_slice(response.body.expose()).map_err(|_| Trouble::Garbled)
     }
 
+    /// Reads JSON from Graph with a token that is not kept yet.
+    pub(crate) async fn json_with<T: DeserializeOwned>(
+        &self,
+        token: &Token,
+        url: String,
+    ) -> Result<T, Trouble> {
+        let call = Call::get(url);
+        let url = Url::parse(&call.url).map_err(|_| Trouble::Token(Failure::Refused(CONFIG)))?;
+        let response = self.once(&call, &url, token).await?;
+        serde_json::from_slice(response.body.expose()).map_err(|_| Trouble::Garbled)
+    }
+
     /// Reads JSON from the Bot Connector.
     pub(crate) async fn bot_json<T: DeserializeOwned>(
         &self,

@@ -12,9 +12,9 @@ use dragoman_model::{
 };
 use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
-    App, Connector, Conversation, Delivery, Example, Failure, Field, Grant, HistoryPage, HistoryQuery,
-    Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page, Profile, Rejection,
-    Session, Sink, Watch,
+    App, Connector, Conversation, Delivery, Example, Failure, Field, Grant, Granted, HistoryPage,
+    HistoryQuery, Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page, Profile,
+    Rejection, Session, Sink, Watch,
 };
 use dragoman_seal::Content;
 use tokio_util::sync::CancellationToken;
@@ -216,5 +216,26 @@ impl Connector for TeamsConnector {
 
     async fn install(&self, app: &App, grant: &Grant) -> Result<Installed, InstallError> {
         self.finish_installation(app, grant).await
+    }
+
+    fn authorize_person_url(
+        &self,
+        app: &App,
+        redirect_uri: &str,
+        state: &str,
+        code_challenge: &str,
+    ) -> Option<String> {
+        let settings = &self.client.settings;
+        Some(install::authorize_person_url(settings, app, redirect_uri, state, code_challenge))
+    }
+
+    async fn grant_person(
+        &self,
+        app: &App,
+        installation: &Installation,
+        grant: &Grant,
+    ) -> Result<Granted, InstallError> {
+        let _ = installation;
+        self.finish_grant(app, grant).await
     }
 }

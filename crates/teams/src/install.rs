@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dragoman_model::RemoteWorkspace;
 use dragoman_model::codes::CONFIG;
-use dragoman_platform::{App, Facts, Failure, Field, Grant, InstallError, Installed};
+use dragoman_model::{RemoteUser, RemoteWorkspace};
+use dragoman_platform::{App, Facts, Failure, Field, Grant, Granted, InstallError, Installed, TokenSet};
 
 use crate::connector::TeamsConnector;
 use crate::crypt;
 use crate::settings::TeamsSettings;
 use crate::tokens::Audience;
 use crate::wire::Collection;
-use crate::wire::directory::Organization;
+use crate::wire::directory::{Organization, User};
 
 /// What `app add` asks for, and what is made.
 pub(crate) const FIELDS: &[Field] = &[
@@ -78,7 +78,84 @@ pub(crate) fn consent_url(settings: &TeamsSettings, app: &App, redirect_uri: &st
     format!("{login}/{}/v2.0/adminconsent?{query}", crate::ids::segment(app.fact("tenant_id")))
 }
 
+/// What a person grants, in Graph's words: to post as them, and to edit and delete what was posted so ("Microsoft Graph
+/// permissions reference"; `ChannelMessage.ReadWrite` needs the admin's consent, which the installation gives).
+const PERSON_SCOPES: [&str; 5] =
+    ["ChannelMessage.Send", "ChannelMessage.ReadWrite", "ChatMessage.Send", "Chat.ReadWrite", "User.Read"];
+
+fn person_scopes(settings: &TeamsSettings) -> String {
+    let graph = settings.graph_scope.strip_suffix(".default").unwrap_or_default();
+    let scopes = PERSON_SCOPES.iter().map(|scope| format!("{graph}{scope}"));
+    scopes.chain(["offline_access".to_owned()]).collect::<Vec<_>>().join(" ")
+}
+
+/// Where a person grants a token of their own.
+pub(crate) fn authorize_person_url(
+    settings: &TeamsSettings,
+    app: &App,
+    redirect_uri: &str,
+    state: &str,
+    code_challenge: &str,
+) -> String {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("client_id", app.fact("app_id"))
+        .append_pair("response_type", "code")
+        .append_pair("response_mode", "query")
+        .append_pair("scope", &person_scopes(settings))
+        .append_pair("redirect_uri", redirect_uri)
+        .append_pair("state", state)
+        .append_pair("code_challenge", code_challenge)
+        .append_pair("code_challenge_method", "S256")
+        .finish();
+    let login = settings.login_base.trim_end_matches('/');
+    format!("{login}/{}/oauth2/v2.0/authorize?{query}", crate::ids::segment(app.fact("tenant_id")))
+}
+
 impl TeamsConnector {
+    /// Exchanges the code for a person's token. The tenant's own endpoint gives tokens of the tenant alone.
+    pub(crate) async fn finish_grant(&self, app: &App, grant: &Grant) -> Result<Granted, InstallError> {
+        let told =
+            |name: &str| grant.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        match told("error") {
+            Some("access_denied" | "consent_required") => return Err(InstallError::Denied),
+            Some(error) => return Err(InstallError::Rejected(printable(error))),
+            None => {}
+        }
+        let code =
+            told("code").ok_or_else(|| InstallError::Rejected("the callback brought no code".to_owned()))?;
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", &grant.redirect_uri),
+            ("code_verifier", &grant.code_verifier),
+            ("scope", &person_scopes(&self.client.settings)),
+        ];
+        let now_ms = self.client.clock.now_ms();
+        let answer = self.client.token(app, &form).await.map_err(|failure| why(&failure, "the code"))?;
+        let granted = answer.scope.as_deref().unwrap_or_default().to_ascii_lowercase();
+        let granted: Vec<&str> =
+            granted.split_ascii_whitespace().filter_map(|scope| scope.rsplit('/').next()).collect();
+        let lacks = |scope: &&str| !granted.contains(&scope.to_ascii_lowercase().as_str());
+        if let Some(scope) = PERSON_SCOPES.iter().find(|scope| !granted.is_empty() && lacks(scope)) {
+            return Err(InstallError::Rejected(format!("{scope} was not granted")));
+        }
+        let url = self.client.graph_url("me?$select=id");
+        let me: User = self
+            .client
+            .json_with(&answer.access_token, url)
+            .await
+            .map_err(|trouble| why(&trouble.failure(), "the token"))?;
+        if me.id.is_empty() {
+            return Err(InstallError::Rejected("Graph did not say whose token it is".to_owned()));
+        }
+        let tokens = TokenSet {
+            access: answer.access_token,
+            refresh: answer.refresh_token,
+            expires_at_ms: Some(now_ms + answer.expires_in.max(1) * 1000),
+        };
+        Ok(Granted { user: RemoteUser::from(me.id), tokens })
+    }
+
     /// The certificate and the secret of notifications for a new registration. Certificate, key and name belong
     /// together: who brings one brings all three.
     pub(crate) fn generate(&self) -> BTreeMap<String, String> {
@@ -142,6 +219,13 @@ impl TeamsConnector {
             scopes: BTreeSet::new(),
             tokens: None,
         })
+    }
+}
+
+fn why(failure: &Failure, what: &str) -> InstallError {
+    match failure {
+        Failure::Retry { code, .. } => InstallError::Unreachable(*code),
+        _ => InstallError::Rejected(format!("Microsoft refused {what}")),
     }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dragoman_model::{Random, codes};
-use dragoman_platform::{App, Facts, Field, Grant, InstallError, Installed, TokenSet};
+use dragoman_platform::{App, Facts, Field, Grant, Granted, InstallError, Installation, Installed, TokenSet};
 use dragoman_seal::Token;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::capabilities::{ACCOUNT, BOT};
+use crate::capabilities::{self, ACCOUNT, BOT};
 use crate::client::{Call, Client, understood};
 use crate::errors::Trouble;
 use crate::settings::WebexSettings;
@@ -63,12 +63,42 @@ pub(crate) fn authorize_url(
     code_challenge: &str,
 ) -> String {
     let scopes: Vec<String> = package::scopes(&app.features).into_iter().map(|scope| scope.name).collect();
-    let scopes = scopes.join(" ");
+    let asked = Asked { redirect_uri, state, code_challenge };
+    consent_url(settings, app, &scopes.join(" "), &asked)
+}
+
+/// The consent page for a person's own token.
+pub(crate) fn authorize_person_url(
+    settings: &WebexSettings,
+    app: &App,
+    redirect_uri: &str,
+    state: &str,
+    code_challenge: &str,
+) -> Option<String> {
+    // A bot is no integration: there is no client that a person could grant anything.
+    let integration = !app.fact("client_id").is_empty() && app.fact(ACCOUNT) != BOT;
+    let asked = Asked { redirect_uri, state, code_challenge };
+    integration.then(|| consent_url(settings, app, &PERSON_SCOPES.join(" "), &asked))
+}
+
+/// What a person grants: to post as them, to edit and delete what was posted so, to find it again after a lost answer,
+/// and to say who they are.
+const PERSON_SCOPES: [&str; 3] = ["spark:messages_read", "spark:messages_write", "spark:people_read"];
+
+/// What goes with the request and comes back.
+struct Asked<'a> {
+    redirect_uri: &'a str,
+    state: &'a str,
+    code_challenge: &'a str,
+}
+
+fn consent_url(settings: &WebexSettings, app: &App, scopes: &str, asked: &Asked<'_>) -> String {
+    let Asked { redirect_uri, state, code_challenge } = *asked;
     let pairs = [
         ("response_type", "code"),
         ("client_id", app.fact("client_id")),
         ("redirect_uri", redirect_uri),
-        ("scope", &scopes),
+        ("scope", scopes),
         ("state", state),
         ("code_challenge", code_challenge),
         ("code_challenge_method", "S256"),
@@ -84,6 +114,36 @@ pub(crate) fn authorize_url(
 
 /// Exchanges the code and learns which account it is.
 pub(crate) async fn install(client: &Client, app: &App, grant: &Grant) -> Result<Installed, InstallError> {
+    let (set, scopes) = exchange(client, app, grant).await?;
+    let me = me(client, &set.access).await?;
+    finish(me, scopes, set)
+}
+
+/// Exchanges the code for a person's token.
+pub(crate) async fn grant_person(
+    client: &Client,
+    app: &App,
+    installation: &Installation,
+    grant: &Grant,
+) -> Result<Granted, InstallError> {
+    let (tokens, scopes) = exchange(client, app, grant).await?;
+    let granted = |asked: &str| scopes.is_empty() || scopes.iter().any(|it| capabilities::covers(it, asked));
+    if !PERSON_SCOPES.iter().all(|asked| granted(asked)) {
+        return Err(rejected("not everything that was asked for was granted"));
+    }
+    let me = me(client, &tokens.access).await?;
+    let user = ids::person(&me.id);
+    if user.as_str() == installation.fact("person_id") {
+        return Err(rejected("that is the account of the gateway itself; sign in as the person"));
+    }
+    Ok(Granted { user, tokens })
+}
+
+async fn exchange(
+    client: &Client,
+    app: &App,
+    grant: &Grant,
+) -> Result<(TokenSet, BTreeSet<String>), InstallError> {
     let asked = |key: &str| grant.query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
     match asked("error") {
         Some("access_denied") => return Err(InstallError::Denied),
@@ -108,8 +168,7 @@ pub(crate) async fn install(client: &Client, app: &App, grant: &Grant) -> Result
     let scopes: BTreeSet<String> = scopes.split_ascii_whitespace().map(str::to_owned).collect();
     let set = tokens::set_of(answer, client.clock.now_ms());
     let set = set.ok_or_else(|| rejected("no token was granted"))?;
-    let me = me(client, &set.access).await?;
-    finish(me, scopes, set)
+    Ok((set, scopes))
 }
 
 /// Takes over a bot's token. It does not end, and a bot has no scopes.

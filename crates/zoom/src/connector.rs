@@ -10,9 +10,9 @@ use dragoman_model::{
 };
 use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
-    App, Connector, Conversation, ConversationKind, Delivery, Facts, Failure, Field, Grant, HistoryPage,
-    HistoryQuery, Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page, Profile,
-    Rejection, Session, Sink, Watch,
+    App, Connector, Conversation, ConversationKind, Delivery, Facts, Failure, Field, Grant, Granted,
+    HistoryPage, HistoryQuery, Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page,
+    Profile, Rejection, Session, Sink, Watch,
 };
 use dragoman_seal::Content;
 use tokio_util::sync::CancellationToken;
@@ -252,5 +252,24 @@ impl Connector for ZoomConnector {
 
     async fn install(&self, app: &App, grant: &Grant) -> Result<Installed, InstallError> {
         install::install(&self.client, app, grant).await
+    }
+
+    fn authorize_person_url(
+        &self,
+        app: &App,
+        redirect_uri: &str,
+        state: &str,
+        code_challenge: &str,
+    ) -> Option<String> {
+        Some(install::authorize_url(&self.client.settings, app, redirect_uri, state, code_challenge))
+    }
+
+    async fn grant_person(
+        &self,
+        app: &App,
+        installation: &Installation,
+        grant: &Grant,
+    ) -> Result<Granted, InstallError> {
+        install::grant_person(&self.client, app, installation, grant).await
     }
 }

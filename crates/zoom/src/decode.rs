@@ -273,7 +273,8 @@ pub(crate) fn listed(
     let (id, thread_root) = identity(wire, memory)?;
     let member = set(wire.send_member_id.as_ref());
     let user = set(wire.sender_user_id.as_ref()).map(str::to_owned).or_else(|| person(member?));
-    let edited = wire.status.as_deref().is_some_and(|status| status.eq_ignore_ascii_case("edited"));
+    // A message that was read alone tells nothing of it, and may have been.
+    let edited = wire.status.as_deref().is_none_or(|status| status.eq_ignore_ascii_case("edited"));
     let bot = wire.bot_message.as_ref().is_some_and(|message| !message.is_empty());
     Some(Message {
         id,

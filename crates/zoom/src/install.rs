@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use dragoman_model::{RemoteWorkspace, codes};
-use dragoman_platform::{App, Facts, Field, Grant, InstallError, Installed};
+use dragoman_model::{RemoteUser, RemoteWorkspace, codes};
+use dragoman_platform::{App, Facts, Field, Grant, Granted, InstallError, Installation, Installed, TokenSet};
+use dragoman_seal::Token;
 
 use crate::api::{Call, CallError, segment};
 use crate::client::Client;
@@ -83,6 +84,69 @@ pub(crate) fn authorize_url(
 
 /// Exchanges the code and learns who the bridge user is.
 pub(crate) async fn install(client: &Client, app: &App, grant: &Grant) -> Result<Installed, InstallError> {
+    let (set, scopes) = exchange(client, app, grant).await?;
+    let bridge = app.fact("bridge_user");
+    let user = user(client, &set.access, bridge).await?;
+    let account = user.account_id.filter(|account| !account.is_empty());
+    let account =
+        account.ok_or_else(|| rejected("Zoom did not name the account; grant user:read:user:admin"))?;
+    let mut facts = Facts::from([("bridge_user".to_owned(), user.id)]);
+    if let Some(mail) = user.email.filter(|mail| !mail.is_empty()) {
+        facts.insert("bridge_mail".to_owned(), mail_digest(&mail));
+    }
+    Ok(Installed {
+        workspace: RemoteWorkspace::from(account),
+        name: user.company.unwrap_or_default(),
+        facts,
+        scopes,
+        tokens: Some(set),
+    })
+}
+
+/// Exchanges the code for a person's token.
+pub(crate) async fn grant_person(
+    client: &Client,
+    app: &App,
+    installation: &Installation,
+    grant: &Grant,
+) -> Result<Granted, InstallError> {
+    let (tokens, scopes) = exchange(client, app, grant).await?;
+    let has = |asked: &str| {
+        scopes.is_empty()
+            || scopes
+                .iter()
+                .map(|scope| scope.strip_suffix(":admin").unwrap_or(scope))
+                .any(|scope| scope == asked)
+    };
+    let verbs = ["write", "update", "delete"];
+    if !has("chat_message:write") && !verbs.iter().all(|verb| has(&format!("team_chat:{verb}:user_message")))
+    {
+        return Err(rejected("not everything that posting, editing and deleting need was granted"));
+    }
+    let user = user(client, &tokens.access, "").await?;
+    if user.account_id.is_some_and(|account| account != installation.workspace.as_str()) {
+        return Err(rejected("it was granted in another account"));
+    }
+    if user.id == installation.fact("bridge_user") {
+        return Err(rejected("that is the user who posts for everybody; sign in as the person"));
+    }
+    Ok(Granted { user: RemoteUser::from(user.id), tokens })
+}
+
+/// A user as a token shows them; an empty id means the token's own.
+async fn user(client: &Client, token: &Token, id: &str) -> Result<User, InstallError> {
+    let path = format!("users/{}", if id.is_empty() { "me".to_owned() } else { segment(id) });
+    let user =
+        client.bearer(&Call::get(path), token).await.map_err(|error| why(&error, "the bridge user"))?;
+    serde_json::from_slice(user.body.expose())
+        .map_err(|_| rejected("the answer about the bridge user was not understood"))
+}
+
+async fn exchange(
+    client: &Client,
+    app: &App,
+    grant: &Grant,
+) -> Result<(TokenSet, BTreeSet<String>), InstallError> {
     let asked = |key: &str| grant.query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
     match asked("error") {
         Some("access_denied") => return Err(InstallError::Denied),
@@ -101,26 +165,7 @@ pub(crate) async fn install(client: &Client, app: &App, grant: &Grant) -> Result
         answer.scope.as_deref().unwrap_or_default().split_whitespace().map(str::to_owned).collect();
     let set =
         tokens::set_of(answer, client.clock.now_ms()).ok_or_else(|| rejected("no token was granted"))?;
-    let bridge = app.fact("bridge_user");
-    let path = format!("users/{}", if bridge.is_empty() { "me".to_owned() } else { segment(bridge) });
-    let user =
-        client.bearer(&Call::get(path), &set.access).await.map_err(|error| why(&error, "the bridge user"))?;
-    let user: User = serde_json::from_slice(user.body.expose())
-        .map_err(|_| rejected("the answer about the bridge user was not understood"))?;
-    let account = user.account_id.filter(|account| !account.is_empty());
-    let account =
-        account.ok_or_else(|| rejected("Zoom did not name the account; grant user:read:user:admin"))?;
-    let mut facts = Facts::from([("bridge_user".to_owned(), user.id)]);
-    if let Some(mail) = user.email.filter(|mail| !mail.is_empty()) {
-        facts.insert("bridge_mail".to_owned(), mail_digest(&mail));
-    }
-    Ok(Installed {
-        workspace: RemoteWorkspace::from(account),
-        name: user.company.unwrap_or_default(),
-        facts,
-        scopes,
-        tokens: Some(set),
-    })
+    Ok((set, scopes))
 }
 
 fn rejected(why: &str) -> InstallError {

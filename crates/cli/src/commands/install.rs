@@ -60,16 +60,23 @@ async fn start(context: &Context, app: String, no_wait: bool) -> Result<()> {
     }
     print::hint("Open this link in the browser of somebody who may install apps there:");
     print::hint(&format!("\n  {}\n", started.link));
+    let installed = follow(context, &started.ticket).await?;
+    show(context, &[installed])?;
+    print::hint("next: bring the app into a channel, then dragoman install conversations");
+    Ok(())
+}
+
+/// Waits until a browser came back.
+pub(crate) async fn follow(context: &Context, ticket: &str) -> Result<api::InstallInfo> {
     let spinner = indicatif::ProgressBar::new_spinner().with_message("waiting for the browser to come back");
     spinner.enable_steady_tick(std::time::Duration::from_millis(120));
     loop {
-        match context.ask(&api::InstallWait { ticket: started.ticket.clone() }).await? {
+        let state = context.ask(&api::InstallWait { ticket: ticket.to_owned() }).await?;
+        match state {
             InstallState::Waiting => {}
             InstallState::Done(installed) => {
                 spinner.finish_and_clear();
-                show(context, &[installed])?;
-                print::hint("next: bring the app into a channel, then dragoman install conversations");
-                return Ok(());
+                return Ok(installed);
             }
             InstallState::Failed(problem) => {
                 spinner.finish_and_clear();

@@ -9,6 +9,7 @@ pub(crate) mod fidelity;
 pub(crate) mod init;
 pub(crate) mod install;
 pub(crate) mod org;
+pub(crate) mod person;
 pub(crate) mod serve;
 pub(crate) mod sim;
 

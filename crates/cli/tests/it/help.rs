@@ -29,6 +29,7 @@ fn every_command_that_is_listed_is_there_and_described() {
         "org",
         "app",
         "install",
+        "person",
         "bridge",
         "delivery",
         "dead-letter",

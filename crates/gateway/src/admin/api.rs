@@ -2,6 +2,7 @@
 
 mod bridges;
 mod fidelity;
+mod people;
 mod setup;
 mod watch;
 
@@ -10,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 pub use bridges::*;
 pub use fidelity::*;
+pub use people::*;
 pub use setup::*;
 pub use watch::*;
 
@@ -44,6 +46,11 @@ asks! {
     InstallToken = "install.token" => InstallInfo;
     InstallList = "install.list" => Vec<InstallInfo>;
     ScopeList = "install.scopes" => Vec<ScopeReport>;
+    PersonList = "person.list" => Vec<PersonInfo>;
+    PersonLink = "person.link" => PersonInfo;
+    PersonUnlink = "person.unlink" => Done;
+    PersonToken = "person.token" => InstallLink;
+    PersonRevoke = "person.revoke" => Done;
     ConversationSearch = "conversation.search" => Vec<ConversationInfo>;
     BridgeAdd = "bridge.add" => BridgeInfo;
     BridgeList = "bridge.list" => Vec<BridgeInfo>;

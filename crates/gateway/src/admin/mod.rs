@@ -11,6 +11,7 @@ mod desk;
 pub mod fidelity;
 mod install;
 mod org;
+mod person;
 mod problem;
 mod reference;
 mod route;

@@ -56,6 +56,7 @@ async fn dispatch(desk: &Desk, name: &str, body: Bytes) -> Answer {
     dispatch!(desk, name, body:
         OrgAdd OrgList OrgPolicy PlatformList AppAdd AppSet AppList AppPackage
         InstallStart InstallWait InstallToken InstallList ScopeList ConversationSearch
+        PersonList PersonLink PersonUnlink PersonToken PersonRevoke
         BridgeAdd BridgeList BridgeState BridgeMembers BridgeTest FidelityGet
         DeliveryList DeadLetterList DeadLetterAct AuditList StatusGet Shutdown)
 }

@@ -162,6 +162,22 @@ pub(crate) struct OAuth {
     pub enterprise: Option<Named>,
     #[serde(default)]
     pub is_enterprise_install: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub authed_user: Option<AuthedUser>,
+}
+
+/// Who consented; with a token where scopes of theirs were asked for.
+#[derive(Deserialize)]
+pub(crate) struct AuthedUser {
+    pub id: String,
+    #[serde(default)]
+    pub scope: Option<String>,
+    #[serde(default)]
+    pub access_token: Option<Token>,
+    #[serde(default)]
+    pub refresh_token: Option<Token>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub expires_in: Option<i64>,
 }
 
 #[derive(Deserialize)]

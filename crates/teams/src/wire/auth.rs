@@ -11,6 +11,8 @@ pub(crate) struct TokenAnswer {
     pub(crate) refresh_token: Option<Token>,
     #[serde(default)]
     pub(crate) expires_in: i64,
+    #[serde(default)]
+    pub(crate) scope: Option<String>,
 }
 
 /// Refusal of a token endpoint. The description may hold ids of the tenant: it is never logged.
