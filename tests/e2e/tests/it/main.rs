@@ -4,6 +4,7 @@ mod browser;
 mod canary;
 mod kills;
 mod payloads;
+mod people;
 mod simulation;
 mod webex;
 mod zoom;

@@ -1,0 +1,253 @@
+//! People who granted a token of their own: what they write elsewhere stands in their own name.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use dragoman_gateway::admin::api::{self, InstallState};
+use dragoman_sim::teams::seed;
+use dragoman_sim::webex::{SeedIntegration, SeedPerson};
+use e2e::{CHLOE_AT_TEAMS, Options, Seen, Side, World, eventually};
+use serde_json::Value;
+
+const CHANNEL: &str = "C07LAUNCH";
+const CHLOE_AT_SLACK: &str = "U07CHLOEMARTIN";
+const ANA_AT_SLACK: &str = "U07ANASOUZA";
+const ANA_AT_WEBEX: &str = "7254b0d6-91ea-4385-8a7c-461dfa28390a";
+const SOON: Duration = Duration::from_secs(20);
+
+/// Exactly one message says all of this.
+async fn sees(side: &dyn Side, words: &[&str]) -> Result<Seen> {
+    eventually(&format!("{} shows {words:?}", side.platform()), SOON, async || {
+        let all = side.read().await.map_err(|error| format!("{error:#}"))?;
+        let mut found: Vec<Seen> =
+            all.into_iter().filter(|seen| words.iter().all(|word| seen.markup.contains(word))).collect();
+        let count = found.len();
+        found.pop().filter(|_| count == 1).ok_or_else(|| format!("{count} messages"))
+    })
+    .await
+}
+
+async fn sees_no(side: &dyn Side, word: &str) -> Result<()> {
+    eventually(&format!("{} shows {word} no more", side.platform()), SOON, async || {
+        let all = side.read().await.map_err(|error| format!("{error:#}"))?;
+        if all.iter().any(|seen| seen.markup.contains(word)) { Err(String::new()) } else { Ok(()) }
+    })
+    .await
+}
+
+/// What people wrote; who joined is not it, nor our own notice.
+async fn written(side: &dyn Side) -> Result<usize> {
+    let all = side.read().await?;
+    let notice = |seen: &&Seen| seen.markup.contains("These conversations are linked");
+    Ok(all.iter().filter(|seen| seen.raw["subtype"] != "channel_join" && !notice(seen)).count())
+}
+
+/// Grants a token in a browser, in which somebody is signed in already: `sign_in` turns the link into theirs.
+async fn grant(
+    world: &World,
+    person: &str,
+    at: &str,
+    sign_in: impl FnOnce(&str) -> String,
+) -> Result<InstallState> {
+    let ask = api::PersonToken { person: person.to_owned(), installation: at.to_owned() };
+    let started = world.ask(&ask).await?;
+    world.http.browse(&sign_in(&started.link)).await?;
+    for _ in 0..5 {
+        let state = world.ask(&api::InstallWait { ticket: started.ticket.clone() }).await?;
+        if state != InstallState::Waiting {
+            return Ok(state);
+        }
+    }
+    bail!("nobody came back")
+}
+
+fn at_teams(person: &str) -> impl FnOnce(&str) -> String {
+    move |link| format!("{link}&login_hint={person}")
+}
+
+fn at_webex(person: &str) -> impl FnOnce(&str) -> String {
+    move |link| {
+        format!("{}&sim_allow=1&sim_user={person}", link.replacen("/authorize?", "/authorize/decision?", 1))
+    }
+}
+
+fn at_slack(person: &str) -> impl FnOnce(&str) -> String {
+    at_webex(person)
+}
+
+async fn link(world: &World, accounts: &[&str]) -> Result<api::PersonInfo> {
+    let accounts = accounts.iter().map(|account| (*account).to_owned()).collect();
+    world.ask(&api::PersonLink { accounts }).await
+}
+
+fn author(seen: &Seen) -> &Value {
+    &seen.raw["from"]["user"]["id"]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_speaks_for_herself_on_teams_until_she_takes_her_word_back() -> Result<()> {
+    let world = World::start(Options::default()).await?;
+    let slack = world.slack_person("chloe.martin", "Chloe Martin", CHANNEL);
+    let (ana, dana) = (world.ana(CHANNEL), world.dana(seed::LAUNCH));
+    let person =
+        link(&world, &[&format!("slack:{CHLOE_AT_SLACK}"), &format!("teams:{CHLOE_AT_TEAMS}")]).await?;
+    ensure!(person.accounts.len() == 2 && person.accounts.iter().all(|it| !it.own_token), "{person:?}");
+
+    // The account that consents has to be hers.
+    let refused = grant(&world, &person.id, "teams", at_teams(seed::DANA)).await?;
+    ensure!(matches!(&refused, InstallState::Failed(it) if it.code == "DRG-REFUSED"), "{refused:?}");
+    let before = slack.post("through the *app*", None).await?;
+    let through = sees(&dana, &["through the"]).await?;
+    ensure!(author(&through).is_null() && through.markup.contains("Chloe"), "{}", through.raw);
+
+    let granted =
+        grant(&world, &format!("slack:{CHLOE_AT_SLACK}"), "teams", at_teams(CHLOE_AT_TEAMS)).await?;
+    ensure!(matches!(granted, InstallState::Done(_)), "{granted:?}");
+    let people = world.ask(&api::PersonList {}).await?;
+    let speaks: Vec<&str> = people
+        .iter()
+        .flat_map(|it| &it.accounts)
+        .filter(|it| it.own_token)
+        .map(|it| it.platform.as_str())
+        .collect();
+    ensure!(speaks == ["teams"], "{people:?}");
+
+    let said = slack.post("in my *own* name", None).await?;
+    let own = sees(&dana, &["in my"]).await?;
+    ensure!(author(&own) == CHLOE_AT_TEAMS, "it is of {}", own.raw["from"]);
+    ensure!(!own.markup.contains("Chloe"), "nobody needs to say who it is: {}", own.markup);
+    let reply = slack.post("and *again*", Some(&said)).await?;
+    let answer = sees(&dana, &["again"]).await?;
+    ensure!(
+        answer.thread_root.as_deref() == Some(own.id.as_str()) && author(&answer) == CHLOE_AT_TEAMS,
+        "{}",
+        answer.raw
+    );
+    slack.edit(&said, None, "in my *very own* name").await?;
+    let edited = sees(&dana, &["very own"]).await?;
+    ensure!(edited.id == own.id && author(&edited) == CHLOE_AT_TEAMS, "the copy itself is edited");
+    // What the app said stays the app's.
+    slack.edit(&before, None, "through the *gateway*").await?;
+    let edited = sees(&dana, &["gateway"]).await?;
+    ensure!(edited.id == through.id && edited.markup.contains("Chloe"), "{}", edited.raw);
+    slack.delete(&reply, Some(&said)).await?;
+    sees_no(&dana, "again").await?;
+
+    // A person may call the channel; an app cannot.
+    slack.post("@channel we sail", None).await?;
+    let call = sees(&dana, &["we sail"]).await?;
+    let mentioned = &call.raw["mentions"][0]["mentioned"]["conversation"];
+    ensure!(mentioned["conversationIdentityType"] == "channel", "{}", call.raw);
+
+    // What she writes there goes to Slack, once, and nothing of the above came back.
+    let there = world.teams_person(CHLOE_AT_TEAMS, "Chloe Martin", seed::LAUNCH);
+    there.post("typed on Teams", None).await?;
+    sees(&ana, &["typed on Teams"]).await?;
+    world.settled(SOON).await?;
+    ensure!(written(&ana).await? == 4, "something came back: {:#?}", ana.read().await?);
+
+    // She takes her consent back, and nobody tells the gateway.
+    world.teams.revoke_consent(seed::APP, CHLOE_AT_TEAMS);
+    slack.post("back to the *old* ways", None).await?;
+    let after = sees(&dana, &["old", "ways"]).await?;
+    ensure!(author(&after).is_null() && after.markup.contains("Chloe"), "{}", after.raw);
+    slack.edit(&said, None, "in my *former* name").await?;
+    let corrected = sees(&dana, &["former"]).await?;
+    ensure!(
+        corrected.thread_root.as_deref() == Some(own.id.as_str())
+            && corrected.markup.contains("corrected version"),
+        "{}",
+        corrected.raw
+    );
+    slack.delete(&said, None).await?;
+    let letters = eventually("the deletion is a dead letter", SOON, async || {
+        let letters = world.ask(&api::DeadLetterList { org: None, limit: 0 }).await;
+        let letters = letters.map_err(|error| format!("{error:#}"))?;
+        if letters.is_empty() { Err("none".to_owned()) } else { Ok(letters) }
+    })
+    .await?;
+    ensure!(letters.len() == 1 && letters[0].code == "DRG-OWN-TOKEN", "{letters:?}");
+    let trail = world.ask(&api::AuditList { limit: 0 }).await?;
+    ensure!(trail.iter().filter(|row| row.act == "person.token-died").count() == 1, "{trail:?}");
+    ensure!(world.status().await?.dead_letters == 1, "and nothing else");
+    world.end().await
+}
+
+/// Slack and a Webex whose events come before the answers to the posts that made them, with Ana on both.
+async fn webex_world() -> Result<(World, String)> {
+    let mut config = Options::webex_config();
+    if let Some(org) = config.orgs.first_mut() {
+        org.people.push(SeedPerson {
+            uuid: ANA_AT_WEBEX.to_owned(),
+            display_name: "Ana Souza".to_owned(),
+            email: "ana.souza@harbor-works.example".to_owned(),
+            ..SeedPerson::default()
+        });
+    }
+    for room in &mut config.rooms {
+        room.members.push(ANA_AT_WEBEX.to_owned());
+    }
+    config.timing.post_answer_delay = Duration::from_millis(400);
+    let options = Options { webex: Some(config), bridge: false, ..Options::default() };
+    let world = World::start(options).await?;
+    let room = world.webex().room_id("Launch").context("there is no space Launch")?;
+    world.link(&[format!("slack:{CHANNEL}"), format!("webex:{room}")]).await?;
+    let public = world.webex().person_id("Ana Souza").context("there is no Ana")?;
+    link(&world, &[&format!("slack:{ANA_AT_SLACK}"), &format!("webex:{public}")]).await?;
+    Ok((world, room))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_says_through_us_does_not_come_back_even_after_a_crash() -> Result<()> {
+    let (mut world, room) = webex_world().await?;
+    let ana = world.ana(CHANNEL);
+    let there = world.webex_person(ANA_AT_WEBEX, "Ana Souza", &room);
+    let public = world.webex().person_id("Ana Souza").context("there is no Ana")?;
+    for (at, sign_in) in [("webex", ANA_AT_WEBEX), ("slack", ANA_AT_SLACK)] {
+        let granted = match at {
+            "webex" => grant(&world, &format!("slack:{ANA_AT_SLACK}"), at, at_webex(sign_in)).await?,
+            _ => grant(&world, &format!("slack:{ANA_AT_SLACK}"), at, at_slack(sign_in)).await?,
+        };
+        ensure!(matches!(granted, InstallState::Done(_)), "{at}: {granted:?}");
+    }
+
+    let said = ana.post("bring the *lantern*", None).await?;
+    let copy = sees(&there, &["lantern"]).await?;
+    ensure!(copy.author == public && !copy.markup.contains("Ana"), "{}", copy.raw);
+    ana.edit(&said, None, "bring the *compass*").await?;
+    let edited = sees(&there, &["compass"]).await?;
+    ensure!(edited.id == copy.id, "the copy itself is edited");
+    let typed = there.post("typed on Webex", None).await?;
+    let shown = sees(&ana, &["typed on Webex"]).await?;
+    ensure!(shown.raw["user"] == ANA_AT_SLACK && shown.raw["username"].is_null(), "{}", shown.raw);
+    there.delete(&typed, None).await?;
+    sees_no(&ana, "typed on Webex").await?;
+    world.settled(SOON).await?;
+    ensure!(written(&ana).await? == 1 && written(&there).await? == 1, "something came back");
+
+    // It dies after the post went out, before anybody wrote down which message that is.
+    world.restart(Some("send.unanswered:1")).await?;
+    ana.post("mind the *gap*", None).await?;
+    ensure!(world.binary.died(SOON).await?, "it outlived its fault");
+    world.binary.start(None).await?;
+    let copy = sees(&there, &["gap"]).await?;
+    ensure!(copy.author == public, "{}", copy.raw);
+    ana.post("and *onward*", None).await?;
+    sees(&there, &["onward"]).await?;
+    world.settled(SOON).await?;
+    ensure!(written(&there).await? == 3, "a copy is there twice: {:#?}", there.read().await?);
+    ensure!(written(&ana).await? == 3, "it came back: {:#?}", ana.read().await?);
+
+    // Forgotten here, or taken back there: the app speaks again.
+    let revoke =
+        api::PersonRevoke { person: format!("slack:{ANA_AT_SLACK}"), installation: "slack".to_owned() };
+    ensure!(world.ask(&revoke).await?.count == 1, "there was a token");
+    world.webex().revoke(ANA_AT_WEBEX, &SeedIntegration::default().client_id);
+    ana.post("through the *app*", None).await?;
+    let copy = sees(&there, &["through the"]).await?;
+    ensure!(copy.author != public && copy.markup.contains("Ana"), "{}", copy.raw);
+    there.post("me too", None).await?;
+    let shown = sees(&ana, &["me too"]).await?;
+    ensure!(shown.raw["user"] != ANA_AT_SLACK, "{}", shown.raw);
+    world.end().await
+}
