@@ -14,8 +14,8 @@ use dragoman_platform::{Answer, App, Delivery, Item};
 use dragoman_relay::{Parts, Relay, Slots, Timing, Vault};
 use dragoman_seal::{EpochPolicy, FieldRef, KeyService, Keyring, LocalKeys, SlotLimits, SlotStore};
 use dragoman_store::{
-    AppRow, BridgePast, BridgeRow, BridgeState, ConversationRow, Faults, InstallationRow, Lease, ModelStore,
-    Mutation, OrgRow,
+    AccountRow, AppRow, BridgePast, BridgeRow, BridgeState, ConversationRow, Faults, InstallationRow, Lease,
+    ModelStore, Mutation, OrgRow, TokenRow,
 };
 use dragoman_testkit::{SeededRandom, SimDisk};
 use http::StatusCode;
@@ -218,6 +218,7 @@ impl Bench {
                 }
             }
             [room, "echo"] => self.echo(room),
+            ["speaks", ref rooms @ ..] => self.speaks(rooms),
             [room, "removes", text] => self.fake.room(room, |room| {
                 room.said.iter_mut().filter(|said| said.text == text).for_each(|said| said.deleted = true);
             }),
@@ -246,6 +247,7 @@ impl Bench {
             deleted: false,
             bot: false,
             marker: None,
+            own: false,
         };
         let (kind, said) = self.fake.room(room, |room| match words {
             ["post", id, text @ ..] => {
@@ -596,6 +598,31 @@ impl Bench {
                 assert!(shown.iter().copied().eq(wanted.iter()), "from {source} to {room}: {shown:?}");
             }
         }
+    }
+
+    /// The author of everything has an account in the first three workspaces, and granted tokens in these.
+    fn speaks(&self, rooms: &[&str]) {
+        for room in &ROOMS[..3] {
+            self.commit(Mutation::PutAccount(AccountRow {
+                org: ORG.into(),
+                installation: (*room).into(),
+                user: "u1".into(),
+                sealed_profile: Vec::new(),
+                email_digest: None,
+                person: Some("p1".into()),
+                refreshed_ms: 0,
+            }));
+        }
+        for room in rooms {
+            self.commit(Mutation::PutToken(TokenRow {
+                installation: (*room).into(),
+                slot: "p1".to_owned(),
+                sealed_access: Vec::new(),
+                sealed_refresh: None,
+                expires_at_ms: None,
+            }));
+        }
+        self.life().runtime.block_on(self.life().relay.reload()).unwrap();
     }
 
     fn policy(&self, name: &str, word: &str) {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use dragoman_model::capability::{Feature, Level, TextLimit, TextUnit};
@@ -9,7 +10,7 @@ use dragoman_model::event::{Author, AuthorKind, Origin};
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
     Capabilities, Clock, Document, Event, Happening, Marker, Message, Operation, Outcome, Platform, Post,
-    RemoteConversation, RemoteMessage, RemoteUser, Version, codes,
+    RemoteConversation, RemoteMessage, RemoteUser, Spokesman, Version, codes,
 };
 use dragoman_platform::{
     App, Connector, Conversation, Delivery, Failure, Field, Grant, HistoryPage, HistoryQuery, Inbound,
@@ -33,6 +34,14 @@ pub(crate) struct Said {
     /// Another app said it.
     pub(crate) bot: bool,
     pub(crate) marker: Option<String>,
+    /// In its author's own name: nobody is shown the marker.
+    pub(crate) own: bool,
+}
+
+impl Said {
+    fn shown_marker(&self) -> Option<&str> {
+        self.marker.as_deref().filter(|_| !self.own)
+    }
 }
 
 /// A conversation.
@@ -93,7 +102,7 @@ impl Fake {
 /// What an event's payload says.
 pub(crate) fn payload(kind: &str, room: &str, said: &Said) -> Content {
     let root = said.root.as_deref().unwrap_or_default();
-    let marker = said.marker.as_deref().unwrap_or_default();
+    let marker = said.shown_marker().unwrap_or_default();
     let (version, sent, at) = (said.version.to_string(), said.sent_ms.to_string(), said.at_ms.to_string());
     let bot = if said.bot { "bot" } else { "" };
     let fields = [kind, room, &said.id, root, &version, &sent, &at, bot, marker, &said.text];
@@ -116,7 +125,7 @@ fn message(said: &Said) -> Message {
         files: Vec::new(),
         sent_at_ms: said.sent_ms,
         version: Some(Version(said.version)),
-        origin: Origin { ours: said.marker.is_some(), marker: said.marker.as_deref().map(Marker::new) },
+        origin: Origin { ours: said.shown_marker().is_some(), marker: said.shown_marker().map(Marker::new) },
     }
 }
 
@@ -142,7 +151,10 @@ impl Connector for Fake {
             self.room(conversation.remote.as_str(), |room| !room.cannot.iter().any(|cannot| cannot == what))
         };
         Capabilities {
-            levels: [(Feature::ThreadReply, Level::Native), (Feature::Edit, Level::Native)].into(),
+            levels: [Feature::ThreadReply, Feature::Edit, Feature::OwnToken]
+                .into_iter()
+                .map(|feature| (feature, Level::Native))
+                .collect(),
             text: TextLimit { max: 100, unit: TextUnit::Chars },
             reread: can("reread"),
             read_back: can("read-back"),
@@ -184,6 +196,7 @@ impl Connector for Fake {
             deleted: false,
             bot: !bot.is_empty(),
             marker: filled(marker),
+            own: false,
         };
         let happening = match kind {
             "created" => Happening::Posted(Box::new(message(&said))),
@@ -256,6 +269,13 @@ impl Connector for Fake {
             Operation::Delete { .. } => "delete".to_owned(),
             _ => "react".to_owned(),
         };
+        let own = matches!(
+            operation,
+            Operation::Post(Post { spokesman: Spokesman::Person(_), .. })
+                | Operation::Edit { post: Post { spokesman: Spokesman::Person(_), .. }, .. }
+                | Operation::Delete { spokesman: Spokesman::Person(_), .. }
+        );
+        let call = if own { format!("own {call}") } else { call };
         self.room(room, |room| room.calls.push(call));
         let trick = self.trick(room, "perform");
         match trick.as_deref() {
@@ -284,6 +304,7 @@ impl Connector for Fake {
                     deleted: false,
                     bot: false,
                     marker: Some(post.marker.as_str().to_owned()),
+                    own,
                 });
                 Outcome::made(id.into(), Some(Version(now_ms)))
             }
@@ -306,6 +327,10 @@ impl Connector for Fake {
         match trick.as_deref() {
             Some("unanswered") => Outcome::Unknown(codes::NO_ANSWER),
             Some("done-and-hang") => std::future::pending().await,
+            Some("late") => {
+                tokio::time::sleep(Duration::from_secs(4)).await;
+                outcome
+            }
             _ => outcome,
         }
     }

@@ -5,3 +5,4 @@
 mod bench;
 mod fake;
 mod stories;
+mod voices;

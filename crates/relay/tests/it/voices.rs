@@ -1,0 +1,154 @@
+//! People who speak for themselves: in whose name copies stand, and what comes back of them without a marker.
+
+use crate::bench::{check, check_three};
+
+#[test]
+fn a_copy_stands_in_its_authors_name_and_keeps_it() {
+    check_three(
+        "A post 1 one
+         run 1s
+         speaks B
+         A post 2 two
+         A reply 3 2 three
+         run 1s
+         B calls: post one | own post two | own post >three
+         C calls: post one | post two | post >three
+         A edit 1 uno
+         A edit 2 due
+         run 1s
+         B calls: edit uno | own edit due
+         B echo
+         C echo
+         run 20s
+         A shows: nothing
+         C shows: uno | due | >three
+         A delete 2
+         run 1s
+         B calls: own delete
+         B shows: uno | >three
+         dead",
+    );
+}
+
+#[test]
+fn an_echo_before_its_answer_waits_for_it() {
+    check(
+        "speaks B
+         B next late
+         A post 1 one
+         run 1s
+         B echo
+         B post 2 two
+         run 1s
+         A shows: nothing
+         run 20s
+         A calls: post two
+         B calls: own post one
+         dropped ECHO 1",
+    );
+}
+
+#[test]
+fn an_answer_that_does_not_come_holds_nobody_for_long() {
+    check(
+        "speaks B
+         B next hang
+         A post 1 one
+         run 1s
+         B post 2 two
+         run 9s
+         A shows: nothing
+         run 3s
+         A calls: post two",
+    );
+}
+
+#[test]
+fn whoever_has_no_token_does_not_wait() {
+    check(
+        "speaks
+         B next hang
+         A post 1 one
+         run 1s
+         B post 2 two
+         run 1s
+         A calls: post two",
+    );
+}
+
+#[test]
+fn an_echo_after_a_crash_is_none_of_the_persons_words() {
+    check(
+        "speaks A B
+         B next done-and-hang
+         A post 1 one
+         B post 2 two
+         run 1s
+         crash
+         start
+         B echo
+         A echo
+         run 60s
+         A shows: two
+         B shows: one
+         A calls: find | own post two
+         B calls: own post one | find
+         dead",
+    );
+}
+
+#[test]
+fn where_a_token_died_the_app_speaks_and_corrects() {
+    check(
+        "speaks B
+         A post 1 one
+         run 1s
+         B next sign-in
+         A post 2 two
+         run 5s
+         B calls: own post one | own post two | post two
+         A edit 1 uno
+         run 5s
+         B shows: one | two | >corrected version:↵uno
+         notes NOT-EDITABLE OWN-TOKEN
+         A edit 1 eins
+         run 5s
+         B shows: one | two | >corrected version:↵eins
+         A delete 1
+         run 5s
+         dead OWN-TOKEN
+         speaks B
+         replay
+         run 5s
+         B shows: two
+         dead",
+    );
+}
+
+#[test]
+fn an_edit_finds_out_that_the_token_died() {
+    check(
+        "speaks B
+         A post 1 one
+         run 1s
+         B next sign-in
+         A edit 1 uno
+         run 5s
+         B calls: own post one | own edit uno | post >corrected version:↵uno
+         dead",
+    );
+}
+
+#[test]
+fn what_somebody_may_not_say_there_the_app_says() {
+    check(
+        "speaks B
+         B next gone
+         A post 1 one
+         A post 2 two
+         run 5s
+         B calls: own post one | post one | own post two
+         B shows: one | two
+         dead",
+    );
+}
