@@ -141,6 +141,9 @@ pub struct TextLimit {
 pub struct Capabilities {
     /// The level of each feature when the conversation is the target. A missing one is [`Level::Refused`].
     pub levels: BTreeMap<Feature, Level>,
+    /// Levels that are others for what stands in its author's own name; they count where [`Feature::OwnToken`] is
+    /// native.
+    pub own_levels: BTreeMap<Feature, Level>,
     /// The longest message.
     pub text: TextLimit,
     /// Whether a message can be read again by id.
@@ -164,5 +167,17 @@ impl Capabilities {
     /// The level of a feature.
     pub fn level(&self, feature: Feature) -> Level {
         self.levels.get(&feature).copied().unwrap_or(Level::Refused)
+    }
+
+    /// The level of a feature for what stands in its author's own name.
+    pub fn own_level(&self, feature: Feature) -> Level {
+        let own = self.own_levels.get(&feature).filter(|_| self.level(Feature::OwnToken) == Level::Native);
+        own.copied().unwrap_or_else(|| self.level(feature))
+    }
+
+    /// The level of a feature on the best rung that is offered here: a floor is what a person can have, by granting a
+    /// token of their own where need be, and not what everybody has without.
+    pub fn best_level(&self, feature: Feature) -> Level {
+        self.level(feature).max(self.own_level(feature))
     }
 }

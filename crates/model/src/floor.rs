@@ -1,4 +1,5 @@
-//! The floor: the lowest level that a release may have, into each kind of target. A test of every connector
+//! The floor: the lowest level that a release may have, into each kind of target, on the best rung of the identity
+//! ladder that is offered there. A test of every connector
 //! holds its capability data against this table.
 
 use crate::capability::{Feature, Level};

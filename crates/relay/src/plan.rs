@@ -75,7 +75,7 @@ pub(crate) fn mention_key(mention: &Mention) -> String {
 
 /// The message as it will stand at the target, and what was simplified on the way.
 pub(crate) fn compose(scene: &Scene<'_>) -> (Post, Vec<Code>) {
-    let mut notes = degradations(&scene.message.body, scene.capabilities);
+    let mut notes = degradations(&scene.message.body, scene.capabilities, &scene.spokesman);
     let mut body = scene.message.body.clone().map_inlines(&mut |inline| match inline {
         Inline::Mention(mention) => scene
             .mentions
@@ -294,10 +294,14 @@ fn is_formatted(body: &Document) -> bool {
     formatted
 }
 
-fn degradations(body: &Document, capabilities: &Capabilities) -> Vec<Code> {
+fn degradations(body: &Document, capabilities: &Capabilities, spokesman: &Spokesman) -> Vec<Code> {
     let mut notes = Vec::new();
     let mut need = |feature: Feature| {
-        if capabilities.level(feature) < Level::Partial {
+        let level = match spokesman {
+            Spokesman::App => capabilities.level(feature),
+            Spokesman::Person(_) => capabilities.own_level(feature),
+        };
+        if level < Level::Partial {
             notes.push(codes::SIMPLIFIED);
         }
     };

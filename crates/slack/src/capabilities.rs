@@ -1,5 +1,7 @@
 //! What a conversation on Slack can carry.
 
+use std::collections::BTreeMap;
+
 use dragoman_model::{Capabilities, Feature, Level, TextLimit, TextUnit};
 use dragoman_platform::{Conversation, ConversationKind, Installation};
 
@@ -45,6 +47,7 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
     };
     Capabilities {
         levels: Feature::ALL.iter().map(|feature| (*feature, level(*feature))).collect(),
+        own_levels: BTreeMap::new(),
         text: TEXT,
         reread: history,
         read_back: history,

@@ -1,5 +1,7 @@
 //! What a Webex space can carry.
 
+use std::collections::BTreeMap;
+
 use dragoman_markup::webex::MAX_BYTES;
 use dragoman_model::{Capabilities, Feature, Level, TextLimit, TextUnit};
 use dragoman_platform::{Conversation, ConversationKind, Installation};
@@ -77,6 +79,7 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
     let mentions_only = sees_mentions_only(installation, conversation);
     Capabilities {
         levels: Feature::ALL.iter().map(|feature| (*feature, level(*feature))).collect(),
+        own_levels: BTreeMap::new(),
         text: TEXT,
         reread: reads,
         // A bot is shown no list that has its own posts in it.

@@ -1,5 +1,7 @@
 //! What a conversation on Zoom can carry: data, no code.
 
+use std::collections::BTreeMap;
+
 use dragoman_markup::zoom::MAX_CHARS;
 use dragoman_model::{Capabilities, Feature, Level, TextLimit, TextUnit};
 use dragoman_platform::{Conversation, ConversationKind, Installation};
@@ -56,6 +58,7 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
     };
     Capabilities {
         levels: Feature::ALL.iter().map(|feature| (*feature, level(*feature))).collect(),
+        own_levels: BTreeMap::new(),
         text: TEXT,
         reread: one,
         read_back: list,

@@ -136,6 +136,13 @@ pub fn as_target(target: &Capabilities) -> Vec<String> {
             "A copy can be edited {edits} times; later edits are added as corrections in its thread."
         ));
     }
+    for feature in Feature::ALL.iter().filter(|it| target.own_level(**it) > target.level(**it)) {
+        notes.push(format!(
+            "Of people who granted a token of their own there, {} is {}.",
+            feature.as_str(),
+            target.own_level(*feature).as_str()
+        ));
+    }
     if !target.read_back {
         notes.push(
             "A message whose sending was not answered cannot be looked for at the target: the policy unknown_outcome decides."
@@ -178,6 +185,7 @@ mod tests {
             end: End { platform: name.to_owned(), name: name.to_owned(), reference: None },
             capabilities: Capabilities {
                 levels: BTreeMap::from([(Feature::Text, level)]),
+                own_levels: BTreeMap::new(),
                 text: TextLimit { max: 12_345, unit: TextUnit::Bytes },
                 reread: true,
                 read_back: true,

@@ -156,6 +156,7 @@ impl Connector for Fake {
     fn capabilities(&self, _: &Installation, _: &Conversation) -> Capabilities {
         Capabilities {
             levels: BTreeMap::from([(Feature::Text, Level::Native)]),
+            own_levels: BTreeMap::new(),
             text: TextLimit { max: 1000, unit: TextUnit::Chars },
             reread: true,
             read_back: true,

@@ -56,8 +56,8 @@ pub trait Kit: Sync {
     /// The row of the floor table.
     fn floor(&self) -> Target;
 
-    /// Features that are below their floor because they are not built yet. One that is not is an error, so
-    /// that the list shrinks.
+    /// Features that are below their floor, on the best rung that is offered, because they are not built yet. One that
+    /// is not is an error, so that the list shrinks.
     fn not_yet(&self) -> &'static [Feature];
 
     /// Performs an operation of [`Kit::operations`] with a connector whose platform answers like this.

@@ -5,6 +5,7 @@ use super::*;
 fn capabilities(levels: &[(Feature, Level)]) -> Capabilities {
     Capabilities {
         levels: levels.iter().copied().collect(),
+        own_levels: BTreeMap::new(),
         text: TextLimit { max: 100, unit: TextUnit::Chars },
         reread: true,
         read_back: true,
@@ -138,6 +139,12 @@ fn a_call_to_everybody_that_nobody_hears_is_noted() {
     assert_eq!(noted(&kept, Level::Fallback), [codes::SIMPLIFIED]);
     // The organisation wants it so.
     assert_eq!(noted(&Mentions::new(), Level::Native), []);
+    let mut mixed =
+        capabilities(&[(Feature::MentionEveryone, Level::Fallback), (Feature::OwnToken, Level::Native)]);
+    mixed.own_levels.insert(Feature::MentionEveryone, Level::Native);
+    let body = call(Mention::Everyone);
+    assert_eq!(degradations(&body, &mixed, &Spokesman::App), [codes::SIMPLIFIED]);
+    assert_eq!(degradations(&body, &mixed, &Spokesman::Person("p".into())), [], "a person can call them");
 }
 
 type Case<'a> = (&'a [CopyRow], &'a [CopyRow], Option<u32>, bool, u32);

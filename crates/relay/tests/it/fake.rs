@@ -155,6 +155,7 @@ impl Connector for Fake {
                 .into_iter()
                 .map(|feature| (feature, Level::Native))
                 .collect(),
+            own_levels: BTreeMap::new(),
             text: TextLimit { max: 100, unit: TextUnit::Chars },
             reread: can("reread"),
             read_back: can("read-back"),

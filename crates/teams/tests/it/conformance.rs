@@ -77,7 +77,7 @@ impl Kit for TeamsKit {
     }
 
     fn not_yet(&self) -> &'static [Feature] {
-        &[Feature::MentionEveryone]
+        &[]
     }
 
     async fn perform(&self, script: Script, operation: &Operation) -> Outcome {
