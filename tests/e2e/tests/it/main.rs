@@ -2,6 +2,8 @@
 
 mod browser;
 mod canary;
+mod doubts;
+mod edits;
 mod kills;
 mod payloads;
 mod people;

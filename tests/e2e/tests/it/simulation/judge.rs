@@ -1,21 +1,26 @@
-//! Whether what Slack holds in the end is what the gateway promised.
+//! Whether what the platforms hold in the end is what the gateway promised.
 
 use std::collections::BTreeMap;
 
 use dragoman_model::codes;
 use dragoman_sim::core::LogKind;
 use dragoman_store::{LaneId, Receipt};
-use serde_json::Value;
 
 use super::machine::conversation;
-use super::slack::CHANNELS;
-use super::stage::{Said, Scene, is_bot, text};
+use super::platforms::{CHANNELS, Shown, key};
+use super::stage::{Said, Scene, text};
 
 /// A copy at a target.
 struct Copy<'a> {
-    ts: &'a str,
+    id: &'a str,
     root: Option<&'a str>,
     text: &'a str,
+    /// Where it stands among the others.
+    place: usize,
+}
+
+fn name(channel: usize) -> String {
+    format!("{} {channel}", CHANNELS[channel].platform)
 }
 
 /// Everything that is wrong; empty when nothing is.
@@ -26,10 +31,7 @@ pub(super) fn judge(scene: &Scene) -> Vec<String> {
     for (number, said) in scene.said.iter().enumerate() {
         for (channel, here) in copies.iter().enumerate() {
             let found = here.get(&number).map_or(&[][..], Vec::as_slice);
-            let at = format!(
-                "note {number:03} ({}) of {} in {}",
-                said.ts, CHANNELS[said.channel].1, CHANNELS[channel].1
-            );
+            let at = format!("note {number:03} ({}) of {} in {}", said.id, name(said.channel), name(channel));
             if channel == said.channel {
                 if !found.is_empty() {
                     wrong.push(format!("{at}: came back, {} times", found.len()));
@@ -72,7 +74,7 @@ fn fault(
             }
             let root = here.get(&said.root?)?.first()?;
             let root_is_there = !scene.said[said.root?].deleted;
-            (root_is_there && copy.root != Some(root.ts)).then(|| "left its thread".to_owned())
+            (root_is_there && copy.root != Some(root.id)).then(|| "left its thread".to_owned())
         }
         more => Some(format!("there {} times", more.len())),
     }
@@ -87,13 +89,20 @@ fn broken_promises(scene: &Scene) -> Vec<String> {
         let first = accepted.entry(message.as_str()).or_insert(receipt.received_ms);
         *first = receipt.received_ms.min(*first);
     }
-    let acknowledged =
-        scene.log.iter().filter(|entry| entry.kind == LogKind::Delivery && entry.method == "message");
+    const TOLD: [&str; 3] = ["message", "messages.created", "team_chat.channel_message_posted"];
+    let acknowledged = scene
+        .log
+        .iter()
+        .filter(|entry| entry.kind == LogKind::Delivery && TOLD.contains(&entry.method.as_str()));
     let mut wrong = Vec::new();
     for entry in acknowledged.filter(|entry| entry.status == 200) {
-        let Some(ts) = entry.detail["label"]["ts"].as_str() else { continue };
-        let Some(number) = scene.said.iter().position(|said| said.ts == ts) else { continue };
-        if accepted.get(ts).is_none_or(|accepted_ms| *accepted_ms > entry.at) {
+        let label = &entry.detail["label"];
+        let Some(told) = ["ts", "id", "message_id"].iter().find_map(|key| label[key].as_str()) else {
+            continue;
+        };
+        let id = key(told);
+        let Some(number) = scene.said.iter().position(|said| said.id == id) else { continue };
+        if accepted.get(id.as_str()).is_none_or(|accepted_ms| *accepted_ms > entry.at) {
             wrong.push(format!("note {number:03} was acknowledged and lost"));
         }
     }
@@ -102,16 +111,16 @@ fn broken_promises(scene: &Scene) -> Vec<String> {
 
 /// Whether the operator was told that something about this message did not get through.
 fn is_reported(scene: &Scene, said: &Said, channel: usize) -> bool {
-    let lane = LaneId::Conversation(conversation(CHANNELS[channel].1));
+    let lane = LaneId::Conversation(conversation(channel));
     scene.dead.iter().any(|dead| {
-        dead.lane == lane && dead.event.message.as_ref().is_some_and(|message| message.as_str() == said.ts)
+        dead.lane == lane && dead.event.message.as_ref().is_some_and(|message| message.as_str() == said.id)
     })
 }
 
 /// Messages of one channel that stand the wrong way round: the second was written when the first had been
 /// accepted already.
 fn inversions(scene: &Scene, here: &BTreeMap<usize, Vec<Copy<'_>>>, channel: usize) -> Vec<String> {
-    let to = conversation(CHANNELS[channel].1);
+    let to = conversation(channel);
     let mut accepted: BTreeMap<&str, i64> = BTreeMap::new();
     for receipt in &scene.receipts {
         if receipt.kind == "created"
@@ -126,39 +135,28 @@ fn inversions(scene: &Scene, here: &BTreeMap<usize, Vec<Copy<'_>>>, channel: usi
     for (first, copies) in here {
         let (Some(earlier), [copy]) = (scene.said.get(*first), &copies[..]) else { continue };
         // A reply may have waited for its root while others went on.
-        let Some(accepted_ms) = accepted.get(earlier.ts.as_str()).filter(|_| earlier.root.is_none()) else {
+        let Some(accepted_ms) = accepted.get(earlier.id.as_str()).filter(|_| earlier.root.is_none()) else {
             continue;
         };
         for (second, others) in here.range(first + 1..) {
             let (Some(later), [other]) = (scene.said.get(*second), &others[..]) else { continue };
-            let written_ms = micros(&later.ts) / 1000;
-            if later.channel == earlier.channel
-                && *accepted_ms < written_ms
-                && micros(other.ts) < micros(copy.ts)
-            {
-                wrong.push(format!(
-                    "note {second:03} stands before note {first:03} in {}",
-                    CHANNELS[channel].1
-                ));
+            if later.channel == earlier.channel && *accepted_ms < later.at_ms && other.place < copy.place {
+                wrong.push(format!("note {second:03} stands before note {first:03} in {}", name(channel)));
             }
         }
     }
     wrong
 }
 
-fn micros(ts: &str) -> i64 {
-    ts.replace('.', "").parse().unwrap_or_default()
-}
-
-/// Messages of the app, by the note that they show.
-fn copies(messages: &[Value]) -> BTreeMap<usize, Vec<Copy<'_>>> {
+/// Messages of the gateway, by the note that they show.
+fn copies(messages: &[Shown]) -> BTreeMap<usize, Vec<Copy<'_>>> {
     let mut found: BTreeMap<usize, Vec<Copy<'_>>> = BTreeMap::new();
-    for message in messages.iter().filter(|message| is_bot(message) && message["subtype"] != "tombstone") {
-        let text = message["text"].as_str().unwrap_or_default();
+    for (place, shown) in messages.iter().enumerate().filter(|(_, shown)| shown.ours) {
+        let text = shown.text.as_str();
         let number = text.split("note ").nth(1).and_then(|rest| rest.get(..3)).and_then(|n| n.parse().ok());
-        let (Some(number), Some(ts)) = (number, message["ts"].as_str()) else { continue };
-        let root = message["thread_ts"].as_str().filter(|root| *root != ts);
-        found.entry(number).or_default().push(Copy { ts, root, text });
+        let Some(number) = number else { continue };
+        let copy = Copy { id: &shown.id, root: shown.root.as_deref(), text, place };
+        found.entry(number).or_default().push(copy);
     }
     found
 }

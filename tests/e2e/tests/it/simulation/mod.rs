@@ -1,5 +1,5 @@
 //! The relay and the gateway, as they are, on a simulated network with simulated disks: machines lose their
-//! power, packets are lost or late, Slack misbehaves, and in the end every message stands where it belongs.
+//! power, packets are lost or late, platforms misbehave, and in the end every message stands where it belongs.
 //! One seed is one run.
 //!
 //! `DRAGOMAN_SIM_SEEDS` and `DRAGOMAN_SIM_FROM` say how many seeds and from which. A seed that fails is looked
@@ -11,6 +11,7 @@ mod judge;
 mod machine;
 mod net;
 mod plan;
+mod platforms;
 mod power;
 mod slack;
 mod stage;

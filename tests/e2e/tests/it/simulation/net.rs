@@ -9,20 +9,17 @@ use dragoman_platform::http::{Dialer, Reach, Stream};
 use dragoman_sim::core::{BoxIo, Net, NetListener};
 use turmoil::net::{TcpListener, TcpStream};
 
-/// The port of every simulated server.
-pub(super) const PORT: u16 = 80;
-
-async fn bind() -> io::Result<TcpListener> {
-    TcpListener::bind(("0.0.0.0", PORT)).await
-}
+use super::platforms::{HOST, PORT};
 
 /// The simulators' sockets.
 pub(super) struct SimNet;
 
 #[async_trait]
 impl Net for SimNet {
-    async fn listen(&self, _address: SocketAddr) -> io::Result<Box<dyn NetListener>> {
-        Ok(Box::new(SimListener(bind().await?)))
+    async fn listen(&self, address: SocketAddr) -> io::Result<Box<dyn NetListener>> {
+        // Port 0 is the first simulator's.
+        let port = if address.port() == 0 { PORT } else { address.port() };
+        Ok(Box::new(SimListener { listener: TcpListener::bind(("0.0.0.0", port)).await?, port }))
     }
 
     async fn connect(&self, host: &str, port: u16) -> io::Result<BoxIo> {
@@ -30,17 +27,21 @@ impl Net for SimNet {
     }
 }
 
-struct SimListener(TcpListener);
+struct SimListener {
+    listener: TcpListener,
+    port: u16,
+}
 
 #[async_trait]
 impl NetListener for SimListener {
     async fn accept(&mut self) -> io::Result<(BoxIo, SocketAddr)> {
-        let (stream, peer) = self.0.accept().await?;
+        let (stream, peer) = self.listener.accept().await?;
         Ok((Box::new(stream), peer))
     }
 
+    /// Where the gateway reaches it: links that simulators write begin with it.
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        Ok(SocketAddr::new(turmoil::lookup(HOST), self.port))
     }
 }
 
@@ -49,7 +50,7 @@ pub(super) struct Door(TcpListener);
 
 impl Door {
     pub(super) async fn open() -> io::Result<Self> {
-        Ok(Self(bind().await?))
+        Ok(Self(TcpListener::bind(("0.0.0.0", PORT)).await?))
     }
 }
 

@@ -4,7 +4,7 @@ use dragoman_model::Random as _;
 use dragoman_sim::core::{FaultKind, FaultOrder};
 use dragoman_testkit::SeededRandom;
 
-use super::slack::{CHANNELS, PEOPLE};
+use super::platforms::CHANNELS;
 
 /// People write, and things go wrong, within this time, in milliseconds.
 pub(super) const TURBULENT_MS: u64 = 150_000;
@@ -22,8 +22,8 @@ pub(super) enum Deed {
     Edit { pick: u64 },
     /// An author deletes a message.
     Delete { pick: u64 },
-    /// Slack is told to misbehave.
-    Fault(FaultOrder),
+    /// A platform is told to misbehave.
+    Fault { platform: &'static str, order: FaultOrder },
 }
 
 /// How the gateway's machine goes down.
@@ -38,7 +38,7 @@ pub(super) struct Outage {
     pub(super) again: Option<u8>,
 }
 
-/// How the network between Slack and the gateway fails.
+/// How the network between the platforms and the gateway fails.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Weather {
     pub(super) at_ms: u64,
@@ -87,7 +87,7 @@ impl Plan {
             at += if dice.one_in(3) { dice.between(50, 400) } else { dice.between(500, 9_000) };
         }
         for _ in 0..dice.between(2, 8) {
-            deeds.push((dice.between(START_MS, TURBULENT_MS), Deed::Fault(fault(&dice))));
+            deeds.push((dice.between(START_MS, TURBULENT_MS), fault(&dice)));
         }
         deeds.sort_by_key(|(at, _)| *at);
         Self { deeds, outages: outages(&dice), weather: weather(&dice), latency_ms: dice.between(5, 200) }
@@ -98,7 +98,7 @@ fn deed(dice: &Dice) -> Deed {
     match dice.below(100) {
         0..50 => {
             let channel = dice.index(CHANNELS.len());
-            Deed::Post { channel, person: dice.index(PEOPLE[channel].len()) }
+            Deed::Post { channel, person: dice.index(CHANNELS[channel].people.len()) }
         }
         50..68 => Deed::Reply { pick: dice.below(u64::MAX) },
         68..88 => Deed::Edit { pick: dice.below(u64::MAX) },
@@ -106,9 +106,8 @@ fn deed(dice: &Dice) -> Deed {
     }
 }
 
-fn fault(dice: &Dice) -> FaultOrder {
-    let count = u32::try_from(dice.between(1, 4)).expect("small");
-    let method = [
+fn fault(dice: &Dice) -> Deed {
+    const SLACK: [&str; 7] = [
         "chat.postMessage",
         "chat.postMessage",
         "chat.update",
@@ -116,7 +115,11 @@ fn fault(dice: &Dice) -> FaultOrder {
         "conversations.*",
         "users.info",
         "*",
-    ][dice.index(7)];
+    ];
+    const OTHERS: [&str; 7] = ["POST *", "POST *", "PUT *", "DELETE *", "GET *", "GET *", "*"];
+    let platform = CHANNELS[dice.index(CHANNELS.len())].platform;
+    let count = u32::try_from(dice.between(1, 4)).expect("small");
+    let method = if platform == "slack" { SLACK } else { OTHERS }[dice.index(7)];
     let kind = match dice.below(7) {
         0 => FaultKind::RateLimited { retry_after: dice.between(1, 12).to_string() },
         1 => FaultKind::ServerErrorBefore { status: 503 },
@@ -124,9 +127,12 @@ fn fault(dice: &Dice) -> FaultOrder {
         3 => FaultKind::ResetBefore,
         4 => FaultKind::ResetAfter,
         5 => FaultKind::Latency { ms: dice.between(100, 8_000) },
-        _ => return FaultOrder::next(count, "*", delivery_fault(dice)),
+        _ => {
+            let order = FaultOrder::next(count, "*", delivery_fault(dice));
+            return Deed::Fault { platform, order };
+        }
     };
-    FaultOrder::next(count, method, kind)
+    Deed::Fault { platform, order: FaultOrder::next(count, method, kind) }
 }
 
 fn delivery_fault(dice: &Dice) -> FaultKind {
@@ -142,7 +148,7 @@ fn outages(dice: &Dice) -> Vec<Outage> {
     let mut at = START_MS + dice.between(2_000, 40_000);
     while at < TURBULENT_MS {
         let down_ms = match dice.below(10) {
-            // Longer than Slack goes on trying.
+            // Longer than platforms go on trying.
             0 => dice.between(400_000, 900_000),
             1..3 => dice.between(20_000, 90_000),
             _ => dice.between(100, 8_000),

@@ -1,4 +1,4 @@
-//! The simulated Slack: two workspaces, one app in both, three channels that are bridged.
+//! The simulated Slack: two workspaces, one app in both, which is in three channels.
 
 use dragoman_sim::slack::{
     BRIDGE_SCOPES, SeedApp, SeedChannel, SeedInstall, SeedPerson, SeedWorkspace, SlackSimConfig,
@@ -9,7 +9,7 @@ pub(super) const SIGNING_SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// Workspaces with the token of the app's bot.
 pub(super) const TOKENS: [(&str, &str); 2] =
     [("T07HARBOR", "xoxb-harbor-bot"), ("T08TIDEWATER", "xoxb-tidewater-bot")];
-/// Bridged channels with their workspaces.
+/// Channels with their workspaces.
 pub(super) const CHANNELS: [(&str, &str); 3] =
     [("T07HARBOR", "C07GENERAL"), ("T07HARBOR", "C07LAUNCH"), ("T08TIDEWATER", "C08ORDERS")];
 /// Who writes in each channel.

@@ -1,4 +1,4 @@
-//! The machine that Slack runs on, and the people who write there.
+//! The machine that the platforms run on, and the people who write there.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -6,30 +6,34 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use dragoman_sim::core::{LogEntry, LogKind, World};
-use dragoman_sim::slack::{BotIdentity, SlackSim};
 use dragoman_store::{DeadLetterRow, Receipt};
-use serde_json::Value;
 
-use super::machine::{Machine, OUR_APP, lock};
+use super::machine::{Machine, lock};
 use super::net::SimNet;
 use super::plan::{Deed, Plan, TURBULENT_MS};
-use super::slack::{self, APP, CHANNELS, PEOPLE, TOKENS};
+use super::platforms::{Addresses, CHANNELS, Platforms, Shown};
 
 /// When the simulated world begins: a morning in November 2023, in microseconds since 1970.
 pub(super) const EPOCH_MICROS: i64 = 1_700_000_000_000_000;
 /// Deliveries that Slack tries: the first and three more.
 const ATTEMPTS: u32 = 4;
-/// So long without a call or a delivery is rest.
-const REST_MS: i64 = 20_000;
+/// So long without a write or a delivery is rest: longer than any platform waits before it tries again, and than it
+/// takes to find an edit of which nobody tells.
+const REST_MS: i64 = 80_000;
+/// Edits of one message; platforms take no more than ten.
+const EDITS: u32 = 6;
 /// Everything has to have come to rest so long after things stopped going wrong.
-const SETTLE: Duration = Duration::from_hours(1);
+const SETTLE: Duration = Duration::from_hours(2);
 
 /// What somebody wrote.
 #[derive(Clone, Debug)]
 pub(super) struct Said {
     pub(super) channel: usize,
     pub(super) user: &'static str,
-    pub(super) ts: String,
+    /// As the gateway names it.
+    pub(super) id: String,
+    /// Milliseconds since 1970.
+    pub(super) at_ms: i64,
     /// Which earlier one it replies to.
     pub(super) root: Option<usize>,
     pub(super) revision: u32,
@@ -45,8 +49,8 @@ pub(super) fn text(number: usize, revision: u32) -> String {
 #[derive(Default)]
 pub(super) struct Scene {
     pub(super) said: Vec<Said>,
-    /// Messages by channel, as Slack shows them.
-    pub(super) messages: Vec<Vec<Value>>,
+    /// Messages by channel, as its platform shows them.
+    pub(super) messages: Vec<Vec<Shown>>,
     pub(super) log: Vec<LogEntry>,
     pub(super) receipts: Vec<Receipt>,
     pub(super) dead: Vec<DeadLetterRow>,
@@ -59,38 +63,36 @@ pub(super) struct Scene {
 /// What both machines and the driver share.
 pub(super) struct Stage {
     pub(super) machine: Arc<Machine>,
-    pub(super) bots: Mutex<Option<Vec<BotIdentity>>>,
+    pub(super) addresses: Mutex<Option<Addresses>>,
     pub(super) scene: Mutex<Scene>,
 }
 
 impl Stage {
     pub(super) fn new(machine: Arc<Machine>) -> Self {
-        Self { machine, bots: Mutex::default(), scene: Mutex::default() }
+        Self { machine, addresses: Mutex::default(), scene: Mutex::default() }
     }
 
-    /// Runs Slack and its people to the end. Something that never comes to rest is noted in the scene.
+    /// Runs the platforms and their people to the end. Something that never comes to rest is noted in the scene.
     pub(super) async fn play(self: Arc<Self>, seed: u64, plan: Plan) -> Result<()> {
         let began = tokio::time::Instant::now();
         let world = World::new(seed, EPOCH_MICROS, Arc::new(SimNet));
-        let slack = SlackSim::start(&world, slack::config()).await?;
-        let bots = TOKENS.map(|(team, _)| slack.bot(APP, team));
-        let bots: Vec<BotIdentity> = bots.into_iter().collect::<Option<_>>().context("a bot is missing")?;
-        *lock(&self.bots) = Some(bots);
+        let platforms = Platforms::start(&world).await?;
+        *lock(&self.addresses) = Some(platforms.addresses().context("a bot is missing")?);
         while self.machine.running().is_none() {
             if let Some(error) = self.machine.failed() {
                 bail!("the gateway does not start: {error}");
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        slack.set_events_url(APP, Some(&format!("http://gateway/hooks/slack/{OUR_APP}/events")));
+        platforms.tell();
         let mut said = Vec::new();
         for (at_ms, deed) in plan.deeds {
             tokio::time::sleep_until(began + Duration::from_millis(at_ms)).await;
-            act(&slack, &mut said, &deed)?;
+            act(&world, &platforms, &mut said, deed)?;
         }
         tokio::time::sleep_until(began + Duration::from_millis(TURBULENT_MS)).await;
-        slack.faults().clear();
-        let problem = self.rest(&world, &slack, said.len()).await;
+        platforms.heal();
+        let problem = self.rest(&world, &platforms, said.len()).await;
         let running = self.machine.running();
         let (receipts, dead) = match &running {
             Some(running) => (
@@ -101,8 +103,8 @@ impl Stage {
         };
         *lock(&self.scene) = Scene {
             said,
-            messages: CHANNELS.iter().map(|(_, channel)| slack.messages(channel)).collect(),
-            log: slack.log().since(0),
+            messages: CHANNELS.iter().map(|channel| platforms.shown(channel)).collect(),
+            log: platforms.log(),
             receipts,
             dead,
             problem,
@@ -112,11 +114,11 @@ impl Stage {
     }
 
     /// Waits until nothing is under way any more; what is wrong, if that does not happen.
-    async fn rest(&self, world: &World, slack: &SlackSim, said: usize) -> Option<String> {
+    async fn rest(&self, world: &World, platforms: &Platforms, said: usize) -> Option<String> {
         let deadline = tokio::time::Instant::now() + SETTLE;
         loop {
             tokio::time::sleep(Duration::from_secs(5)).await;
-            let unrest = match self.unrest(world, slack, said).await {
+            let unrest = match self.unrest(world, platforms, said).await {
                 Ok(None) => return None,
                 Ok(Some(unrest)) => unrest,
                 Err(error) => return Some(format!("{error:#}")),
@@ -128,9 +130,11 @@ impl Stage {
     }
 
     /// What is still under way.
-    async fn unrest(&self, world: &World, slack: &SlackSim, said: usize) -> Result<Option<String>> {
-        let ours: usize =
-            CHANNELS.iter().map(|(_, id)| slack.messages(id).iter().filter(|m| is_bot(m)).count()).sum();
+    async fn unrest(&self, world: &World, platforms: &Platforms, said: usize) -> Result<Option<String>> {
+        let ours: usize = CHANNELS
+            .iter()
+            .map(|channel| platforms.shown(channel).iter().filter(|shown| shown.ours).count())
+            .sum();
         let most = said * (CHANNELS.len() - 1) * 2;
         ensure!(ours <= most, "{ours} copies of {said} messages: a loop");
         let Some(running) = self.machine.running() else { return Ok(Some("the gateway is down".to_owned())) };
@@ -142,16 +146,19 @@ impl Stage {
         if slots > 0 || !running.store.named_slots().await?.is_empty() {
             return Ok(Some(format!("{slots} message secrets are left")));
         }
-        let log = slack.log().since(0);
-        if log.last().is_some_and(|last| world.clock.millis() - last.at < REST_MS) {
-            return Ok(Some("calls are made".to_owned()));
+        let log = platforms.log();
+        let stirs = |entry: &&LogEntry| entry.kind == LogKind::Delivery || !is_routine(entry);
+        if let Some(last) = log.iter().rev().find(stirs)
+            && world.clock.millis() - last.at < REST_MS
+        {
+            return Ok(Some(format!("{} is called", last.method)));
         }
         let pending = pending(&log);
         Ok((pending > 0).then(|| format!("{pending} deliveries are tried again later")))
     }
 }
 
-/// Deliveries that Slack will try again.
+/// Deliveries that Slack will try again, which it does after minutes.
 fn pending(log: &[LogEntry]) -> usize {
     let mut last: BTreeMap<&str, bool> = BTreeMap::new();
     for entry in log.iter().filter(|entry| entry.kind == LogKind::Delivery) {
@@ -162,41 +169,42 @@ fn pending(log: &[LogEntry]) -> usize {
     last.values().filter(|over| !**over).count()
 }
 
-pub(super) fn is_bot(message: &Value) -> bool {
-    message["bot_id"].is_string()
+/// Looks for edits, at webhooks, at subscriptions, and what they cost.
+fn is_routine(entry: &LogEntry) -> bool {
+    let reads = entry.method.starts_with("GET ") || entry.method.starts_with("HEAD ");
+    reads || ["token", "subscriptions", "webhooks"].iter().any(|word| entry.method.contains(word))
 }
 
-fn act(slack: &SlackSim, said: &mut Vec<Said>, deed: &Deed) -> Result<()> {
-    let refused = |error: dragoman_sim::slack::ApiError| anyhow::anyhow!("{}", error.code);
+fn act(world: &World, platforms: &Platforms, said: &mut Vec<Said>, deed: Deed) -> Result<()> {
+    let at_ms = world.clock.millis();
     match deed {
-        Deed::Fault(order) => {
-            slack.faults().add(order.clone());
-        }
+        Deed::Fault { platform, order } => platforms.fault(platform, order),
         Deed::Post { channel, person } => {
-            let user = PEOPLE[*channel][*person];
-            let ts = slack.post(user, CHANNELS[*channel].1, &text(said.len(), 0)).map_err(refused)?;
-            said.push(Said { channel: *channel, user, ts, root: None, revision: 0, deleted: false });
+            let here = &CHANNELS[channel];
+            let user = here.people[person];
+            let id = platforms.post(here, user, None, &text(said.len(), 0))?;
+            said.push(Said { channel, user, id, at_ms, root: None, revision: 0, deleted: false });
         }
         Deed::Reply { pick } => {
-            let Some(root) = choose(said, *pick, |one| one.root.is_none()) else { return Ok(()) };
-            let Said { channel, ts, .. } = said[root].clone();
-            let people = PEOPLE[channel];
-            let user = people[usize::try_from(pick >> 32)? % people.len()];
-            let ts = slack.reply(user, CHANNELS[channel].1, &ts, &text(said.len(), 0)).map_err(refused)?;
-            said.push(Said { channel, user, ts, root: Some(root), revision: 0, deleted: false });
+            let Some(root) = choose(said, pick, |one| one.root.is_none()) else { return Ok(()) };
+            let Said { channel, id, .. } = said[root].clone();
+            let here = &CHANNELS[channel];
+            let user = here.people[usize::try_from(pick >> 32)? % here.people.len()];
+            let id = platforms.post(here, user, Some(&id), &text(said.len(), 0))?;
+            said.push(Said { channel, user, id, at_ms, root: Some(root), revision: 0, deleted: false });
         }
         Deed::Edit { pick } => {
-            let Some(chosen) = choose(said, *pick, |_| true) else { return Ok(()) };
+            let Some(chosen) = choose(said, pick, |one| one.revision < EDITS) else { return Ok(()) };
             let one = &mut said[chosen];
             one.revision += 1;
             let text = text(chosen, one.revision);
-            slack.edit(one.user, CHANNELS[one.channel].1, &one.ts, &text).map_err(refused)?;
+            platforms.edit(&CHANNELS[one.channel], one.user, &one.id, &text)?;
         }
         Deed::Delete { pick } => {
-            let Some(chosen) = choose(said, *pick, |_| true) else { return Ok(()) };
+            let Some(chosen) = choose(said, pick, |_| true) else { return Ok(()) };
             let one = &mut said[chosen];
             one.deleted = true;
-            slack.delete(one.user, CHANNELS[one.channel].1, &one.ts).map_err(refused)?;
+            platforms.delete(&CHANNELS[one.channel], one.user, &one.id)?;
         }
     }
     Ok(())

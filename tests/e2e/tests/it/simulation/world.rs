@@ -10,6 +10,7 @@ use turmoil::Sim;
 use super::judge::judge;
 use super::machine::{Machine, lock};
 use super::plan::{Outage, Plan, TURBULENT_MS, Weather};
+use super::platforms::HOST;
 use super::stage::{EPOCH_MICROS, Scene, Stage};
 
 /// A planted bug.
@@ -87,18 +88,18 @@ pub(super) fn run(seed: u64, bug: Bug) -> Outcome {
     let stage = Arc::new(Stage::new(Arc::new(Machine::new(seed, bug))));
     let (mut outages, mut weather) = (plan.outages.clone().into_iter(), plan.weather.clone().into_iter());
     let playing = Arc::clone(&stage);
-    sim.client("slack", async move { Ok(playing.play(seed, plan).await?) });
+    sim.client(HOST, async move { Ok(playing.play(seed, plan).await?) });
     let powered = Arc::clone(&stage);
     sim.host("gateway", move || {
         let stage = Arc::clone(&powered);
         async move {
-            let bots = loop {
-                if let Some(bots) = lock(&stage.bots).clone() {
-                    break bots;
+            let addresses = loop {
+                if let Some(addresses) = lock(&stage.addresses).clone() {
+                    break addresses;
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
             };
-            Arc::clone(&stage.machine).run(bots).await;
+            Arc::clone(&stage.machine).run(addresses).await;
             Ok(())
         }
     });
@@ -122,7 +123,7 @@ pub(super) fn run(seed: u64, bug: Bug) -> Outcome {
 }
 
 impl Driver<'_> {
-    /// Steps until Slack's people went home; the error, if there was one.
+    /// Steps until the platforms' people went home; the error, if there was one.
     fn drive(&mut self) -> Option<String> {
         loop {
             match self.sim.step() {
@@ -142,17 +143,17 @@ impl Driver<'_> {
         if let Some((until_ms, lossy)) = self.storm {
             if now_ms >= until_ms {
                 if lossy {
-                    self.sim.repair("slack", "gateway");
+                    self.sim.repair(HOST, "gateway");
                 } else {
-                    self.sim.release("slack", "gateway");
+                    self.sim.release(HOST, "gateway");
                 }
                 self.storm = None;
             }
         } else if let Some(weather) = self.sky.filter(|weather| weather.at_ms <= now_ms) {
             if weather.lossy {
-                self.sim.partition("slack", "gateway");
+                self.sim.partition(HOST, "gateway");
             } else {
-                self.sim.hold("slack", "gateway");
+                self.sim.hold(HOST, "gateway");
             }
             self.storm = Some((now_ms + weather.for_ms, weather.lossy));
             self.sky = self.weather.next();
@@ -179,11 +180,11 @@ impl Driver<'_> {
                     let (until_ms, again) = (now_ms + outage.down_ms, outage.again);
                     // A machine without power says no goodbye, and in what order its sockets are dropped depends
                     // on what else ran in this process.
-                    self.sim.partition("slack", "gateway");
+                    self.sim.partition(HOST, "gateway");
                     self.sim.crash("gateway");
                     match self.storm {
-                        None => self.sim.repair("slack", "gateway"),
-                        Some((_, false)) => self.sim.hold("slack", "gateway"),
+                        None => self.sim.repair(HOST, "gateway"),
+                        Some((_, false)) => self.sim.hold(HOST, "gateway"),
                         Some((_, true)) => {}
                     }
                     machine.crashed();
@@ -220,8 +221,8 @@ fn story(scene: &Scene, crashes: &[u64]) -> String {
         let (at, conversation) =
             (entry.at - EPOCH_MICROS / 1000, entry.conversation.as_deref().unwrap_or("-"));
         line(format_args!(
-            "{at} {:?} {} {conversation} {} {}ms #{} {}",
-            entry.kind, entry.method, entry.status, entry.ms, entry.attempt, entry.detail
+            "{at} {} {:?} {} {conversation} {} {}ms #{} {}",
+            entry.platform, entry.kind, entry.method, entry.status, entry.ms, entry.attempt, entry.detail
         ));
     }
     for crash in crashes {
@@ -242,7 +243,7 @@ fn story(scene: &Scene, crashes: &[u64]) -> String {
         ));
     }
     for message in scene.messages.iter().flatten() {
-        line(format_args!("{message}"));
+        line(format_args!("{}", message.raw));
     }
     line(format_args!("rest at {}", scene.rested_ms));
     story

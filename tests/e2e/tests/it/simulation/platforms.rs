@@ -1,0 +1,279 @@
+//! The simulated platforms on one machine, each on a port of its own, and people in five conversations that are one
+//! bridge: two channels of two Slack workspaces, a Teams channel, a Webex space, a Zoom channel.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use dragoman_sim::core::{FaultOrder, LogEntry, World};
+use dragoman_sim::slack::{BotIdentity, SlackSim};
+use dragoman_sim::teams::{Draft, TeamsSim, TeamsSimConfig, seed};
+use dragoman_sim::webex::seed::{GITA, HENRIK, INES, SERVICE};
+use dragoman_sim::webex::{WebexSim, WebexSimConfig, ids};
+use dragoman_sim::zoom::config::{BRIDGE, IMANI, LAUNCH, RUI, THEO};
+use dragoman_sim::zoom::{SeedApp, ZoomSim, ZoomSimConfig};
+use serde_json::Value;
+
+use super::slack::{self, APP, TOKENS};
+
+/// The simulated machine.
+pub(super) const HOST: &str = "platforms";
+/// The port of Slack; the others follow.
+pub(super) const PORT: u16 = 80;
+
+/// A conversation of the bridge.
+pub(super) struct Channel {
+    pub(super) platform: &'static str,
+    /// The gateway's installation there.
+    pub(super) installation: &'static str,
+    /// Its id there; of Webex the UUID.
+    pub(super) id: &'static str,
+    /// Who writes in it.
+    pub(super) people: &'static [&'static str],
+}
+
+const fn channel(
+    platform: &'static str,
+    installation: &'static str,
+    id: &'static str,
+    people: &'static [&'static str],
+) -> Channel {
+    Channel { platform, installation, id, people }
+}
+
+pub(super) const CHANNELS: [Channel; 5] = [
+    channel("slack", "inst-T07HARBOR", slack::CHANNELS[1].1, slack::PEOPLE[1]),
+    channel("slack", "inst-T08TIDEWATER", slack::CHANNELS[2].1, slack::PEOPLE[2]),
+    channel("teams", "inst-teams", seed::LAUNCH, &[seed::DANA, seed::EMRE, seed::FARAH]),
+    channel("webex", "inst-webex", dragoman_sim::webex::seed::LAUNCH, &[GITA, HENRIK, INES]),
+    channel("zoom", "inst-zoom", LAUNCH, &[THEO, IMANI, RUI]),
+];
+
+/// The region of the Webex organisation.
+const CLUSTER: &str = "urn:TEAM:eu-central-1_k";
+
+impl Channel {
+    /// The id that the gateway knows it by.
+    pub(super) fn remote(&self) -> String {
+        if self.platform == "webex" { ids::public(CLUSTER, "ROOM", self.id) } else { self.id.to_owned() }
+    }
+}
+
+/// A message as a platform shows it.
+#[derive(Clone, Debug)]
+pub(super) struct Shown {
+    /// As the gateway names it.
+    pub(super) id: String,
+    pub(super) root: Option<String>,
+    pub(super) text: String,
+    /// Posted by the gateway.
+    pub(super) ours: bool,
+    pub(super) raw: Value,
+}
+
+/// The simulators.
+#[derive(Clone)]
+pub(super) struct Platforms {
+    pub(super) slack: SlackSim,
+    pub(super) teams: TeamsSim,
+    pub(super) webex: WebexSim,
+    pub(super) zoom: ZoomSim,
+}
+
+/// What the gateway has to know of them.
+#[derive(Clone)]
+pub(super) struct Addresses {
+    /// Who the app is in each Slack workspace.
+    pub(super) bots: Vec<BotIdentity>,
+    pub(super) slack: String,
+    pub(super) teams: String,
+    pub(super) service: String,
+    pub(super) webex: String,
+    pub(super) zoom: String,
+}
+
+fn at(place: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], PORT + place))
+}
+
+fn seconds<const N: usize>(waits: [u64; N]) -> Vec<Duration> {
+    waits.map(Duration::from_secs).to_vec()
+}
+
+/// A message as the gateway names it: of Webex by its UUID.
+pub(super) fn key(id: &str) -> String {
+    ids::read("MESSAGE", id).map_or_else(|| id.to_owned(), |named| named.key)
+}
+
+impl Platforms {
+    pub(super) async fn start(world: &Arc<World>) -> Result<Self> {
+        let mut teams = TeamsSimConfig { addr: at(1), auto_approve: true, ..TeamsSimConfig::default() };
+        // Four hours of redelivery in a minute and a half.
+        teams.timing.notification_backoff = vec![1_000, 5_000, 20_000, 60_000];
+        let webex = WebexSimConfig { listen: at(2), auto_approve: true, ..WebexSimConfig::default() };
+        let mut zoom = ZoomSimConfig {
+            listen: at(3),
+            files_listen: at(4),
+            auto_approve: true,
+            ..ZoomSimConfig::default()
+        };
+        zoom.timing.retries = seconds([5, 20, 60]);
+        Ok(Self {
+            slack: SlackSim::start(world, slack::config()).await?,
+            teams: TeamsSim::start(world, teams).await?,
+            webex: WebexSim::start(world, webex).await?,
+            zoom: ZoomSim::start(world, zoom).await?,
+        })
+    }
+
+    pub(super) fn addresses(&self) -> Option<Addresses> {
+        let bots = TOKENS.iter().map(|(team, _)| self.slack.bot(APP, team)).collect::<Option<_>>()?;
+        Some(Addresses {
+            bots,
+            slack: self.slack.base_url().to_owned(),
+            teams: self.teams.base_url().to_owned(),
+            service: self.teams.service_url(),
+            webex: self.webex.base_url().to_owned(),
+            zoom: self.zoom.base_url().to_owned(),
+        })
+    }
+
+    /// From now on events come. Webex and Teams' notifications were told where by the gateway.
+    pub(super) fn tell(&self) {
+        let hook =
+            |platform: &str, tail: &str| format!("http://gateway/hooks/{platform}/app-{platform}/{tail}");
+        self.slack.set_events_url(APP, Some(&hook("slack", "events")));
+        self.teams.set_bot_endpoint(seed::APP, Some(&hook("teams", "messages")));
+        self.zoom.set_events_url(&SeedApp::default().app_id, Some(&hook("zoom", "events")));
+    }
+
+    pub(super) fn fault(&self, platform: &str, order: FaultOrder) {
+        let book = match platform {
+            "slack" => self.slack.faults(),
+            "teams" => self.teams.faults(),
+            "webex" => self.webex.faults(),
+            _ => self.zoom.faults(),
+        };
+        book.add(order);
+    }
+
+    pub(super) fn heal(&self) {
+        for book in [self.slack.faults(), self.teams.faults(), self.webex.faults(), self.zoom.faults()] {
+            book.clear();
+        }
+    }
+
+    /// Everything that happened, by time.
+    pub(super) fn log(&self) -> Vec<LogEntry> {
+        let logs = [self.slack.log(), self.teams.log(), self.webex.log(), self.zoom.log()];
+        let mut all: Vec<LogEntry> = logs.into_iter().flat_map(|log| log.since(0)).collect();
+        all.sort_by_key(|entry| entry.at);
+        all
+    }
+
+    /// Posts, or replies to a message, as somebody; the id, as the gateway names it.
+    pub(super) fn post(
+        &self,
+        channel: &Channel,
+        person: &str,
+        root: Option<&str>,
+        text: &str,
+    ) -> Result<String> {
+        let place = channel.id;
+        match channel.platform {
+            "slack" => match root {
+                None => self.slack.post(person, place, text),
+                Some(root) => self.slack.reply(person, place, root, text),
+            }
+            .map_err(|error| anyhow!("Slack: {}", error.code)),
+            "teams" => {
+                let draft = Draft::html(&format!("<p>{text}</p>"));
+                match root {
+                    None => self.teams.post(person, place, draft),
+                    Some(root) => self.teams.reply(person, place, root, draft),
+                }
+                .map_err(|error| anyhow!("Teams: {error:?}"))
+            }
+            "webex" => match root {
+                None => self.webex.post(person, place, text),
+                Some(root) => self.webex.reply(person, root, text),
+            }
+            .map(|id| key(&id))
+            .map_err(|error| anyhow!("Webex: {}", error.message)),
+            _ => match root {
+                None => self.zoom.post(person, place, text),
+                Some(root) => self.zoom.reply(person, place, root, text),
+            }
+            .map_err(|error| anyhow!("Zoom: {}", error.message)),
+        }
+    }
+
+    pub(super) fn edit(&self, channel: &Channel, person: &str, id: &str, text: &str) -> Result<()> {
+        let place = channel.id;
+        match channel.platform {
+            "slack" => self.slack.edit(person, place, id, text).map_err(|error| anyhow!("{}", error.code)),
+            "teams" => self
+                .teams
+                .edit(person, place, id, Draft::html(&format!("<p>{text}</p>")))
+                .map_err(|error| anyhow!("{error:?}")),
+            "webex" => self.webex.edit(person, id, text).map_err(|error| anyhow!("{}", error.message)),
+            _ => self.zoom.edit(person, place, id, text).map_err(|error| anyhow!("{}", error.message)),
+        }
+    }
+
+    pub(super) fn delete(&self, channel: &Channel, person: &str, id: &str) -> Result<()> {
+        let place = channel.id;
+        match channel.platform {
+            "slack" => self.slack.delete(person, place, id).map_err(|error| anyhow!("{}", error.code)),
+            "teams" => self.teams.delete(person, place, id).map_err(|error| anyhow!("{error:?}")),
+            "webex" => self.webex.delete(person, id).map_err(|error| anyhow!("{}", error.message)),
+            _ => self.zoom.delete(person, place, id).map_err(|error| anyhow!("{}", error.message)),
+        }
+    }
+
+    /// The messages that a conversation shows, oldest first.
+    pub(super) fn shown(&self, channel: &Channel) -> Vec<Shown> {
+        let place = channel.id;
+        match channel.platform {
+            "slack" => self.slack.messages(place).into_iter().filter_map(of_slack).collect(),
+            "teams" => self.teams.messages(place).into_iter().filter_map(of_teams).collect(),
+            "webex" => self.webex.messages(place).into_iter().map(of_webex).collect(),
+            _ => self.zoom.messages(place, BRIDGE).into_iter().map(of_zoom).collect(),
+        }
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn of_slack(raw: Value) -> Option<Shown> {
+    if raw["subtype"] == "tombstone" {
+        return None;
+    }
+    let id = text(&raw["ts"]);
+    let root = raw["thread_ts"].as_str().filter(|root| *root != id).map(str::to_owned);
+    Some(Shown { root, text: text(&raw["text"]), ours: raw["bot_id"].is_string(), id, raw })
+}
+
+fn of_teams(raw: Value) -> Option<Shown> {
+    if !raw["deletedDateTime"].is_null() {
+        return None;
+    }
+    let root = raw["replyToId"].as_str().map(str::to_owned);
+    let ours = raw["from"]["application"].is_object();
+    Some(Shown { id: text(&raw["id"]), root, text: text(&raw["body"]["content"]), ours, raw })
+}
+
+fn of_webex(raw: Value) -> Shown {
+    let root = raw["parentId"].as_str().map(key);
+    let ours = raw["personId"] == ids::person(SERVICE);
+    Shown { id: key(&text(&raw["id"])), root, text: text(&raw["text"]), ours, raw }
+}
+
+fn of_zoom(raw: Value) -> Shown {
+    let root = raw["reply_main_message_id"].as_str().map(str::to_owned);
+    let ours = text(&raw["sender"]).starts_with("dragoman.bridge@");
+    Shown { id: text(&raw["id"]), root, text: text(&raw["message"]), ours, raw }
+}
