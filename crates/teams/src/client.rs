@@ -1,6 +1,7 @@
 //! The only I/O: requests to Entra, Graph, the Bot Connector and the Bot Framework's login service.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -65,7 +66,11 @@ pub(crate) struct Client {
     pub(crate) random: Arc<dyn Random>,
     tokens: Tokens,
     services: Services,
+    turns: Turns,
 }
+
+/// When a conversation was or will be read last, by its address; milliseconds on a clock that never goes backwards.
+type Turns = Mutex<BTreeMap<String, i64>>;
 
 impl Client {
     pub(crate) fn new(
@@ -75,7 +80,7 @@ impl Client {
         random: Arc<dyn Random>,
     ) -> Self {
         let services = Services::new(&settings.allowed_service_hosts);
-        Self { settings, http, clock, random, tokens: Tokens::default(), services }
+        Self { settings, http, clock, random, tokens: Tokens::default(), services, turns: Turns::default() }
     }
 
     /// A Graph address below `/v1.0`.
@@ -297,8 +302,27 @@ impl Client {
         session: &Session,
         url: String,
     ) -> Result<T, Trouble> {
+        self.turn(&url).await;
         let response = self.graph(session, &Voice::App, &Call::get(url)).await?;
         serde_json::from_slice(response.body.expose()).map_err(|_| Trouble::Garbled)
+    }
+
+    /// Waits for a turn to read a conversation. Graph grants one read a second and counts those that it refuses too, so
+    /// that several members of a bridge who read the same message would keep each other from it for ever.
+    async fn turn(&self, url: &str) {
+        let pause_ms = i64::try_from(self.settings.graph_pause_ms).unwrap_or(i64::MAX);
+        let Some((place, _)) = url.split_once("/messages").filter(|_| pause_ms > 0) else { return };
+        let now_ms = self.clock.monotonic_ms();
+        let at_ms = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.retain(|_, last_ms| last_ms.saturating_add(pause_ms) > now_ms);
+            let at_ms = turns.get(place).map_or(now_ms, |last_ms| last_ms.saturating_add(pause_ms));
+            turns.insert(place.to_owned(), at_ms);
+            at_ms
+        };
+        if let Ok(wait_ms) = u64::try_from(at_ms - now_ms) {
+            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+        }
     }
 
     /// Reads JSON from Graph before there is an installation.
