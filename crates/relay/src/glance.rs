@@ -43,6 +43,8 @@ struct Memory {
     seen: BTreeMap<RemoteMessage, Sight>,
     /// Messages that were missing in the list and were asked for.
     asked: BTreeSet<RemoteMessage>,
+    /// Messages of which nothing was heard, and that were looked for because of that.
+    unheard: BTreeSet<RemoteMessage>,
 }
 
 /// A message as it was seen.
@@ -146,6 +148,7 @@ impl Relay {
         };
         let mut memory = self.glances().get(id).map(|glance| glance.memory.clone()).unwrap_or_default();
         let mut present = BTreeMap::new();
+        let mut unheard = false;
         for (message, root, version) in listed {
             let before = memory.seen.get(&message);
             if before.is_some_and(|before| before.version == version && before.pending.is_empty()) {
@@ -157,8 +160,15 @@ impl Relay {
                 let order = self.now_ms().saturating_mul(1000);
                 self.append_into(&spot, &route, &message, root, EventKind::Changed, order, lanes).await?;
             }
+            // Nobody shows it, now as at the last look: perhaps it was announced, and that was lost.
+            let silent = before.is_some() && pending.len() == route.targets.len();
+            unheard |= silent && memory.unheard.insert(message.clone());
             present.insert(message, Sight { version, pending });
         }
+        if unheard {
+            self.catch_up_later(id.clone());
+        }
+        memory.unheard.retain(|message| present.contains_key(message));
         let mut unasked = None;
         for original in missing(&own, &present, &memory.asked, since_ms, started_ms) {
             let (place, root) = (&spot.place, original.thread_root.clone());
