@@ -7,6 +7,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use axum::Router;
 use axum::body::Body;
+use axum::middleware::map_response;
+use axum::response::Response;
+use http::HeaderValue;
+use http::header::DATE;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -64,6 +68,11 @@ impl Server {
             .await
             .with_context(|| format!("the simulator cannot listen on {listen}"))?;
         let address = listener.local_addr()?;
+        let clock = Arc::clone(world);
+        let router = router.layer(map_response(move |response: Response| {
+            let dated = dated(response, clock.clock.seconds());
+            std::future::ready(dated)
+        }));
         let scheme = if acceptor.is_some() { "https" } else { "http" };
         let connections = tasks.clone();
         tasks.spawn(async move {
@@ -103,6 +112,16 @@ impl Server {
     pub fn base_url(&self) -> String {
         format!("{}://{}", self.scheme, self.address)
     }
+}
+
+/// With the world's time instead of that of the machine, which a simulated world knows nothing of.
+fn dated(mut response: Response, seconds: i64) -> Response {
+    let now = jiff::Timestamp::from_second(seconds).ok();
+    let text = now.map(|now| now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+    if let Some(value) = text.and_then(|text| HeaderValue::from_str(&text).ok()) {
+        response.headers_mut().entry(DATE).or_insert(value);
+    }
+    response
 }
 
 async fn serve(stream: BoxIo, router: Router, group: Tasks) {

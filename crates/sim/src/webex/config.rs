@@ -253,7 +253,7 @@ pub struct WebexDoubts {
     pub bot_get_forbidden: bool,
     /// Bots receive messages to `<@all>`.
     pub bots_receive_all: bool,
-    /// The first GET of a message by a token that did not post it is 404.
+    /// The first GET of a message by a person who did not post it is 404.
     pub first_get_missing: bool,
     /// `messages`/`deleted` carries `created`.
     pub deleted_with_created: bool,

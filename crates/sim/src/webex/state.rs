@@ -449,7 +449,7 @@ pub struct State {
     pub records: Vec<Record>,
     /// UUIDs of messages and rooms whose content cannot be decrypted at the moment.
     pub undecryptable: BTreeSet<String>,
-    /// Messages that a token has asked for, with [`super::WebexDoubts::first_get_missing`].
+    /// Messages that a person has asked for, with [`super::WebexDoubts::first_get_missing`].
     pub asked: BTreeSet<(String, String)>,
     /// What webhooks have to tell.
     pub outbox: Vec<Event>,

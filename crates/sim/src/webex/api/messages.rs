@@ -209,7 +209,7 @@ pub(super) fn get(desk: &mut Desk<'_>, caller: &Caller, id: &str) -> ApiResult {
     let (room, message) = reachable(desk, caller, id)?;
     if desk.config.doubts.first_get_missing {
         let own = desk.state.room(&room)?.messages[&message].author == caller.person.uuid;
-        let asked = (caller.token.text.clone(), message.clone());
+        let asked = (caller.person.uuid.clone(), message.clone());
         if !own && desk.state.asked.insert(asked) {
             return Err(not_found("message"));
         }
