@@ -261,7 +261,7 @@ impl Connector for ZoomConnector {
         state: &str,
         code_challenge: &str,
     ) -> Option<String> {
-        Some(install::authorize_url(&self.client.settings, app, redirect_uri, state, code_challenge))
+        install::authorize_person_url(&self.client.settings, app, redirect_uri, state, code_challenge)
     }
 
     async fn grant_person(

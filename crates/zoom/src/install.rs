@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use dragoman_model::{RemoteUser, RemoteWorkspace, codes};
-use dragoman_platform::{App, Facts, Field, Grant, Granted, InstallError, Installation, Installed, TokenSet};
+use dragoman_model::{PersonId, RemoteUser, RemoteWorkspace, codes};
+use dragoman_platform::{
+    App, Facts, Field, Grant, Granted, InstallError, Installation, Installed, TokenSet, TokenSlot,
+};
 use dragoman_seal::Token;
 
 use crate::api::{Call, CallError, segment};
@@ -48,6 +50,13 @@ pub(crate) const FIELDS: &[Field] = &[
         required_with: Some(("transport", "socket")),
     },
     field(
+        tokens::PERSON_CLIENT_ID,
+        "Client ID of a second, user-managed app, for people who speak in their own name; with the scopes team_chat:write:user_message, team_chat:update:user_message, team_chat:delete:user_message and user:read:user",
+        false,
+        false,
+    ),
+    field(tokens::PERSON_CLIENT_SECRET, "Client Secret of that second app", true, false),
+    field(
         "header_name",
         "name of a custom header that the event subscription sends, as a second proof beside the signature",
         false,
@@ -70,11 +79,33 @@ pub(crate) fn authorize_url(
     state: &str,
     code_challenge: &str,
 ) -> String {
+    consent_url(settings, app.fact("client_id"), [redirect_uri, state, code_challenge])
+}
+
+/// The consent page for a person's own token. `None`: there is no app that a person could grant it to.
+pub(crate) fn authorize_person_url(
+    settings: &ZoomSettings,
+    app: &App,
+    redirect_uri: &str,
+    state: &str,
+    code_challenge: &str,
+) -> Option<String> {
+    let id = app.fact(tokens::PERSON_CLIENT_ID);
+    let asked = [redirect_uri, state, code_challenge];
+    (!id.is_empty() && app.secret(tokens::PERSON_CLIENT_SECRET).is_some())
+        .then(|| consent_url(settings, id, asked))
+}
+
+fn consent_url(
+    settings: &ZoomSettings,
+    client_id: &str,
+    [redirect_uri, state, code_challenge]: [&str; 3],
+) -> String {
     let mut url = settings.oauth_base.clone();
     url.set_path(&format!("{}authorize", url.path()));
     url.query_pairs_mut()
         .append_pair("response_type", "code")
-        .append_pair("client_id", app.fact("client_id"))
+        .append_pair("client_id", client_id)
         .append_pair("redirect_uri", redirect_uri)
         .append_pair("state", state)
         .append_pair("code_challenge", code_challenge)
@@ -84,7 +115,7 @@ pub(crate) fn authorize_url(
 
 /// Exchanges the code and learns who the bridge user is.
 pub(crate) async fn install(client: &Client, app: &App, grant: &Grant) -> Result<Installed, InstallError> {
-    let (set, scopes) = exchange(client, app, grant).await?;
+    let (set, scopes) = exchange(client, app, &TokenSlot::App, grant).await?;
     let bridge = app.fact("bridge_user");
     let user = user(client, &set.access, bridge).await?;
     let account = user.account_id.filter(|account| !account.is_empty());
@@ -110,7 +141,9 @@ pub(crate) async fn grant_person(
     installation: &Installation,
     grant: &Grant,
 ) -> Result<Granted, InstallError> {
-    let (tokens, scopes) = exchange(client, app, grant).await?;
+    // Whose it is comes out below; all people use one app.
+    let slot = TokenSlot::Person(PersonId::from(""));
+    let (tokens, scopes) = exchange(client, app, &slot, grant).await?;
     let has = |asked: &str| {
         scopes.is_empty()
             || scopes
@@ -145,6 +178,7 @@ async fn user(client: &Client, token: &Token, id: &str) -> Result<User, InstallE
 async fn exchange(
     client: &Client,
     app: &App,
+    slot: &TokenSlot,
     grant: &Grant,
 ) -> Result<(TokenSet, BTreeSet<String>), InstallError> {
     let asked = |key: &str| grant.query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
@@ -160,7 +194,7 @@ async fn exchange(
         ("redirect_uri", grant.redirect_uri.as_str()),
         ("code_verifier", grant.code_verifier.as_str()),
     ];
-    let answer = tokens::grant(client, app, &form).await.map_err(|error| why(&error, "the code"))?;
+    let answer = tokens::grant(client, app, slot, &form).await.map_err(|error| why(&error, "the code"))?;
     let scopes: BTreeSet<String> =
         answer.scope.as_deref().unwrap_or_default().split_whitespace().map(str::to_owned).collect();
     let set =

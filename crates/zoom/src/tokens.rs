@@ -14,6 +14,11 @@ use crate::wire::answers::Tokens;
 /// Tokens live an hour; those that end within five minutes are exchanged.
 const AHEAD_MS: i64 = 5 * 60_000;
 
+/// The field with the Client ID of the app that people grant their own tokens to.
+pub(crate) const PERSON_CLIENT_ID: &str = "person_client_id";
+/// The field with its secret.
+pub(crate) const PERSON_CLIENT_SECRET: &str = "person_client_secret";
+
 /// The token to call with, refreshed ahead of its end.
 pub(crate) async fn current(
     client: &Client,
@@ -49,7 +54,7 @@ pub(crate) async fn refreshed(
     let app = &session.app;
     let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
     // Whatever became of the refresh, the call it was for was not made.
-    let answer = grant(client, app, &form).await.map_err(|error| CallError::Token(refused(error)))?;
+    let answer = grant(client, app, slot, &form).await.map_err(|error| CallError::Token(refused(error)))?;
     let malformed = || CallError::Token(Failure::Malformed(codes::MALFORMED));
     let fresh = set_of(answer, client.clock.now_ms()).ok_or_else(malformed)?;
     session.tokens.put(slot, fresh).await.map_err(lost)?;
@@ -58,14 +63,24 @@ pub(crate) async fn refreshed(
 
 /// The app's own token: for event connections. It has no refresh token and is not kept.
 pub(crate) async fn own(client: &Client, app: &App) -> Result<Token, Failure> {
-    let answer = grant(client, app, &[("grant_type", "client_credentials")]).await.map_err(refused)?;
+    let form = [("grant_type", "client_credentials")];
+    let answer = grant(client, app, &TokenSlot::App, &form).await.map_err(refused)?;
     answer.access_token.ok_or(Failure::Malformed(codes::MALFORMED))
 }
 
-/// Asks for tokens.
-pub(crate) async fn grant(client: &Client, app: &App, form: &[(&str, &str)]) -> Result<Tokens, CallError> {
-    let secret = app.secret("client_secret").ok_or(CallError::Token(Failure::SignIn(codes::CONFIG)))?;
-    client.grant(app.fact("client_id"), secret, form).await
+/// Asks for tokens. People grant theirs to an app of their own kind: "an app is either user-managed or admin-managed".
+pub(crate) async fn grant(
+    client: &Client,
+    app: &App,
+    slot: &TokenSlot,
+    form: &[(&str, &str)],
+) -> Result<Tokens, CallError> {
+    let (id, secret) = match slot {
+        TokenSlot::App => ("client_id", "client_secret"),
+        TokenSlot::Person(_) => (PERSON_CLIENT_ID, PERSON_CLIENT_SECRET),
+    };
+    let secret = app.secret(secret).ok_or(CallError::Token(Failure::SignIn(codes::CONFIG)))?;
+    client.grant(app.fact(id), secret, form).await
 }
 
 /// The token endpoint's refusals have no codes: what it refuses for good has to be granted anew.

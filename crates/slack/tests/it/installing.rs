@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::fake::{FakeSlack, Reply, error};
-use crate::support::{NOW_MS, app, connector, offline};
+use crate::support::{NOW_MS, app, connector, installation, offline};
 
 fn grant(query: &[(&str, &str)]) -> Grant {
     Grant {
@@ -256,4 +256,39 @@ fn registration_fields_are_what_the_connector_reads() {
     let secrets: Vec<&str> = fields.iter().filter(|field| field.secret).map(|field| field.key).collect();
     assert_eq!(secrets, ["client_secret", "signing_secret", "app_token"]);
     assert!(fields.iter().all(|field| !field.help.is_empty()));
+}
+
+#[tokio::test]
+async fn a_person_grants_a_token_of_their_own() {
+    let back = "https://gateway.example/oauth/slack";
+    let url =
+        Url::parse(&offline().authorize_person_url(&app(), back, "state-1", "challenge-1").unwrap()).unwrap();
+    let query: BTreeMap<_, _> = url.query_pairs().into_owned().collect();
+    assert_eq!(query["user_scope"], "chat:write");
+    assert!(!query.contains_key("scope"), "nothing more for the app");
+
+    let mut here = installation();
+    here.workspace = "TNEW".into();
+    let granted = async |team: &'static str, scope: &'static str| {
+        let slack = FakeSlack::start(move |_| {
+            Reply::from(json!({
+                "ok": true, "app_id": "ANEW", "team": { "id": team, "name": "Example" }, "enterprise": null,
+                "is_enterprise_install": false,
+                "authed_user": {
+                    "id": "UANA", "scope": scope, "access_token": "xoxe.xoxp-1", "refresh_token": "xoxe-1",
+                    "expires_in": 43_200, "token_type": "user",
+                },
+            }))
+        })
+        .await;
+        connector(&slack.url()).grant_person(&app(), &here, &grant(&[("code", "c-1")])).await
+    };
+    let person = granted("TNEW", "identify,chat:write").await.ok().unwrap();
+    assert_eq!(person.user.as_str(), "UANA");
+    assert!(
+        person.tokens.access.matches(b"xoxe.xoxp-1") && person.tokens.refresh.unwrap().matches(b"xoxe-1")
+    );
+    assert_eq!(person.tokens.expires_at_ms, Some(NOW_MS + 43_200_000));
+    assert!(matches!(granted("TELSE", "chat:write").await.err(), Some(InstallError::Rejected(_))));
+    assert!(matches!(granted("TNEW", "identify").await.err(), Some(InstallError::Rejected(_))));
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dragoman_model::codes;
 use dragoman_platform::{Connector as _, Facts, Grant, InstallError, PackageRequest};
+use dragoman_seal::Token;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -128,4 +129,51 @@ fn a_package_asks_for_no_more_than_its_features_need() {
     assert_eq!(features["event_subscription"], Value::Null, "a socket has no address of ours");
     let distinct: BTreeSet<&String> = usual.iter().collect();
     assert_eq!(distinct.len(), usual.len());
+}
+
+fn with_people() -> dragoman_platform::App {
+    let mut app = app();
+    app.facts.insert("person_client_id".to_owned(), "client-2".to_owned());
+    app.secrets.insert("person_client_secret".to_owned(), Token::new("people-secret".to_owned()));
+    app
+}
+
+#[tokio::test]
+async fn people_grant_their_tokens_to_an_app_of_their_own() {
+    let back = "https://gateway.example/oauth/zoom/callback";
+    assert_eq!(offline().authorize_person_url(&app(), back, "state-1", "challenge"), None);
+    let url = offline().authorize_person_url(&with_people(), back, "state-1", "challenge").unwrap();
+    assert!(url.contains("client_id=client-2") && url.contains("code_challenge=challenge"), "{url}");
+
+    let granted = async |scope: &'static str, id: &'static str, account: &'static str| {
+        let zoom = FakeZoom::start(move |call| match call.what.as_str() {
+            "POST /oauth/token" => {
+                assert_eq!(call.headers["authorization"], "Basic Y2xpZW50LTI6cGVvcGxlLXNlY3JldA==");
+                assert_eq!(call.form()["code_verifier"], "verifier");
+                Reply::from(json!({
+                    "access_token": "p", "refresh_token": "q", "expires_in": 3599, "scope": scope,
+                }))
+            }
+            "GET /v2/users/me" => {
+                assert_eq!(call.token(), "p");
+                Reply::from(json!({ "id": id, "account_id": account }))
+            }
+            other => panic!("{other}"),
+        })
+        .await;
+        let grant = grant(&[("code", "code-1")]);
+        connector(&zoom.url()).grant_person(&with_people(), &installation(), &grant).await
+    };
+    let all = "team_chat:write:user_message team_chat:update:user_message team_chat:delete:user_message user:read:user";
+    let person = granted(all, "Ana-User-Id", ACCOUNT).await.ok().unwrap();
+    assert_eq!(person.user.as_str(), "Ana-User-Id");
+    assert!(person.tokens.access.matches(b"p") && person.tokens.refresh.unwrap().matches(b"q"));
+    for (scope, id, account) in [
+        ("team_chat:write:user_message user:read:user", "Ana-User-Id", ACCOUNT),
+        (all, "Ana-User-Id", "elsewhere"),
+        (all, "Bridge-User-Id", ACCOUNT),
+    ] {
+        let refused = granted(scope, id, account).await.err();
+        assert!(matches!(refused, Some(InstallError::Rejected(_))), "{scope} {id} {account}: {refused:?}");
+    }
 }
