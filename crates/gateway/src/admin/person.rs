@@ -267,6 +267,9 @@ async fn people_of(desk: &Desk, org: &OrgId) -> Result<Vec<PersonInfo>, Problem>
             }),
         }
     }
+    for person in &mut people {
+        person.accounts.sort_by(|a, b| (&a.platform, &a.installation).cmp(&(&b.platform, &b.installation)));
+    }
     Ok(people)
 }
 

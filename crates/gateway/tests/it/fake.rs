@@ -10,7 +10,7 @@ use dragoman_model::{
     Platform, Post, RemoteConversation, RemoteMessage, RemoteUser, TextLimit, TextUnit, codes,
 };
 use dragoman_platform::{
-    Answer, App, Connector, Conversation, ConversationKind, Delivery, Facts, Failure, Field, Grant,
+    Answer, App, Connector, Conversation, ConversationKind, Delivery, Facts, Failure, Field, Grant, Granted,
     HistoryPage, HistoryQuery, Inbound, InstallError, Installation, Installed, Item, Package, PackageFile,
     PackageRequest, Page, Profile, Rejection, Scope, Session, Sink, TokenSet, Watch,
 };
@@ -54,6 +54,9 @@ pub(crate) struct Fake {
     state: Mutex<State>,
     pub(crate) end_socket: Notify,
 }
+
+/// What people grant.
+pub(crate) const PERSONS: &str = "token-of-a-person-1234";
 
 const FIELDS: &[Field] = &[
     Field { key: "client_id", help: "on the app's page", secret: false, required: true, required_with: None },
@@ -346,6 +349,25 @@ impl Connector for Fake {
             return Err(InstallError::Rejected("<b>bad_code</b>".to_owned()));
         }
         Ok(installed("W1"))
+    }
+
+    fn authorize_person_url(
+        &self,
+        app: &App,
+        redirect_uri: &str,
+        state: &str,
+        code_challenge: &str,
+    ) -> Option<String> {
+        // Only this one has tokens of people.
+        (self.name == "alpha").then(|| self.authorize_url(app, redirect_uri, state, code_challenge))
+    }
+
+    async fn grant_person(&self, _: &App, _: &Installation, grant: &Grant) -> Result<Granted, InstallError> {
+        let who = grant.query.iter().find(|(name, _)| name == "who").map(|(_, who)| who.as_str());
+        let user = who.map(RemoteUser::from).ok_or(InstallError::Denied)?;
+        self.state().grants.push((grant.code_verifier.clone(), grant.query.clone()));
+        let tokens = TokenSet { access: Token::new(PERSONS.to_owned()), refresh: None, expires_at_ms: None };
+        Ok(Granted { user, tokens })
     }
 
     fn generated(&self) -> BTreeMap<String, String> {

@@ -9,6 +9,7 @@ mod fake;
 mod install;
 mod limits;
 mod ops;
+mod people;
 mod rig;
 mod sockets;
 mod tls;
