@@ -49,7 +49,16 @@ impl Act for PersonLink {
             let cure = "name accounts of one organisation";
             return Err(Problem::wrong("these accounts are not of one organisation", cure));
         };
-        let linked: BTreeSet<PersonId> = named.iter().filter_map(|it| person_at(&directory, it)).collect();
+        let mut linked: BTreeSet<PersonId> =
+            named.iter().filter_map(|it| person_at(&directory, it)).collect();
+        if linked.len() > 1 {
+            // Whoever has one account and no token is nobody that another account could be mixed up with.
+            let people = desk.relay.store().people(&org).await?;
+            linked.retain(|person| {
+                let mut theirs = people.iter().filter(|(row, _)| row.person.as_ref() == Some(person));
+                theirs.next().is_some_and(|(_, token)| *token) || theirs.next().is_some()
+            });
+        }
         if linked.len() > 1 {
             let cure = "take one of them from its person first, with `dragoman person unlink`";
             return Err(Problem::new(codes::CONFLICT, "these accounts belong to different people", cure));
@@ -84,8 +93,17 @@ impl Act for PersonUnlink {
         };
         let installation = named.place.session.installation.clone();
         desk.relay.drop_voice(&named.place, &person).await?;
-        let unlink =
-            Mutation::UnlinkAccount { installation: installation.id.clone(), user: named.user.clone() };
+        let row = desk.relay.store().account(&installation.id, &named.user).await?;
+        let unlink = match row.filter(|row| row.email_digest.is_some()) {
+            // By its address it would be linked again: it becomes somebody of its own.
+            Some(row) => {
+                let own = PersonId::fresh(desk.now_ms(), &**desk.relay.random());
+                Mutation::PutAccount(AccountRow { person: Some(own), ..row })
+            }
+            None => {
+                Mutation::UnlinkAccount { installation: installation.id.clone(), user: named.user.clone() }
+            }
+        };
         desk.relay.store().commit(unlink).await?;
         desk.relay.reload().await?;
         desk.audit(Some(&installation.org), "person.unlink", format!("{person} {}", installation.id)).await?;

@@ -243,10 +243,10 @@ impl Connector for Fake {
             user: user.clone(),
             name: "Ada Lovelace".to_owned(),
             avatar_url: self.state().avatar.clone(),
-            email: None,
+            email: user.as_str().contains("mail").then(|| "Ada@acme.example".to_owned()),
             bot: false,
             deleted: false,
-            external: false,
+            external: user.as_str().starts_with("guest"),
         }))
     }
 

@@ -125,3 +125,29 @@ async fn a_person_grants_a_token_once_and_for_the_linked_account_only() {
     }
     rig.end().await;
 }
+
+#[tokio::test]
+async fn an_account_with_the_same_verified_address_is_linked_when_it_is_read() {
+    let rig = Rig::new().await;
+    rig.bridged().await;
+    link(&rig, &["alpha:mail1"]).await;
+    let read = async |user: &str| {
+        let directory = rig.relay.directory();
+        let spot =
+            directory.spots().into_iter().find(|it| it.place.session.app.platform.0 == "beta").unwrap();
+        rig.relay.profile(spot, &user.into()).await.unwrap();
+        rig.admin.ask(&PersonList {}).await.unwrap()
+    };
+    assert_eq!(speaks(&read("u5").await), [("alpha", "mail1", false)], "another address");
+    assert_eq!(speaks(&read("guest-mail").await), [("alpha", "mail1", false)], "nobody vouches for a guest");
+    let people = read("mail2").await;
+    assert_eq!(speaks(&people), [("alpha", "mail1", false), ("beta", "mail2", false)]);
+    assert_eq!(people.len(), 1);
+    // An admin knows better, and may think again.
+    rig.admin.ask(&PersonUnlink { account: "beta:mail2".to_owned() }).await.unwrap();
+    rig.clock.advance(25 * 60 * 60 * 1000);
+    assert_eq!(read("mail2").await.len(), 2);
+    link(&rig, &["alpha:mail1", "beta:mail2"]).await;
+    assert_eq!(rig.admin.ask(&PersonList {}).await.unwrap().len(), 1);
+    rig.end().await;
+}
