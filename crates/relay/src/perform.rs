@@ -72,6 +72,10 @@ impl Relay {
                     }
                     _ => return self.judge(leg, fence, &Outcome::Refused(code), ending).await,
                 },
+                Outcome::Refused(code @ codes::DELETED_MEANWHILE) if leg.sought.load(Ordering::Relaxed) => {
+                    let shown = ending.shown.and_then(Shown::unfinished);
+                    return self.end(leg, fence, Ending { shown, ..Ending::dropped(code) }).await;
+                }
                 Outcome::Refused(codes::NOT_EDITABLE) if matches!(step.operation, Operation::Edit { .. }) => {
                     leg.uneditable.store(true, Ordering::Relaxed);
                     return Ok(Turn::Later(self.now_ms(), codes::NOT_EDITABLE));
@@ -107,6 +111,9 @@ impl Relay {
             let worth = doubt == Doubt::Grave || doubt == Doubt::Slight && target.capabilities.read_back;
             if worth && let Some(found) = self.look(leg, target, post, doubt, false).await? {
                 return Ok(found);
+            }
+            if leg.sought.load(Ordering::Relaxed) {
+                return Ok(Outcome::Refused(codes::DELETED_MEANWHILE));
             }
         }
         self.0.parts.faults.hit("send.before");

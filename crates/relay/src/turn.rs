@@ -114,6 +114,14 @@ impl Relay {
             self.expect_edits(&source, row.received_ms);
         }
         match admit(&event, &known, directory.policy(&source.org)) {
+            // What may have gone out before its author deleted it has to be found, so that the deletion removes it.
+            Admission::Drop(codes::DELETED_MEANWHILE)
+                if !untouched && leg.event.kind() == EventKind::Created && message_of(&event).is_some() =>
+            {
+                leg.sought.store(true, Ordering::Relaxed);
+                let ending = Ending::delivered();
+                self.relay_message(leg, fence, &event, copies, &source, &target, &bridge, ending).await
+            }
             Admission::Drop(code) => self.end(leg, fence, Ending::dropped(code)).await,
             Admission::Bury(message) => {
                 let died = Fate { died_ms: event.at_ms, ..Fate::of(&source.id, message) };
