@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dragoman_model::operation::Candidate;
-use dragoman_model::{Message, Post, RemoteMessage, codes};
+use dragoman_model::{Message, Post, RemoteMessage, Spokesman, codes};
 use dragoman_platform::{Conversation, Failure, HistoryPage, HistoryQuery, Session};
 use serde::{Deserialize, Serialize};
 
@@ -158,7 +158,9 @@ pub(crate) async fn find(
     let same: Vec<wire::Message> =
         found.into_iter().filter(|message| message.message.as_deref() == Some(wanted.as_str())).collect();
     let mut messages = understood(client, session, conversation, &same, read_ms).await;
-    messages.retain(|message| message.origin.ours && message.thread_root == post.thread_root);
+    // What stands in a person's own name is not the bridge user's.
+    let as_app = post.spokesman == Spokesman::App;
+    messages.retain(|message| message.origin.ours == as_app && message.thread_root == post.thread_root);
     messages.sort_by(|a, b| (a.sent_at_ms, &a.id).cmp(&(b.sent_at_ms, &b.id)));
     let candidate = |message: Message| Candidate {
         at_ms: message.sent_at_ms,

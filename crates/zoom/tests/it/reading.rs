@@ -160,6 +160,8 @@ async fn our_copies_are_found_by_text_place_and_author() {
     let reply = dragoman_model::Post { thread_root: Some(id(9).into()), ..post("hello") };
     assert_eq!(find(&reply).await, [id(3)]);
     assert_eq!(find(&post("other")).await, Vec::<String>::new());
+    let own = dragoman_model::Post { spokesman: dragoman_model::Spokesman::Person("p".into()), ..post(text) };
+    assert_eq!(find(&own).await, [id(4)], "in a person's own name");
 }
 
 #[tokio::test]
