@@ -10,8 +10,8 @@ use url::Url;
 
 use crate::fake::{FakeWebex, Reply};
 use crate::support::{
-    CLUSTER, Keeper, NOW_MS, ORG, app, connector, conversation, id, offline, org, person, plain, room,
-    session, session_with, uuid,
+    CLUSTER, Keeper, NOW_MS, ORG, app, connector, conversation, id, installation, offline, org, person,
+    plain, room, session, session_with, uuid,
 };
 
 const SCOPES: &str = "spark:kms spark:messages_read spark:messages_write spark:people_read spark:rooms_read spark:memberships_read";
@@ -220,4 +220,40 @@ async fn people_are_looked_up() {
     let other = connector.profile(&session, &space, &person(2).into()).await.unwrap().unwrap();
     assert_eq!((other.name.as_str(), other.external), ("x", true));
     assert!(connector.profile(&session, &space, &person(3).into()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_person_grants_a_token_of_their_own() {
+    let back = "https://gateway.example/oauth/webex";
+    let url = offline().authorize_person_url(&app(), back, "state", "challenge").unwrap();
+    assert!(url.contains("spark%3Amessages%5Fwrite") && !url.contains("rooms"), "{url}");
+    let mut bot = app();
+    bot.facts.insert("account".to_owned(), "bot".to_owned());
+    assert_eq!(
+        offline().authorize_person_url(&bot, back, "state", "challenge"),
+        None,
+        "a bot has no consent page"
+    );
+
+    let granted = async |who: u64, scope: &'static str| {
+        let webex = FakeWebex::start(move |call| match call.line.as_str() {
+            "POST access_token" => Reply::from(
+                json!({ "access_token": "p", "expires_in": 60, "refresh_token": "q", "scope": scope }),
+            ),
+            _ => Reply::from(json!({ "id": person(who), "orgId": org(), "type": "person" })),
+        })
+        .await;
+        let grant = grant(&[("code", "c"), ("state", "s")]);
+        connector(&webex.url()).grant_person(&app(), &installation(), &grant).await
+    };
+    let own = "spark:messages_read spark:messages_write spark:people_read";
+    let person_1 = granted(1, own).await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(person_1.user.as_str(), person(1));
+    assert!(person_1.tokens.access.matches(b"p") && person_1.tokens.refresh.unwrap().matches(b"q"));
+    assert!(granted(1, "spark:all").await.is_ok(), "it bundles them");
+    assert!(matches!(granted(1, "spark:people_read").await.err(), Some(InstallError::Rejected(_))));
+    assert!(
+        matches!(granted(0, own).await.err(), Some(InstallError::Rejected(_))),
+        "the gateway's own account"
+    );
 }
