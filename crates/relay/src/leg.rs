@@ -97,6 +97,8 @@ pub(crate) struct Leg {
     pub rootless: AtomicBool,
     /// It is not sent any more, only looked for: its message was deleted, and it may have gone out before that.
     pub sought: AtomicBool,
+    /// Its copy is from an earlier life, and shows what the message said then.
+    pub adopted: AtomicBool,
     /// Whether the target said that it does not let the copy be edited.
     pub uneditable: AtomicBool,
     /// Whether the target does not take it in its author's own name: the token died, and not everybody is in every
@@ -123,6 +125,7 @@ impl Leg {
             summoned: AtomicBool::new(false),
             rootless: AtomicBool::new(false),
             sought: AtomicBool::new(false),
+            adopted: AtomicBool::new(false),
             uneditable: AtomicBool::new(false),
             voiceless: AtomicBool::new(false),
             repeated: AtomicBool::new(false),

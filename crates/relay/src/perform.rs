@@ -39,6 +39,10 @@ impl Relay {
             match self.perform(leg, target, &step.operation).await? {
                 Outcome::Done(done) => {
                     self.0.parts.faults.hit("settle.before");
+                    if leg.adopted.load(Ordering::Relaxed) {
+                        // The message may have been edited since, so that an edit that is on its way counts.
+                        ending.shown.iter_mut().for_each(Shown::of_old);
+                    }
                     if let Some(shown) = &mut ending.shown
                         && let Some(copy) = shown.record(&step, &done, &target.id)
                     {
@@ -110,6 +114,7 @@ impl Relay {
             let doubt = leg.set_doubt(Doubt::None);
             let worth = doubt == Doubt::Grave || doubt == Doubt::Slight && target.capabilities.read_back;
             if worth && let Some(found) = self.look(leg, target, post, doubt, false).await? {
+                leg.adopted.store(matches!(found, Outcome::Done(_)), Ordering::Relaxed);
                 return Ok(found);
             }
             if leg.sought.load(Ordering::Relaxed) {
