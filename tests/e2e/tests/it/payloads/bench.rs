@@ -122,7 +122,7 @@ impl Bench {
             places.push(teams);
         }
         options.teams.doubts.chat_rsc_may_subscribe = true;
-        Self::between(From::Teams, options, places).await
+        Box::pin(Self::between(From::Teams, options, places)).await
     }
 
     /// Starts it with a bridge between a Slack channel and each of these conversations of another platform.
@@ -145,7 +145,7 @@ impl Bench {
         }
         // What a root is told about its replies is nothing that a test sent.
         options.slack.doubts.reply_notice = ReplyNotice::None;
-        let world = World::start(options).await?;
+        let world = Box::pin(World::start(options)).await?;
         installed(&world).await?;
         let mut pairs = Vec::new();
         for (slack, other) in places {
@@ -340,16 +340,12 @@ impl Bench {
     /// What the target shows, by message.
     fn shown(&self, from: From, pair: &Pair) -> BTreeMap<String, String> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        match from {
-            From::Slack => {
-                let messages = self.world.teams.messages(&pair.teams).into_iter();
-                messages.map(|it| (text(&it["id"]), self.plain(&teams_text(&it)))).collect()
-            }
-            _ => {
-                let messages = self.world.slack.messages(&pair.slack).into_iter();
-                messages.map(|it| (text(&it["ts"]), self.plain(&slack_text(&it)))).collect()
-            }
+        if from == From::Slack {
+            let messages = self.world.teams.messages(&pair.teams).into_iter();
+            return messages.map(|it| (text(&it["id"]), self.plain(&teams_text(&it)))).collect();
         }
+        let messages = self.world.slack.messages(&pair.slack).into_iter();
+        messages.map(|it| (text(&it["ts"]), self.plain(&slack_text(&it)))).collect()
     }
 
     /// Without what differs from run to run: addresses, ids and times.

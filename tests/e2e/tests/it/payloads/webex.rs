@@ -161,7 +161,7 @@ fn mentions(html: &str) -> String {
         let (old, after) = after.split_once('"').unwrap_or((after, ""));
         let bare = old.len() == 36;
         let new = if bare { HENRIK.to_owned() } else { ids::person(HENRIK) };
-        out.push_str(&format!("{before}data-object-id=\"{new}\""));
+        out.extend([before, "data-object-id=\"", &new, "\""]);
         rest = after;
     }
     out + rest
@@ -278,7 +278,7 @@ async fn start(count: usize) -> Result<Bench> {
     let mut options = Options { webex: Some(config), fronts: true, bridge: false, ..Options::default() };
     // Edits are looked for where a test says that there was one.
     options.config = "[relay]\nedit_look_ms = 3600000\n".parse()?;
-    Bench::between(From::Webex, options, conversations).await
+    Box::pin(Bench::between(From::Webex, options, conversations)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

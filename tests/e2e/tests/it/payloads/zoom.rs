@@ -84,7 +84,7 @@ pub(super) async fn start(events: &[&Value]) -> Result<Bench> {
         conversations.push(if is_direct(event) { format!("dm:{}", person(n)) } else { channel(n) });
     }
     let options = Options { zoom: Some(config), fronts: true, bridge: false, ..Options::default() };
-    Bench::between(From::Zoom, options, conversations).await
+    Box::pin(Bench::between(From::Zoom, options, conversations)).await
 }
 
 /// From the ids of a recording to those of a live channel.
@@ -280,7 +280,8 @@ async fn events() {
             let path = format!("/v2/chat/users/{BRIDGE}/messages/{}", text(&object["id"]));
             bench.world.front("zoom").answer(&path, "", edited(object, n));
         }
-        lines.insert(title.clone(), line(&mut bench, title, &pairs[n], &body, !prepared[n].is_empty()).await);
+        let made = line(&mut bench, title, &pairs[n], &body, !prepared[n].is_empty()).await.unwrap();
+        lines.insert(title.clone(), made);
     }
     let lines: Vec<String> = lines.into_values().collect();
     insta::assert_snapshot!("zoom_events", lines.join("\n"));
@@ -294,11 +295,11 @@ fn edited(object: &Value, n: usize) -> Value {
         "send_member_id": member(n), "message_type": "plain_text_message"})
 }
 
-async fn line(bench: &mut Bench, title: &str, pair: &Pair, body: &Value, prepared: bool) -> String {
-    let before = bench.before(From::Zoom, pair).await.unwrap();
-    let answer = send(bench, body).await.unwrap();
-    let outcome = bench.outcome(before, &answer).await.unwrap();
-    format!("{title}: {}{outcome}", if prepared { "prepared, then " } else { "" })
+async fn line(bench: &mut Bench, title: &str, pair: &Pair, body: &Value, prepared: bool) -> Result<String> {
+    let before = bench.before(From::Zoom, pair).await?;
+    let answer = send(bench, body).await?;
+    let outcome = bench.outcome(before, &answer).await?;
+    Ok(format!("{title}: {}{outcome}", if prepared { "prepared, then " } else { "" }))
 }
 
 /// Answers about messages and people, which are asked for after an event of the old family and after an absence.
@@ -368,7 +369,7 @@ async fn answers() {
             answer["id"] = json!(person(n));
             front.answer(&format!("/v2/users/{}", person(n)), "", answer);
         }
-        lines.push(line(&mut bench, title, &pairs[n], &event, false).await);
+        lines.push(line(&mut bench, title, &pairs[n], &event, false).await.unwrap());
     }
     insta::assert_snapshot!("zoom_answers", lines.join("\n"));
     bench.world.end().await.unwrap();

@@ -14,7 +14,7 @@ use super::zoom::{Live, start};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn frames() {
     let Some(files) = files("zoom/websocket") else { return };
-    let frames: Vec<&Value> = files.iter().flat_map(|file| file.json.as_array()).flatten().collect();
+    let frames: Vec<&Value> = files.iter().filter_map(|file| file.json.as_array()).flatten().collect();
     let blank = json!({"event": "", "payload": {"object": {}}});
     let mut bench = start(&vec![&blank; frames.len()]).await.unwrap();
     let zoom = bench.world.zoom().clone();

@@ -80,6 +80,9 @@ fn fault(
     }
 }
 
+/// What events of new messages are called.
+const TOLD: [&str; 3] = ["message", "messages.created", "team_chat.channel_message_posted"];
+
 /// Messages whose event was acknowledged, although it was accepted (again) only later: what was acknowledged was
 /// not durable, and is there only because it was caught up with.
 fn broken_promises(scene: &Scene) -> Vec<String> {
@@ -89,7 +92,6 @@ fn broken_promises(scene: &Scene) -> Vec<String> {
         let first = accepted.entry(message.as_str()).or_insert(receipt.received_ms);
         *first = receipt.received_ms.min(*first);
     }
-    const TOLD: [&str; 3] = ["message", "messages.created", "team_chat.channel_message_posted"];
     let acknowledged = scene
         .log
         .iter()

@@ -239,6 +239,9 @@ impl Machine {
 
 type Facts = BTreeMap<String, String>;
 
+/// Making keys takes longer than all the rest, so that it is done once.
+static CERTIFICATE: OnceLock<Facts> = OnceLock::new();
+
 fn facts<const N: usize>(pairs: [(&str, &str); N]) -> Facts {
     pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
 }
@@ -266,8 +269,6 @@ impl SetUp<'_> {
         self.vault.register_org(&row).await?;
         self.store.commit(Mutation::PutOrg(row)).await?;
         self.slack(created_ms).await?;
-        // Making keys takes longer than all the rest, so that it is done once.
-        static CERTIFICATE: OnceLock<Facts> = OnceLock::new();
         let mut teams = CERTIFICATE.get_or_init(|| self.certificate()).clone();
         teams.extend(facts([
             ("app_id", seed::APP),

@@ -188,7 +188,7 @@ impl Platforms {
             }
             .map_err(|error| anyhow!("Slack: {}", error.code)),
             "teams" => {
-                let draft = Draft::html(&format!("<p>{text}</p>"));
+                let draft = Draft::html(format!("<p>{text}</p>"));
                 match root {
                     None => self.teams.post(person, place, draft),
                     Some(root) => self.teams.reply(person, place, root, draft),
@@ -215,7 +215,7 @@ impl Platforms {
             "slack" => self.slack.edit(person, place, id, text).map_err(|error| anyhow!("{}", error.code)),
             "teams" => self
                 .teams
-                .edit(person, place, id, Draft::html(&format!("<p>{text}</p>")))
+                .edit(person, place, id, Draft::html(format!("<p>{text}</p>")))
                 .map_err(|error| anyhow!("{error:?}")),
             "webex" => self.webex.edit(person, id, text).map_err(|error| anyhow!("{}", error.message)),
             _ => self.zoom.edit(person, place, id, text).map_err(|error| anyhow!("{}", error.message)),
