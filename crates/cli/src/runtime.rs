@@ -120,9 +120,8 @@ pub(crate) fn connectors(
         default_service_url: config.teams.default_service_url.clone(),
         graph_pause_ms: config.teams.graph_pause_ms,
     };
-    let webex_url = |key: &str, value: &str| {
-        Url::parse(value).with_context(|| format!("webex.{key} must be a URL"))
-    };
+    let webex_url =
+        |key: &str, value: &str| Url::parse(value).with_context(|| format!("webex.{key} must be a URL"));
     let webex_settings = WebexSettings {
         public_url: config.public_url.clone(),
         api_base: webex_url("api_base", &config.webex.api_base)?,
@@ -146,8 +145,7 @@ pub(crate) fn connectors(
         TeamsConnector::new(teams_settings, shared.http.clone(), Arc::clone(clock), Arc::clone(random));
     let webex =
         WebexConnector::new(webex_settings, shared.http.clone(), Arc::clone(clock), Arc::clone(random));
-    let zoom =
-        ZoomConnector::new(zoom_settings, shared.http.clone(), Arc::clone(clock), Arc::clone(random));
+    let zoom = ZoomConnector::new(zoom_settings, shared.http.clone(), Arc::clone(clock), Arc::clone(random));
     let connectors: [Arc<dyn Connector>; 4] =
         [Arc::new(slack), Arc::new(teams), Arc::new(webex), Arc::new(zoom)];
     Ok(connectors.into_iter().map(|connector| (connector.platform().0, connector)).collect())
