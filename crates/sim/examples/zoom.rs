@@ -7,7 +7,8 @@ use serde_json::json;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let mut config = ZoomSimConfig::installed("simulated-access-token", "simulated-refresh-token").with_outsider();
+    let mut config =
+        ZoomSimConfig::installed("simulated-access-token", "simulated-refresh-token").with_outsider();
     config = match std::env::args().nth(1).as_deref() {
         Some("socket") => config.events_over_socket(),
         Some(url) => config.events_to(url),

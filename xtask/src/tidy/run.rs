@@ -7,7 +7,8 @@ use anyhow::{Context as _, bail};
 
 use super::tree::{Finding, Tree};
 use super::{
-    checklist, codes, config_keys, connectors, dependencies, files, floor, layers, links, places, readmes, shape,
+    checklist, codes, config_keys, connectors, dependencies, files, floor, layers, links, places, readmes,
+    shape,
 };
 
 #[derive(Debug, Default, clap::Args)]
