@@ -20,7 +20,7 @@ pub trait Worker<Req, Rep>: Send {
         0
     }
 
-    /// The batch is answered; what nobody waits for can be done. `resting`: no request came for [`REST`], or none will
+    /// The batch is answered; what nobody waits for can be done. `resting`: no request came for a second, or none will
     /// come any more.
     fn tidy(&mut self, _resting: bool) {}
 }
