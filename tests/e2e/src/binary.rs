@@ -1,10 +1,12 @@
 //! The real `dragoman serve` as a child process on a folder of its own.
 
 use std::fs::{self, File, OpenOptions};
+use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -232,10 +234,18 @@ fn say(text: &str) {
     eprintln!("{text}");
 }
 
-/// A port of this machine that nobody listens on.
+/// A port of this machine that nobody listens on, outside the range that the system gives away by itself: there it
+/// might be somebody else's before it is used.
 pub fn free_port() -> Result<u16> {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
-    Ok(listener.local_addr()?.port())
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 12_000 + u16::try_from(std::process::id() % 300)? * 60;
+    for _ in 0..1_000 {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 1_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("a thousand ports from {first} on are taken")
 }
 
 fn shown(path: &Path) -> toml::Value {
