@@ -125,4 +125,6 @@ pub struct Candidate {
     pub at_ms: i64,
     /// Its state.
     pub version: Option<Version>,
+    /// Whether it says what the post says; otherwise it may be an earlier text of the same message, or another's copy.
+    pub same: bool,
 }

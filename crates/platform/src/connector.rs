@@ -96,8 +96,11 @@ pub trait Connector: Send + Sync {
     async fn perform(&self, session: &Session, conversation: &Conversation, operation: &Operation)
     -> Outcome;
 
-    /// Looks for copies of a post among the newest messages, posted by us not before `since_ms`, oldest
-    /// first: by marker where the platform carries it, by equal content otherwise.
+    /// Looks for a copy of a post among the newest messages in its thread, not older than `since_ms`, oldest first.
+    ///
+    /// Where the platform carries markers: what has the post's. Where it does not: everything that the app posted and
+    /// that begins with an author's name, whatever it says; an earlier attempt may have had another text. In a person's
+    /// own name copies look like what they type: only what says the same.
     async fn find(
         &self,
         session: &Session,

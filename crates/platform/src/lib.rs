@@ -2,6 +2,7 @@
 //! the HTTP client that all connectors share. It knows no platform.
 
 pub mod app;
+pub mod byline;
 #[cfg(feature = "testing")]
 pub mod conformance;
 pub mod connector;

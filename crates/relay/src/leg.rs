@@ -95,10 +95,6 @@ pub(crate) struct Leg {
     pub summoned: AtomicBool,
     /// Whether the target does not know the root of its thread any more.
     pub rootless: AtomicBool,
-    /// It is not sent any more, only looked for: its message was deleted, and it may have gone out before that.
-    pub sought: AtomicBool,
-    /// Its copy is from an earlier life, and shows what the message said then.
-    pub adopted: AtomicBool,
     /// Whether the target said that it does not let the copy be edited.
     pub uneditable: AtomicBool,
     /// Whether the target does not take it in its author's own name: the token died, and not everybody is in every
@@ -124,8 +120,6 @@ impl Leg {
             answer_until_ms: AtomicI64::new(0),
             summoned: AtomicBool::new(false),
             rootless: AtomicBool::new(false),
-            sought: AtomicBool::new(false),
-            adopted: AtomicBool::new(false),
             uneditable: AtomicBool::new(false),
             voiceless: AtomicBool::new(false),
             repeated: AtomicBool::new(false),

@@ -39,10 +39,6 @@ impl Relay {
             match self.perform(leg, target, &step.operation).await? {
                 Outcome::Done(done) => {
                     self.0.parts.faults.hit("settle.before");
-                    if leg.adopted.load(Ordering::Relaxed) {
-                        // The message may have been edited since, so that an edit that is on its way counts.
-                        ending.shown.iter_mut().for_each(Shown::of_old);
-                    }
                     if let Some(shown) = &mut ending.shown
                         && let Some(copy) = shown.record(&step, &done, &target.id)
                     {
@@ -76,10 +72,6 @@ impl Relay {
                     }
                     _ => return self.judge(leg, fence, &Outcome::Refused(code), ending).await,
                 },
-                Outcome::Refused(code @ codes::DELETED_MEANWHILE) if leg.sought.load(Ordering::Relaxed) => {
-                    let shown = ending.shown.and_then(Shown::unfinished);
-                    return self.end(leg, fence, Ending { shown, ..Ending::dropped(code) }).await;
-                }
                 Outcome::Refused(codes::NOT_EDITABLE) if matches!(step.operation, Operation::Edit { .. }) => {
                     leg.uneditable.store(true, Ordering::Relaxed);
                     return Ok(Turn::Later(self.now_ms(), codes::NOT_EDITABLE));
@@ -109,16 +101,11 @@ impl Relay {
     }
 
     async fn perform(&self, leg: &Leg, target: &Spot, operation: &Operation) -> Result<Outcome, RelayError> {
-        let place = &target.place;
         if let Operation::Post(post) = operation {
             let doubt = leg.set_doubt(Doubt::None);
             let worth = doubt == Doubt::Grave || doubt == Doubt::Slight && target.capabilities.read_back;
             if worth && let Some(found) = self.look(leg, target, post, doubt, false).await? {
-                leg.adopted.store(matches!(found, Outcome::Done(_)), Ordering::Relaxed);
                 return Ok(found);
-            }
-            if leg.sought.load(Ordering::Relaxed) {
-                return Ok(Outcome::Refused(codes::DELETED_MEANWHILE));
             }
         }
         self.0.parts.faults.hit("send.before");
@@ -126,6 +113,19 @@ impl Relay {
             Operation::Post(post) => Some(self.0.pending.expect(post.marker.clone())),
             _ => None,
         };
+        match (operation, self.call(leg, target, operation).await) {
+            (Operation::Post(post), Outcome::Unknown(code)) => {
+                self.unknown(leg, target, post, expected, code).await
+            }
+            // Doing these twice does no harm.
+            (_, Outcome::Unknown(code)) => Ok(Outcome::retry(code)),
+            (_, outcome) => Ok(outcome),
+        }
+    }
+
+    /// One call, with what the target's pace and the breaker learn from its outcome.
+    pub(crate) async fn call(&self, leg: &Leg, target: &Spot, operation: &Operation) -> Outcome {
+        let place = &target.place;
         let outcome = place.connector.perform(&place.session, &target.conversation, operation).await;
         self.0.parts.faults.hit("send.unanswered");
         let now_ms = self.now_ms();
@@ -137,14 +137,7 @@ impl Relay {
                 lanes.complained(&leg.lane, interval_ms);
             }
         });
-        match (operation, outcome) {
-            (Operation::Post(post), Outcome::Unknown(code)) => {
-                self.unknown(leg, target, post, expected, code).await
-            }
-            // Doing these twice does no harm.
-            (_, Outcome::Unknown(code)) => Ok(Outcome::retry(code)),
-            (_, outcome) => Ok(outcome),
-        }
+        outcome
     }
 
     /// Judges an outcome that is not `Done`, of a call to this installation.

@@ -111,12 +111,6 @@ impl Shown {
         Some(copy)
     }
 
-    /// It cannot be told which state of the message the copies show.
-    pub(crate) fn of_old(&mut self) {
-        self.version = None;
-        self.fingerprint = None;
-    }
-
     /// What to keep when not everything was done: copies that exist but do not show the message, so that a later
     /// attempt goes on from them and a deletion finds them. `None`: there are none.
     pub(crate) fn unfinished(mut self) -> Option<Self> {

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use dragoman_model::{Code, Event, EventKind, Happening, Message, RemoteMessage, Spokesman, codes};
+use dragoman_model::{
+    Code, Event, EventKind, Feature, Happening, Level, Message, RemoteMessage, Spokesman, codes,
+};
 use dragoman_platform::Failure;
 use dragoman_store::{BridgeState, CopyRow, LaneId, OriginalRow};
 
@@ -61,9 +63,9 @@ impl Relay {
             BridgeState::Ended => return self.end(leg, fence, Ending::dropped(codes::UNBRIDGED)).await,
         }
         let ahead = self.with_lanes(|lanes| lanes.superseding(leg));
-        // What may have gone out, in part or as a whole, is not skipped: its copy has to be found and removed.
         let untouched = leg.parts().is_empty() && leg.doubt() == Doubt::None;
-        if ahead.deleted && leg.event.kind() != EventKind::Deleted && untouched {
+        let superseded = ahead.deleted && leg.event.kind() != EventKind::Deleted;
+        if superseded && untouched {
             return self.end(leg, fence, Ending::dropped(codes::SUPERSEDED)).await;
         }
         let now_ms = self.now_ms();
@@ -71,8 +73,17 @@ impl Relay {
         if let Some(until_ms) = self.with_breaker(installation, |breaker| breaker.shut_until(now_ms)) {
             return Ok(Turn::Hold(until_ms));
         }
+        // What may have gone out, in part or as a whole, has to be found and removed with its message.
+        let taken_back = leg.event.kind() != EventKind::Deleted && !untouched;
+        if superseded {
+            let ending = Ending::dropped(codes::SUPERSEDED);
+            return self.take_back(leg, fence, &source, &target, ending).await;
+        }
         let mut event = match self.open(leg, &place, Some(&source)).await? {
             Opened::Event(event) => event,
+            Opened::Nothing(code @ codes::DELETED_MEANWHILE) if taken_back => {
+                return self.take_back(leg, fence, &source, &target, Ending::dropped(code)).await;
+            }
             Opened::Nothing(code) => return self.end(leg, fence, nothing(leg, code)).await,
             Opened::Failed(failure) => {
                 let outcome = failure.into_outcome();
@@ -114,18 +125,18 @@ impl Relay {
             self.expect_edits(&source, row.received_ms);
         }
         match admit(&event, &known, directory.policy(&source.org)) {
-            // What may have gone out before its author deleted it has to be found, so that the deletion removes it.
-            Admission::Drop(codes::DELETED_MEANWHILE)
-                if !untouched && leg.event.kind() == EventKind::Created && message_of(&event).is_some() =>
-            {
-                leg.sought.store(true, Ordering::Relaxed);
-                let ending = Ending::delivered();
-                self.relay_message(leg, fence, &event, copies, &source, &target, &bridge, ending).await
+            Admission::Drop(code @ codes::DELETED_MEANWHILE) if taken_back => {
+                self.take_back(leg, fence, &source, &target, Ending::dropped(code)).await
             }
             Admission::Drop(code) => self.end(leg, fence, Ending::dropped(code)).await,
             Admission::Bury(message) => {
                 let died = Fate { died_ms: event.at_ms, ..Fate::of(&source.id, message) };
-                self.end(leg, fence, Ending { fate: Some(died), ..Ending::dropped(codes::UNMAPPED) }).await
+                let ending = Ending { fate: Some(died), ..Ending::dropped(codes::UNMAPPED) };
+                if taken_back {
+                    self.take_back(leg, fence, &source, &target, ending).await
+                } else {
+                    self.end(leg, fence, ending).await
+                }
             }
             Admission::Wait => Ok(self.aside(leg)),
             Admission::Delete(message) if copies.iter().any(|copy| is_mute(&directory, &target, copy)) => {
@@ -165,7 +176,8 @@ impl Relay {
         let Some(message) = message_of(event) else {
             return self.end(leg, fence, Ending::dropped(codes::KIND)).await;
         };
-        let root = match self.root(leg, message, source, target).await? {
+        let root = message.thread_root.as_ref().filter(|root| **root != message.id);
+        let root = match self.root(leg, root, source, target).await? {
             Found::Root(root) => root,
             Found::Summon(root) => {
                 self.summon(leg, &root, source).await?;
@@ -307,13 +319,11 @@ impl Relay {
     async fn root(
         &self,
         leg: &Leg,
-        message: &Message,
+        root: Option<&RemoteMessage>,
         source: &Spot,
         target: &Spot,
     ) -> Result<Found, RelayError> {
-        let Some(root) = message.thread_root.as_ref().filter(|root| **root != message.id) else {
-            return Ok(Found::Root(Root::None));
-        };
+        let Some(root) = root else { return Ok(Found::Root(Root::None)) };
         if leg.rootless.load(Ordering::Relaxed) {
             return Ok(Found::Root(Root::Lost));
         }
@@ -351,6 +361,21 @@ impl Relay {
             return Ok(Found::Root(Root::Lost));
         }
         Ok(Found::Summon(root.clone()))
+    }
+
+    /// The thread at the target that replies to `root` go into, as far as it is known now.
+    pub(crate) async fn thread_of(
+        &self,
+        leg: &Leg,
+        root: Option<&RemoteMessage>,
+        source: &Spot,
+        target: &Spot,
+    ) -> Result<Option<RemoteMessage>, RelayError> {
+        let threads = target.capabilities.level(Feature::ThreadReply) >= Level::Partial;
+        Ok(match self.root(leg, root, source, target).await? {
+            Found::Root(Root::At(root)) if threads => Some(root),
+            _ => None,
+        })
     }
 
     pub(crate) fn interval(&self, lane: &LaneId) -> u64 {

@@ -1,10 +1,12 @@
 //! A send whose outcome nobody knows: wait for its echo, look for it, and send again only when it is provably
 //! absent.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use dragoman_model::{Code, Outcome, Post, codes};
+use dragoman_model::operation::Candidate;
+use dragoman_model::{Code, Document, Operation, Outcome, Post, ShownAuthor, Spokesman, codes};
 use dragoman_platform::Failure;
 
 use crate::core::Relay;
@@ -12,9 +14,24 @@ use crate::directory::Spot;
 use crate::error::RelayError;
 use crate::leg::{Doubt, Leg};
 use crate::pending::Expected;
+use crate::plan::{self, Step};
+use crate::settle::Ending;
+use crate::turn::Turn;
 
 /// How much earlier than our clock the target's may stamp a message, in milliseconds.
 const SKEW_MS: i64 = 120_000;
+
+/// What a look at a target brought.
+enum Sight {
+    /// No copy.
+    Absent,
+    /// This one.
+    Copy(Candidate),
+    /// It lets nothing be looked for.
+    Blind,
+    /// It cannot be told now.
+    Failed(Failure),
+}
 
 impl Relay {
     /// Decides after a lost answer.
@@ -39,8 +56,8 @@ impl Relay {
         }
     }
 
-    /// Looks for a copy of a post among the newest messages at the target. `None`: it is not there. `twice`:
-    /// look again after a pause before saying so.
+    /// Looks for the copy that an earlier attempt may have made, and brings it to what the post says. `None`: there is
+    /// none. `twice`: look again after a pause before saying so.
     pub(crate) async fn look(
         &self,
         leg: &Leg,
@@ -49,38 +66,127 @@ impl Relay {
         doubt: Doubt,
         twice: bool,
     ) -> Result<Option<Outcome>, RelayError> {
+        let outcome = match self.sight(leg, target, post, twice).await? {
+            Sight::Absent => return Ok(None),
+            Sight::Blind => return Ok(self.by_policy(leg, target, doubt)),
+            Sight::Copy(found) if found.same => Some(Outcome::made(found.message, found.version)),
+            Sight::Copy(found) => self.convert(leg, target, post, found).await,
+            Sight::Failed(failure) => Some(failure.into_outcome()),
+        };
+        if !matches!(outcome, None | Some(Outcome::Done(_))) {
+            // Nothing can be said now: the lane waits, and the doubt stays.
+            leg.set_doubt(doubt);
+        }
+        Ok(outcome)
+    }
+
+    /// Ends a leg whose message is gone from its source: what may have gone out of it is removed.
+    pub(crate) async fn take_back(
+        &self,
+        leg: &Arc<Leg>,
+        fence: i64,
+        source: &Spot,
+        target: &Spot,
+        ending: Ending,
+    ) -> Result<Turn, RelayError> {
+        let parts = leg.parts();
+        let mut steps = plan::deletions(&target.conversation.remote, &parts);
+        if leg.doubt() != Doubt::None {
+            let row = &leg.event.row;
+            let root = row.thread_root.as_ref().filter(|root| row.message.as_ref() != Some(root));
+            let next = parts.iter().map(|copy| copy.part + 1).max().unwrap_or_default();
+            let lost = Post {
+                conversation: target.conversation.remote.clone(),
+                thread_root: self.thread_of(leg, root, source, target).await?,
+                broadcast: false,
+                author: ShownAuthor { name: String::new(), via: String::new(), avatar_url: None },
+                spokesman: Spokesman::App,
+                body: Document::default(),
+                marker: self.vault().marker(&source.org, leg.id.as_str(), next).await?,
+            };
+            match self.sight(leg, target, &lost, false).await? {
+                Sight::Copy(found) => {
+                    let operation = Operation::Delete {
+                        conversation: lost.conversation,
+                        message: found.message,
+                        thread_root: lost.thread_root,
+                        spokesman: lost.spokesman,
+                    };
+                    steps.push(Step { operation, part: next });
+                }
+                Sight::Absent | Sight::Blind => {}
+                Sight::Failed(failure) => {
+                    let outcome = failure.into_outcome();
+                    return self.judge_at(&target.place, leg, fence, &outcome, ending).await;
+                }
+            }
+        }
+        self.do_steps(leg, fence, target, steps, ending).await
+    }
+
+    /// Whether an attempt left a copy. In a lane one message at a time is under way, so what the app posted and nobody
+    /// knows of is the one that is looked for, or one whose own leg will miss it.
+    async fn sight(&self, leg: &Leg, target: &Spot, post: &Post, twice: bool) -> Result<Sight, RelayError> {
         if !target.capabilities.read_back {
-            return Ok(self.by_policy(leg, target, doubt));
+            return Ok(Sight::Blind);
         }
         let place = &target.place;
         let since_ms = leg.event.row.received_ms.min(self.now_ms()) - SKEW_MS;
+        let parts = leg.parts();
         for again in [twice, false] {
-            match place.connector.find(&place.session, &target.conversation, post, since_ms).await {
-                Ok(candidates) => {
-                    for candidate in candidates {
-                        let mapped =
-                            self.store().original_of_copy(&target.id, &candidate.message).await?.is_some();
-                        let part_of_this = leg.parts().iter().any(|copy| copy.message == candidate.message);
-                        if !mapped && !part_of_this {
-                            return Ok(Some(Outcome::made(candidate.message, candidate.version)));
-                        }
-                    }
+            let found = match place.connector.find(&place.session, &target.conversation, post, since_ms).await
+            {
+                Ok(found) => found,
+                Err(Failure::Refused(_) | Failure::Malformed(_)) => return Ok(Sight::Blind),
+                Err(failure) => return Ok(Sight::Failed(failure)),
+            };
+            let mut other = None;
+            for candidate in found {
+                if parts.iter().any(|copy| copy.message == candidate.message)
+                    || self.store().original_of_copy(&target.id, &candidate.message).await?.is_some()
+                {
+                    continue;
                 }
-                Err(Failure::Refused(_) | Failure::Malformed(_)) => {
-                    return Ok(self.by_policy(leg, target, doubt));
+                if candidate.same {
+                    return Ok(Sight::Copy(candidate));
                 }
-                Err(failure) => {
-                    // Nothing can be said now: the lane waits, and the doubt stays.
-                    leg.set_doubt(doubt);
-                    return Ok(Some(failure.into_outcome()));
-                }
+                other = Some(candidate);
+            }
+            if let Some(other) = other {
+                return Ok(Sight::Copy(other));
             }
             if !again {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(self.timing().look_pause_ms)).await;
         }
-        Ok(None)
+        Ok(Sight::Absent)
+    }
+
+    /// Makes what was found say what the post says; where it cannot be edited, it goes. `None`: it is gone.
+    async fn convert(&self, leg: &Leg, target: &Spot, post: &Post, found: Candidate) -> Option<Outcome> {
+        let edit = Operation::Edit { message: found.message.clone(), post: post.clone() };
+        let outcome = match self.call(leg, target, &edit).await {
+            Outcome::Done(done) => Outcome::made(found.message, done.version.or(found.version)),
+            Outcome::Refused(_) => {
+                let delete = Operation::Delete {
+                    conversation: post.conversation.clone(),
+                    message: found.message,
+                    thread_root: post.thread_root.clone(),
+                    spokesman: post.spokesman.clone(),
+                };
+                match self.call(leg, target, &delete).await {
+                    Outcome::Done(_) => return None,
+                    outcome => outcome,
+                }
+            }
+            outcome => outcome,
+        };
+        match outcome {
+            Outcome::MessageGone(_) => None,
+            Outcome::Unknown(code) => Some(Outcome::retry(code)),
+            outcome => Some(outcome),
+        }
     }
 
     /// Where nothing can be looked for, the organisation decided beforehand.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dragoman_model::operation::Candidate;
 use dragoman_model::{Message, Post, RemoteMessage, codes};
-use dragoman_platform::{Conversation, Failure, HistoryPage, HistoryQuery, Session};
+use dragoman_platform::{Conversation, Failure, HistoryPage, HistoryQuery, Session, byline};
 use serde::{Deserialize, Serialize};
 
 use crate::api::CallError;
@@ -263,9 +263,16 @@ pub(crate) async fn find(
     all(client, session, &range, &mut found).await?;
     let own = Own::of(session);
     let messages = found.iter().map(|(ts, message)| decode::message(message, ts, &own));
+    let texts =
+        [post.body.clone(), byline::above(&post.body, &post.author)].map(dragoman_markup::degrade::slack);
     Ok(messages
         .filter(|message| message.origin.ours && message.origin.marker.as_ref() == Some(&post.marker))
-        .map(|message| Candidate { at_ms: message.sent_at_ms, version: message.version, message: message.id })
+        .map(|message| Candidate {
+            at_ms: message.sent_at_ms,
+            version: message.version,
+            same: texts.contains(&message.body),
+            message: message.id,
+        })
         .collect())
 }
 

@@ -2,7 +2,8 @@
 
 use dragoman_markup::{emoji, slack};
 use dragoman_model::TextLimit;
-use dragoman_model::{Block, Document, Emoji, Inline, Post, RemoteMessage, ShownAuthor, Spokesman};
+use dragoman_model::{Document, Emoji, Post, RemoteMessage, Spokesman};
+use dragoman_platform::byline;
 use serde_json::{Map, Value, json};
 
 use crate::capabilities::TEXT;
@@ -11,9 +12,6 @@ use crate::capabilities::TEXT;
 pub(crate) const MARKER_TYPE: &str = "dragoman_copy";
 /// Where in the payload the marker is.
 pub(crate) const MARKER_KEY: &str = "k";
-
-/// The longest name that is sent. Slack does not publish its limit.
-const LONGEST_NAME: usize = 80;
 
 /// How the author of a copy is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,7 +28,7 @@ pub(crate) enum Face {
 pub(crate) fn face(post: &Post, may_customise: bool) -> Face {
     match post.spokesman {
         Spokesman::Person(_) => Face::Owner,
-        Spokesman::App if post.author.name.is_empty() || post.author.via.is_empty() => Face::Owner,
+        Spokesman::App if !byline::is_named(&post.author) => Face::Owner,
         Spokesman::App if may_customise => Face::Customised,
         Spokesman::App => Face::NameLine,
     }
@@ -46,7 +44,7 @@ pub(crate) fn post(post: &Post, face: Face, plain: bool) -> Value {
         }
     }
     if face == Face::Customised {
-        arguments.insert("username".to_owned(), json!(shown_name(&post.author)));
+        arguments.insert("username".to_owned(), json!(byline::label(&post.author)));
         if let Some(url) = &post.author.avatar_url {
             arguments.insert("icon_url".to_owned(), json!(url));
         }
@@ -65,7 +63,7 @@ pub(crate) fn update(message: &RemoteMessage, post: &Post, face: Face, plain: bo
 
 fn text(post: &Post, face: Face, plain: bool) -> Map<String, Value> {
     let rendered = if face == Face::NameLine {
-        slack::render(&with_name_line(&post.body, &post.author))
+        slack::render(&byline::above(&post.body, &post.author))
     } else {
         slack::render(&post.body)
     };
@@ -80,22 +78,6 @@ fn text(post: &Post, face: Face, plain: bool) -> Map<String, Value> {
         json!({ "event_type": MARKER_TYPE, "event_payload": { MARKER_KEY: post.marker.as_str() } }),
     );
     arguments
-}
-
-/// The name with the platform it comes from.
-pub(crate) fn shown_name(author: &ShownAuthor) -> String {
-    let via = format!(" ({})", author.via);
-    let room = LONGEST_NAME.saturating_sub(via.chars().count());
-    let mut name: String = author.name.chars().take(room).collect();
-    name.push_str(&via);
-    name
-}
-
-fn with_name_line(body: &Document, author: &ShownAuthor) -> Document {
-    let name = Inline::Strong(vec![Inline::Text(shown_name(author))]);
-    let mut blocks = vec![Block::Paragraph(vec![name])];
-    blocks.extend(body.blocks.iter().cloned());
-    Document { blocks }
 }
 
 /// Slack's name for an emoji. `None`: Slack has none.
@@ -115,7 +97,7 @@ pub(crate) fn reaction_emoji(name: &str) -> Emoji {
 /// edited.
 pub(crate) fn split(post: &Post) -> Vec<Document> {
     // Room for a name line above the text, whether or not it will be shown.
-    let room = LONGEST_NAME + 8;
+    let room = byline::LONGEST + 8;
     let limit = TextLimit { max: TEXT.max - room, unit: TEXT.unit };
     let parts =
         dragoman_markup::split(&post.body, limit, &|part| limit.unit.measure(&slack::render(part).text));

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dragoman_model::operation::Candidate;
 use dragoman_model::{Post, RemoteMessage, Spokesman, Version};
-use dragoman_platform::{Conversation, Failure, HistoryPage, HistoryQuery, Session};
+use dragoman_platform::{Conversation, Failure, HistoryPage, HistoryQuery, Session, byline};
 
 use crate::body::{self, Body};
 use crate::connector::TeamsConnector;
@@ -156,7 +156,7 @@ fn keep(found: &mut BTreeMap<String, ChatMessage>, messages: impl IntoIterator<I
     found.extend(messages.into_iter().map(|message| (message.id.clone(), message)));
 }
 
-/// Messages that say what a post says, by the one who would have posted it, oldest first.
+/// Messages of ours that begin with an author's name or, in a person's name, say what the post says; oldest first.
 fn matching(messages: Vec<ChatMessage>, post: &Post, app_id: &str, since_ms: i64) -> Vec<Candidate> {
     let wanted = fingerprint_of_post(post);
     let as_app = post.spokesman == Spokesman::App;
@@ -167,12 +167,13 @@ fn matching(messages: Vec<ChatMessage>, post: &Post, app_id: &str, since_ms: i64
             let made = decode::graph_message(message, app_id);
             let person = message.from.as_ref().is_some_and(|from| from.user.is_some());
             let fits = if as_app { made.origin.ours } else { person };
-            let equal =
-                fits && made.sent_at_ms >= since_ms && fingerprint(&Body::of_graph(message)) == wanted;
-            equal.then(|| Candidate {
+            let same = fingerprint(&Body::of_graph(message)) == wanted;
+            let found = same || as_app && byline::is_signed(&made.body);
+            (fits && made.sent_at_ms >= since_ms && found).then(|| Candidate {
                 message: RemoteMessage::from(message.id.as_str()),
                 at_ms: made.sent_at_ms,
                 version: made.version.or(Some(Version(made.sent_at_ms))),
+                same,
             })
         })
         .collect();

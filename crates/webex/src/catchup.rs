@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dragoman_model::operation::Candidate;
 use dragoman_model::{Message, Post, RemoteMessage, Spokesman, codes};
-use dragoman_platform::{Conversation, Failure, HistoryPage, HistoryQuery, Session, TokenSlot};
+use dragoman_platform::{Conversation, Failure, HistoryPage, HistoryQuery, Session, TokenSlot, byline};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -206,7 +206,8 @@ async fn older_edits(
     found
 }
 
-/// Copies that say the same as the post, by the same account and in the same thread, oldest first.
+/// Messages of ours in the same thread that begin with an author's name or, in a person's name, say what the post says;
+/// oldest first.
 pub(crate) async fn find(
     client: &Client,
     session: &Session,
@@ -232,7 +233,8 @@ pub(crate) async fn find(
         (None, None) => true,
         _ => false,
     };
-    let mut found: Vec<Message> = Vec::new();
+    let as_app = post.spokesman == Spokesman::App;
+    let mut found: Vec<(Message, bool)> = Vec::new();
     for wire in all(client, session, &slot, &range).await? {
         let Some(message) = decode::message(&wire, conversation.remote.as_str(), &Own::default()) else {
             continue;
@@ -243,15 +245,17 @@ pub(crate) async fn find(
             Some(markdown) => markdown == sent.markdown,
             None => encode::squeezed(&message.body) == said,
         };
-        if theirs && same && same_root(message.thread_root.as_ref()) {
-            found.push(message);
+        let fits = same || as_app && byline::is_signed(&message.body);
+        if theirs && fits && same_root(message.thread_root.as_ref()) {
+            found.push((message, same));
         }
     }
-    found.sort_by(|a, b| (a.sent_at_ms, &a.id).cmp(&(b.sent_at_ms, &b.id)));
-    let candidate = |message: Message| Candidate {
+    found.sort_by(|(a, _), (b, _)| (a.sent_at_ms, &a.id).cmp(&(b.sent_at_ms, &b.id)));
+    let candidate = |(message, same): (Message, bool)| Candidate {
         at_ms: message.sent_at_ms,
         version: message.version,
         message: message.id,
+        same,
     };
     Ok(found.into_iter().map(candidate).collect())
 }

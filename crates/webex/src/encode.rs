@@ -1,13 +1,11 @@
 //! From posts to what Webex takes. Pure. Only `markdown` and `text` are sent, never `html`.
 
 use dragoman_markup::webex::{WebexText, render};
-use dragoman_model::{Block, Document, Inline, Post, ShownAuthor, Spokesman};
+use dragoman_model::{Document, Post, Spokesman};
+use dragoman_platform::byline;
 use serde_json::{Value, json};
 
 use crate::capabilities::TEXT;
-
-/// The longest name that is shown, platform included.
-const LONGEST_NAME: usize = 80;
 
 /// A post as it will be shown. A post always shows the token's account, so the app names the author in the text.
 pub(crate) fn text(post: &Post) -> WebexText {
@@ -16,25 +14,8 @@ pub(crate) fn text(post: &Post) -> WebexText {
 
 /// What a post shows, as a tree.
 pub(crate) fn shown(post: &Post, body: &Document) -> Document {
-    let named = !post.author.name.is_empty() && !post.author.via.is_empty();
-    if post.spokesman == Spokesman::App && named { with_name(body, &post.author) } else { body.clone() }
-}
-
-/// `**Ana (Slack):**` before the text.
-fn with_name(body: &Document, author: &ShownAuthor) -> Document {
-    let via = format!(" ({}):", author.via);
-    let room = LONGEST_NAME.saturating_sub(via.chars().count());
-    let mut name: String = author.name.chars().take(room).collect();
-    name.push_str(&via);
-    let name = Inline::Strong(vec![Inline::Text(name)]);
-    let mut blocks = body.blocks.clone();
-    match blocks.first_mut() {
-        Some(Block::Paragraph(inlines)) => {
-            inlines.splice(0..0, [name, Inline::Text(" ".to_owned())]);
-        }
-        _ => blocks.insert(0, Block::Paragraph(vec![name])),
-    }
-    Document { blocks }
+    let named = post.spokesman == Spokesman::App && byline::is_named(&post.author);
+    if named { byline::inline(body, &post.author) } else { body.clone() }
 }
 
 /// The body of `POST /messages`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dragoman_model::operation::Candidate;
 use dragoman_model::{Message, Post, RemoteMessage, Spokesman, codes};
-use dragoman_platform::{Conversation, Failure, HistoryPage, HistoryQuery, Session};
+use dragoman_platform::{Conversation, Failure, HistoryPage, HistoryQuery, Session, byline};
 use serde::{Deserialize, Serialize};
 
 use crate::api::{Call, CallError, segment};
@@ -143,7 +143,8 @@ fn moment(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds).map_or_else(|_| String::new(), |at| at.to_string())
 }
 
-/// Copies of a post: messages of ours with the same text at the same place, oldest first. Zoom carries no marker.
+/// Messages of ours in the same thread that begin with an author's name or, in a person's name, say what the post says;
+/// oldest first. Zoom carries no marker.
 pub(crate) async fn find(
     client: &Client,
     session: &Session,
@@ -155,19 +156,26 @@ pub(crate) async fn find(
     let from_ms = since_ms.saturating_sub(CLOCKS_MS).max(now_ms - OLDEST_MS);
     let (found, read_ms) = window(client, session, conversation, from_ms, now_ms + CLOCKS_MS).await?;
     let wanted = encode::text(post).message;
-    let same: Vec<wire::Message> =
-        found.into_iter().filter(|message| message.message.as_deref() == Some(wanted.as_str())).collect();
-    let mut messages = understood(client, session, conversation, &same, read_ms).await;
+    let (equal, others): (Vec<wire::Message>, Vec<wire::Message>) =
+        found.into_iter().partition(|message| message.message.as_deref() == Some(wanted.as_str()));
     // What stands in a person's own name is not the bridge user's.
     let as_app = post.spokesman == Spokesman::App;
-    messages.retain(|message| message.origin.ours == as_app && message.thread_root == post.thread_root);
-    messages.sort_by(|a, b| (a.sent_at_ms, &a.id).cmp(&(b.sent_at_ms, &b.id)));
-    let candidate = |message: Message| Candidate {
-        at_ms: message.sent_at_ms,
-        version: message.version,
-        message: message.id,
-    };
-    Ok(messages.into_iter().map(candidate).collect())
+    let mut candidates = Vec::new();
+    for (same, list) in [(true, equal), (false, others)] {
+        for message in understood(client, session, conversation, &list, read_ms).await {
+            let fits = same || as_app && byline::is_signed(&message.body);
+            if fits && message.origin.ours == as_app && message.thread_root == post.thread_root {
+                candidates.push(Candidate {
+                    at_ms: message.sent_at_ms,
+                    version: message.version,
+                    message: message.id,
+                    same,
+                });
+            }
+        }
+    }
+    candidates.sort_by(|a, b| (a.at_ms, &a.message).cmp(&(b.at_ms, &b.message)));
+    Ok(candidates)
 }
 
 /// Messages in canonical form, their authors by the ids that events have.

@@ -1,15 +1,12 @@
 //! From operations to the bodies of calls.
 
 use dragoman_markup::zoom::{Offsets, ZoomText, render};
-use dragoman_model::{Block, Document, Inline, Post, RemoteMessage, ShownAuthor, Spokesman};
-use dragoman_platform::{Conversation, ConversationKind};
+use dragoman_model::{Document, Post, RemoteMessage, Spokesman};
+use dragoman_platform::{Conversation, ConversationKind, byline};
 use serde_json::{Map, Value, json};
 
 use crate::capabilities::TEXT;
 use crate::ids;
-
-/// The longest name that is shown.
-const LONGEST_NAME: usize = 80;
 
 /// The fact with the other person of a direct conversation.
 pub(crate) const CONTACT: &str = "contact";
@@ -88,28 +85,8 @@ fn message(text: &ZoomText, conversation: &Conversation) -> Map<String, Value> {
 
 /// The text with its author in front: no call can choose the name that Zoom shows.
 fn shown(post: &Post) -> Document {
-    let author = &post.author;
-    if post.spokesman != Spokesman::App || author.name.is_empty() || author.via.is_empty() {
-        return post.body.clone();
-    }
-    let name = Inline::Strong(vec![Inline::Text(shown_name(author))]);
-    let mut blocks = post.body.blocks.clone();
-    match blocks.first_mut() {
-        Some(Block::Paragraph(text)) => {
-            text.splice(0..0, [name, Inline::Text(" ".to_owned())]).for_each(drop);
-        }
-        _ => blocks.insert(0, Block::Paragraph(vec![name])),
-    }
-    Document { blocks }
-}
-
-/// The name with the platform it comes from, and a colon.
-fn shown_name(author: &ShownAuthor) -> String {
-    let via = format!(" ({}):", author.via);
-    let room = LONGEST_NAME.saturating_sub(via.chars().count());
-    let mut name: String = author.name.chars().take(room).collect();
-    name.push_str(&via);
-    name
+    let named = post.spokesman == Spokesman::App && byline::is_named(&post.author);
+    if named { byline::inline(&post.body, &post.author) } else { post.body.clone() }
 }
 
 /// The parts of a post, each within the limit with the author in front.

@@ -355,6 +355,7 @@ impl Connector for Fake {
                 message: said.id.as_str().into(),
                 at_ms: said.sent_ms,
                 version: Some(Version(said.version)),
+                same: said.text == text_of(post),
             })
             .collect())
     }

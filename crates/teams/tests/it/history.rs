@@ -1,6 +1,7 @@
 //! Catching up and looking for copies.
 
 use dragoman_markup::plain;
+use dragoman_model::operation::Candidate;
 use dragoman_model::{Block, Inline, Mention, Operation};
 use dragoman_platform::{Connector as _, HistoryQuery};
 use serde_json::{Value, json};
@@ -121,6 +122,7 @@ async fn copies_are_found_by_what_they_say_oldest_first() {
             copy(2, &stored),
             copy(3, "<p>other</p>"),
             copy(4, &stored),
+            copy(5, "<p><b>Bo Probe (Slack)</b><br>an earlier text</p>"),
             person,
             gone,
             copy(900, &stored)
@@ -130,12 +132,14 @@ async fn copies_are_found_by_what_they_say_oldest_first() {
     .await;
     let found =
         world.connector.find(&world.session(), &world.room(), &wanted, NOW_MS - 10_000).await.unwrap();
-    let at: Vec<i64> = found.iter().map(|candidate| (NOW_MS - candidate.at_ms) / 1000).collect();
-    assert_eq!(at, [4, 2]);
-    let none = world
+    let at = |found: &[Candidate]| -> Vec<(i64, bool)> {
+        found.iter().map(|candidate| ((NOW_MS - candidate.at_ms) / 1000, candidate.same)).collect()
+    };
+    assert_eq!(at(&found), [(5, false), (4, true), (2, true)]);
+    let others = world
         .connector
         .find(&world.session(), &world.room(), &post(ROOM, vec![paragraph("else")]), 0)
         .await
         .unwrap();
-    assert!(none.is_empty());
+    assert_eq!(at(&others), [(900, false), (5, false), (4, false), (2, false)]);
 }

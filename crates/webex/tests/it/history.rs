@@ -194,6 +194,8 @@ async fn copies_are_found_by_what_they_say() {
     ];
     let webex = FakeWebex::start(move |call| listed(&all, 100, call)).await;
     let found = connector(&webex.url()).find(&session(), &conversation(), &wanted, NOW_MS).await.unwrap();
-    let found: Vec<&str> = found.iter().map(|candidate| candidate.message.as_str()).collect();
-    assert_eq!(found, [message_key(1), message_key(5)]);
+    let found: Vec<(&str, bool)> =
+        found.iter().map(|candidate| (candidate.message.as_str(), candidate.same)).collect();
+    let keys = [1, 3, 5].map(message_key);
+    assert_eq!(found, [(keys[0].as_str(), true), (keys[1].as_str(), false), (keys[2].as_str(), true)]);
 }

@@ -136,6 +136,9 @@ async fn a_message_is_read_and_looked_for_twice() {
 #[tokio::test]
 async fn our_copies_are_found_by_text_place_and_author() {
     let text = "Bo Probe (Slack): hello";
+    let mut earlier = listed(6, NOW_MS - 6_000, "m-bridge", "Bo Probe (Slack): hell");
+    earlier["rich_text"] =
+        json!([{ "start_position": 0, "end_position": 16, "format_type": "Bold", "format_attr": "" }]);
     let zoom = FakeZoom::start(move |call| {
         if is(call, "/members") {
             return members();
@@ -147,21 +150,23 @@ async fn our_copies_are_found_by_text_place_and_author() {
             listed(4, NOW_MS - 2_000, "m-ana", text),
             reply,
             listed(2, NOW_MS - 4_000, "m-bridge", text),
-            listed(1, NOW_MS - 5_000, "m-bridge", "Bo Probe (Slack): hello too"),
+            listed(1, NOW_MS - 5_000, "m-bridge", "hello too"),
+            earlier.clone(),
         ] }))
     })
     .await;
     let connector = connector(&zoom.url());
     let find = async |post: &dragoman_model::Post| {
         let found = connector.find(&session(), &conversation(), post, NOW_MS - 10_000).await.ok().unwrap();
-        found.into_iter().map(|candidate| candidate.message.to_string()).collect::<Vec<_>>()
+        found.into_iter().map(|candidate| (candidate.message.to_string(), candidate.same)).collect::<Vec<_>>()
     };
-    assert_eq!(find(&post("hello")).await, [id(2), id(5)], "oldest first");
+    let (same, other) = (|number| (id(number), true), |number| (id(number), false));
+    assert_eq!(find(&post("hello")).await, [other(6), same(2), same(5)], "oldest first");
     let reply = dragoman_model::Post { thread_root: Some(id(9).into()), ..post("hello") };
-    assert_eq!(find(&reply).await, [id(3)]);
-    assert_eq!(find(&post("other")).await, Vec::<String>::new());
+    assert_eq!(find(&reply).await, [same(3)]);
+    assert_eq!(find(&post("other")).await, [other(6)], "what begins with an author's name");
     let own = dragoman_model::Post { spokesman: dragoman_model::Spokesman::Person("p".into()), ..post(text) };
-    assert_eq!(find(&own).await, [id(4)], "in a person's own name");
+    assert_eq!(find(&own).await, [same(4)], "in a person's own name");
 }
 
 #[tokio::test]
