@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    Capabilities, Document, Event, Message, Operation, Outcome, Platform, Post, RemoteConversation,
-    RemoteMessage, RemoteUser,
+    Capabilities, Document, Event, FileRef, Message, Operation, Outcome, Platform, Post, RemoteConversation,
+    RemoteMessage, RemoteUser, codes,
 };
 use dragoman_seal::{Content, Token};
 use tokio_util::sync::CancellationToken;
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{App, Conversation, ConversationKind, Installation, Profile};
 use crate::example::Example;
 use crate::failure::Failure;
+use crate::file::{FileBytes, Share};
 use crate::inbound::{Delivery, Inbound, Rejection};
 use crate::install::{Grant, Granted, InstallError, Installed, Package, PackageRequest};
 use crate::session::Session;
@@ -87,6 +88,17 @@ pub trait Connector: Send + Sync {
         email: &str,
     ) -> Result<Option<Profile>, Failure>;
 
+    /// Opens a file of a message for reading, from the beginning. Bytes flow as they are read.
+    async fn download(
+        &self,
+        _session: &Session,
+        _conversation: &Conversation,
+        _message: &RemoteMessage,
+        _file: &FileRef,
+    ) -> Result<FileBytes, Failure> {
+        Err(Failure::Refused(codes::NOT_CARRIED))
+    }
+
     // The target.
 
     /// The bodies of the messages that this post becomes, each within the limit after rendering; at least one.
@@ -95,6 +107,18 @@ pub trait Connector: Send + Sync {
     /// Does one operation, once.
     async fn perform(&self, session: &Session, conversation: &Conversation, operation: &Operation)
     -> Outcome;
+
+    /// Posts one file, once. Reads `bytes` no faster than the platform takes them; an error in them means that nothing
+    /// was posted.
+    async fn share(
+        &self,
+        _session: &Session,
+        _conversation: &Conversation,
+        _share: &Share,
+        _bytes: FileBytes,
+    ) -> Outcome {
+        Outcome::Refused(codes::NOT_CARRIED)
+    }
 
     /// Looks for a copy of a post among the newest messages in its thread, not older than `since_ms`, oldest first.
     ///

@@ -8,6 +8,7 @@ pub mod conformance;
 pub mod connector;
 pub mod example;
 pub mod failure;
+pub mod file;
 pub mod http;
 pub mod inbound;
 pub mod install;
@@ -17,6 +18,7 @@ pub use app::{ALLOW_EXTERNAL, App, Conversation, ConversationKind, Facts, Instal
 pub use connector::{Connector, HistoryPage, HistoryQuery, Page, Sink, Watch};
 pub use example::Example;
 pub use failure::Failure;
+pub use file::{Chunks, FileBytes, Share};
 pub use inbound::{Answer, Delivery, Inbound, Item, Rejection};
 pub use install::{
     Field, Grant, Granted, InstallError, Installed, Package, PackageFile, PackageRequest, Scope,
