@@ -159,6 +159,10 @@ pub struct Capabilities {
     /// The platform does not tell of edits: for so many milliseconds after the last activity the newest messages are
     /// compared with the map instead. `None`: it tells.
     pub unannounced_edits_ms: Option<i64>,
+    /// The largest file that can be posted, in bytes; `None` is any.
+    pub max_file_bytes: Option<u64>,
+    /// Whether a file's size has to be known before its first byte is sent.
+    pub file_needs_length: bool,
     /// The pause between two sends into one conversation that keeps the platform content, in milliseconds.
     pub send_interval_ms: u64,
 }

@@ -117,7 +117,7 @@ pub enum Spokesman {
 }
 
 /// A message found at a target when the outcome of a send was unknown.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Candidate {
     /// Its id.
     pub message: RemoteMessage,
@@ -127,4 +127,6 @@ pub struct Candidate {
     pub version: Option<Version>,
     /// Whether it says what the post says; otherwise it may be an earlier text of the same message, or another's copy.
     pub same: bool,
+    /// The name of its first file, where it has one. Content.
+    pub file: Option<String>,
 }

@@ -55,6 +55,9 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
         reorder_window_ms: 0,
         max_edits: None,
         unannounced_edits_ms: None,
+        // "Largest file 1 GB"; its size is asked for together with the place to put it.
+        max_file_bytes: Some(1 << 30),
+        file_needs_length: true,
         // "About one message per second per channel", in short bursts more.
         send_interval_ms: 1_000,
     }

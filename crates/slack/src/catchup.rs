@@ -271,6 +271,7 @@ pub(crate) async fn find(
             at_ms: message.sent_at_ms,
             version: message.version,
             same: texts.contains(&message.body),
+            file: message.files.into_iter().next().map(|file| file.name),
             message: message.id,
         })
         .collect())

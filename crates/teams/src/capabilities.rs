@@ -79,6 +79,9 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
         reorder_window_ms: 0,
         max_edits: None,
         unannounced_edits_ms: None,
+        // Upload sessions take parts of a stated whole.
+        max_file_bytes: None,
+        file_needs_length: true,
         // "60 messages in 30 seconds per conversation"; the limit of an hour is met by the platform's refusals.
         send_interval_ms: 500,
     }

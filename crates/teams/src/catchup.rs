@@ -174,6 +174,7 @@ fn matching(messages: Vec<ChatMessage>, post: &Post, app_id: &str, since_ms: i64
                 at_ms: made.sent_at_ms,
                 version: made.version.or(Some(Version(made.sent_at_ms))),
                 same,
+                file: made.files.into_iter().next().map(|file| file.name),
             })
         })
         .collect();

@@ -89,6 +89,9 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
         reorder_window_ms: 300,
         max_edits: Some(MAX_EDITS),
         unannounced_edits_ms: Some(UNANNOUNCED_EDITS_MS),
+        // "Maximum file size is 100 MB".
+        max_file_bytes: Some(100_000_000),
+        file_needs_length: false,
         send_interval_ms: 300,
     }
 }

@@ -256,6 +256,7 @@ pub(crate) async fn find(
         version: message.version,
         message: message.id,
         same,
+        file: message.files.into_iter().next().map(|file| file.name),
     };
     Ok(found.into_iter().map(candidate).collect())
 }

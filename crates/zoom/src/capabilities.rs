@@ -67,6 +67,9 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
         reorder_window_ms: 0,
         max_edits: None,
         unannounced_edits_ms: None,
+        // "The file cannot exceed 1 GB".
+        max_file_bytes: Some(1 << 30),
+        file_needs_length: false,
         // Ten a second at most; the longer windows are counted by the budget.
         send_interval_ms: 125,
     }

@@ -170,6 +170,7 @@ pub(crate) async fn find(
                     version: message.version,
                     message: message.id,
                     same,
+                    file: message.files.into_iter().next().map(|file| file.name),
                 });
             }
         }

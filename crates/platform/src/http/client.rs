@@ -4,9 +4,10 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use dragoman_seal::Content;
-use http::header::{AUTHORIZATION, COOKIE, LOCATION, PROXY_AUTHORIZATION, USER_AGENT};
+use http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, LOCATION, PROXY_AUTHORIZATION, USER_AGENT,
+};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
@@ -21,6 +22,7 @@ use super::error::{ConnectFault, HttpError, LostFault, SetupError};
 use super::exchange::{Hosts, HttpRequest, HttpResponse};
 use super::settings::HttpSettings;
 use super::tls;
+use super::transfer::{self, HttpStreamed, Meter, Outgoing, Upload};
 
 /// How the gateway names itself.
 const AGENT: &str = concat!("dragoman/", env!("CARGO_PKG_VERSION"));
@@ -32,7 +34,7 @@ pub struct HttpClient {
 }
 
 struct Inner {
-    pool: Client<PoolConnector, Full<Bytes>>,
+    pool: Client<PoolConnector, Outgoing>,
     opener: Arc<Opener>,
     socket_tls: Arc<ClientConfig>,
     total_timeout: Duration,
@@ -102,19 +104,72 @@ impl HttpClient {
         loop {
             self.admit(&request.url, request.hosts.as_ref())?;
             let cap = request.cap.unwrap_or(self.inner.body_cap);
-            let response = self.inner.pool.request(assemble(&mut request)?).await;
+            let whole = Outgoing::Whole(Full::new(request.body.clone()));
+            let response = self.inner.pool.request(assemble(&mut request, whole)?).await;
             let response = response.map_err(|error| classify(&error, host_of(&request.url)))?;
             let (head, body) = response.into_parts();
             if let Some(next) = next_hop(&request, head.status, &head.headers) {
-                request.url = next?;
-                request.redirects -= 1;
-                for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
-                    request.headers.remove(name);
-                }
+                go_on(&mut request, next?);
                 continue;
             }
             let body = read(body, cap, &request.url).await?;
             return Ok(HttpResponse { status: head.status, headers: head.headers, body });
+        }
+    }
+
+    /// Sends a request once, with a body that is read while it is sent, and gives the answer as soon as its head is
+    /// there. Any status is an answer. There is no limit of time or size: `timeout` of the request (or the client's)
+    /// is the longest time without any progress, in either direction; `cap` is not used. Bytes are read from
+    /// `upload` no faster than the host takes them.
+    ///
+    /// Redirects are followed as by [`HttpClient::send`]; an upload is answered with the redirect itself, since its
+    /// bytes are gone.
+    pub async fn transfer(
+        &self,
+        mut request: HttpRequest,
+        mut upload: Option<Upload>,
+    ) -> Result<HttpStreamed, HttpError> {
+        let idle = request.timeout.unwrap_or(self.inner.total_timeout);
+        if let Some(upload) = &upload {
+            request.redirects = 0;
+            request.headers.entry(CONTENT_TYPE).or_insert_with(|| upload.content_type.clone());
+            if upload.is_empty() {
+                // Left out otherwise, and some servers insist.
+                request.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            }
+        }
+        let streamed = upload.is_some();
+        loop {
+            self.admit(&request.url, request.hosts.as_ref())?;
+            let meter = Arc::new(Meter::default());
+            let body = match upload.take() {
+                Some(upload) => Outgoing::streamed(upload, meter.clone()),
+                None => Outgoing::Whole(Full::new(request.body.clone())),
+            };
+            let host = host_of(&request.url);
+            let sending = self.inner.pool.request(assemble(&mut request, body)?);
+            let answer = meter.watch(idle, sending).await;
+            let answer = answer.map_or(Err(LostFault::Timeout.at(&host)), |answer| {
+                answer.map_err(|error| classify(&error, host.clone()))
+            });
+            if let Some(failure) = meter.failure() {
+                return Err(HttpError::Source(failure));
+            }
+            let response = answer.map_err(|error| match error {
+                // Nobody acts on a body that has no end yet.
+                HttpError::Lost { host, fault } if streamed && !meter.whole() => {
+                    HttpError::Cut { host, fault }
+                }
+                error => error,
+            })?;
+            let (head, body) = response.into_parts();
+            if let Some(next) = next_hop(&request, head.status, &head.headers) {
+                go_on(&mut request, next?);
+                continue;
+            }
+            let size = body.size_hint().exact();
+            let body = transfer::chunks(body, idle);
+            return Ok(HttpStreamed { status: head.status, headers: head.headers, size, body, host });
         }
     }
 
@@ -139,10 +194,23 @@ fn host_of(url: &Url) -> String {
     url.host_str().unwrap_or_default().to_owned()
 }
 
-fn assemble(request: &mut HttpRequest) -> Result<Request<Full<Bytes>>, HttpError> {
+/// Turns a request to where a redirect leads. Credentials go along only to hosts that were named for them.
+fn go_on(request: &mut HttpRequest, next: Url) {
+    let trusted = request.credentials.as_ref();
+    let secure = next.scheme() == request.url.scheme() || next.scheme() == "https";
+    if !secure || !trusted.is_some_and(|hosts| hosts.allow(next.host_str().unwrap_or_default())) {
+        for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+            request.headers.remove(name);
+        }
+    }
+    request.url = next;
+    request.redirects -= 1;
+}
+
+fn assemble(request: &mut HttpRequest, body: Outgoing) -> Result<Request<Outgoing>, HttpError> {
     let uri: Uri =
         request.url.as_str().parse().map_err(|_| HttpError::Invalid("the URL is not understood"))?;
-    let mut built = Request::new(Full::new(request.body.clone()));
+    let mut built = Request::new(body);
     *built.method_mut() = request.method.clone();
     *built.uri_mut() = uri;
     // After a redirect they are needed again.

@@ -65,6 +65,17 @@ pub enum HttpError {
         /// Why.
         fault: LostFault,
     },
+    /// The connection broke, or nothing moved on it, before an upload had been taken whole. Nobody acts on half a body.
+    #[error("the upload to {host} was cut: {fault}")]
+    Cut {
+        /// The host.
+        host: String,
+        /// Why.
+        fault: LostFault,
+    },
+    /// The bytes of an upload could not be read to their end, so that it was cut off.
+    #[error("what was to be sent could not be read: {0}")]
+    Source(Failure),
     /// The answer is larger than the caller takes. The request was received.
     #[error("the answer of {host} is larger than {cap} bytes")]
     TooLarge {
@@ -81,7 +92,7 @@ pub enum HttpError {
 impl HttpError {
     /// Whether the request certainly did not reach anybody.
     pub fn nothing_sent(&self) -> bool {
-        matches!(self, Self::Blocked { .. } | Self::Connect { .. } | Self::Invalid(_))
+        !matches!(self, Self::Lost { .. } | Self::TooLarge { .. })
     }
 
     /// The code.
@@ -89,7 +100,8 @@ impl HttpError {
         match self {
             Self::Blocked { .. } => codes::ADDRESS_BLOCKED,
             Self::Connect { .. } => codes::UNREACHABLE,
-            Self::Lost { .. } | Self::TooLarge { .. } => codes::NO_ANSWER,
+            Self::Lost { .. } | Self::Cut { .. } | Self::TooLarge { .. } => codes::NO_ANSWER,
+            Self::Source(failure) => failure.code(),
             Self::Invalid(_) => codes::BAD_REQUEST,
         }
     }
@@ -98,6 +110,7 @@ impl HttpError {
     pub fn into_send_outcome(self) -> Outcome {
         match self {
             Self::Invalid(_) => Outcome::Refused(codes::BAD_REQUEST),
+            Self::Source(failure) => unread(failure),
             other if other.nothing_sent() => Outcome::retry(other.code()),
             other => Outcome::Unknown(other.code()),
         }
@@ -107,6 +120,7 @@ impl HttpError {
     pub fn into_repeatable_outcome(self) -> Outcome {
         match self {
             Self::Invalid(_) => Outcome::Refused(codes::BAD_REQUEST),
+            Self::Source(failure) => unread(failure),
             other => Outcome::retry(other.code()),
         }
     }
@@ -116,8 +130,25 @@ impl HttpError {
         match self {
             Self::Invalid(_) => Failure::Refused(codes::BAD_REQUEST),
             Self::TooLarge { .. } => Failure::Malformed(codes::TOO_LARGE),
+            Self::Source(failure) => failure,
             other => Failure::Retry { after_ms: None, code: other.code() },
         }
+    }
+}
+
+/// What a failure at the source of a file means for its target: that the source wants a sign-in, or is gone, is
+/// nothing that the target's installation or conversation could help.
+fn unread(failure: Failure) -> Outcome {
+    match failure {
+        Failure::Retry { after_ms, code } => Outcome::Retry { after_ms, code, whole_installation: false },
+        other => Outcome::Refused(other.code()),
+    }
+}
+
+impl LostFault {
+    /// As the error of a host.
+    pub(super) fn at(self, host: &str) -> HttpError {
+        HttpError::Lost { host: host.to_owned(), fault: self }
     }
 }
 

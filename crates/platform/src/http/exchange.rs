@@ -51,8 +51,11 @@ pub struct HttpRequest {
     pub cap: Option<usize>,
     /// The hosts that may be asked; `None` is any public one.
     pub hosts: Option<Hosts>,
-    /// How many redirects are followed. Only for `GET` and `HEAD`, only to `hosts`, without credentials.
+    /// How many redirects are followed. Only for `GET` and `HEAD`, only to `hosts`, and without credentials but to
+    /// hosts of `credentials`.
     pub redirects: u8,
+    /// The hosts to which a redirect takes the credentials along; `None` is none, the first host included.
+    pub credentials: Option<Hosts>,
 }
 
 impl HttpRequest {
@@ -67,6 +70,7 @@ impl HttpRequest {
             cap: None,
             hosts: None,
             redirects: 0,
+            credentials: None,
         }
     }
 
@@ -92,6 +96,14 @@ impl HttpRequest {
     pub fn body(mut self, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         self.headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         self.body = body.into();
+        self
+    }
+
+    /// Follows up to `count` redirects within the hosts that may be asked, with the credentials only to `trusted`.
+    #[must_use]
+    pub fn following(mut self, count: u8, trusted: &Hosts) -> Self {
+        self.redirects = count;
+        self.credentials = Some(trusted.clone());
         self
     }
 

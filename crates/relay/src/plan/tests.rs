@@ -13,6 +13,8 @@ fn capabilities(levels: &[(Feature, Level)]) -> Capabilities {
         reorder_window_ms: 0,
         max_edits: None,
         unannounced_edits_ms: None,
+        max_file_bytes: None,
+        file_needs_length: false,
         send_interval_ms: 0,
     }
 }

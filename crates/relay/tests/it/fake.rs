@@ -163,6 +163,8 @@ impl Connector for Fake {
             reorder_window_ms: 0,
             max_edits: (!can("edit-often")).then_some(2),
             unannounced_edits_ms: (!can("announce")).then_some(300_000),
+            max_file_bytes: None,
+            file_needs_length: false,
             send_interval_ms: 0,
         }
     }
@@ -356,6 +358,7 @@ impl Connector for Fake {
                 at_ms: said.sent_ms,
                 version: Some(Version(said.version)),
                 same: said.text == text_of(post),
+                file: None,
             })
             .collect())
     }

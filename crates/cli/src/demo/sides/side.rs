@@ -66,6 +66,7 @@ pub(super) async fn send(
             cap: Some(16 << 20),
             hosts: None,
             redirects: 0,
+            credentials: None,
         };
         let answer = http.send(request).await?;
         if answer.status == http::StatusCode::TOO_MANY_REQUESTS {
