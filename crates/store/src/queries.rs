@@ -140,8 +140,11 @@ queries! {
     DELIVERY = "SELECT until_ms FROM delivery WHERE installation = $1 AND digest = $2";
     PUT_DELIVERY = "INSERT INTO delivery (installation, digest, until_ms) VALUES ($1, $2, $3) \
         ON CONFLICT (installation, digest) DO UPDATE SET until_ms = excluded.until_ms";
+    COUNT_DELIVERIES = "SELECT COUNT(*) FROM delivery";
+    ALL_DELIVERIES = "SELECT installation, digest, until_ms FROM delivery";
     EXPIRE_DELIVERIES = "DELETE FROM delivery WHERE (installation, digest) IN (SELECT installation, digest \
         FROM delivery WHERE until_ms <= $1 ORDER BY until_ms, installation, digest LIMIT $2)";
+    GREATEST_EVENT = "SELECT MAX(id) FROM event";
     EVENT_EXISTS = "SELECT id FROM event WHERE id = $1";
     ADD_EVENT = "INSERT INTO event (id, org, installation, bridge, conversation, message, thread_root, kind, feed, \
         at_ms, received_ms, record, slot) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
@@ -161,6 +164,7 @@ queries! {
     TAKE_SEQ = "UPDATE journal SET next_seq = next_seq + 1 WHERE id = 1 RETURNING next_seq - 1";
     ADD_LEG = "INSERT INTO leg (seq, id, lane, place, event, attempts, not_before_ms, code, parts_json) \
         VALUES ($1, $2, $3, $4, $5, 0, 0, NULL, $6)";
+    GREATEST_LEG = "SELECT MAX(id) FROM leg";
     LEG_EXISTS = "SELECT id FROM leg WHERE id = $1";
     LEGS = "SELECT leg.id, leg.lane, leg.place, leg.seq, leg.attempts, leg.not_before_ms, leg.code, leg.parts_json, \
         CASE WHEN event.slot IS NULL THEN 0 ELSE 1 END, \

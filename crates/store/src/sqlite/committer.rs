@@ -10,6 +10,7 @@ use super::conn::{self, Fail, Result};
 use super::hot::{self, Hot, Taken};
 use super::open::{self, Folder};
 use super::overlay::Overlay;
+use super::seen::Seen;
 use super::{flush, write};
 use crate::api::{Mutation, Reply};
 use crate::batch::Worker;
@@ -66,7 +67,8 @@ impl Committer {
         let (journal, found) = StdDisk::open(folder.path())
             .and_then(|disk| Journal::open(&disk, open::JOURNAL, applied, JOURNAL_STEP))
             .map_err(|error| journal_failed(&folder, &error))?;
-        let hot = Hot::starting_at(next_seq);
+        let seen = Seen::read(&conn).map_err(|fail| fail.into_error(&shown))?;
+        let hot = Hot::starting_at(next_seq, seen);
         let mut new = Self { folder, faults, conn: Some(conn), journal, hot, lacking: Arc::default() };
         new.recover(found)?;
         Ok(new)

@@ -11,6 +11,7 @@ use rusqlite::{Connection, params};
 
 use super::conn::{Result, exists, first};
 use super::overlay::Overlay;
+use super::seen::Seen;
 use super::{row, write};
 use crate::api::{Appended, AppendedLeg, Mutation, Reply, Settled};
 use crate::error::StoreError;
@@ -48,6 +49,7 @@ pub(super) struct Hot {
     /// Events that the tables lack, in their order; some are gone since.
     fresh: Vec<EventId>,
     pub(super) next_seq: i64,
+    seen: Seen,
     writes: usize,
 }
 
@@ -106,8 +108,8 @@ impl Lane {
 
 impl Hot {
     /// Nothing is on its way.
-    pub(super) fn starting_at(next_seq: i64) -> Self {
-        Self { next_seq, ..Self::default() }
+    pub(super) fn starting_at(next_seq: i64, seen: Seen) -> Self {
+        Self { next_seq, seen, ..Self::default() }
     }
 
     /// Writes that the tables lack.
@@ -160,7 +162,7 @@ impl Hot {
                 let key = (&event.installation, digest.as_slice());
                 let until = match deliveries.get(&key) {
                     Some(until) => Some(*until),
-                    None => self.delivery(conn, &event.installation, digest)?,
+                    None => self.delivery(conn, &event.installation, digest, event.received_ms)?,
                 };
                 if until.is_some_and(|until| until > event.received_ms) {
                     known.push(true);
@@ -187,6 +189,7 @@ impl Hot {
     }
 
     fn add(&mut self, new: NewEvent, lease: &Lease) -> Vec<AppendedLeg> {
+        self.seen.coming(&new);
         let event = &new.event;
         if let Some(digest) = &new.delivery_digest {
             self.deliveries.insert((event.installation.clone(), digest.clone()), new.redelivery_until_ms);
@@ -297,6 +300,7 @@ impl Hot {
 
     /// The tables hold everything. Payloads need not be kept twice.
     pub(super) fn flushed(&mut self) {
+        self.seen.arrived();
         self.deliveries.clear();
         self.settlements.clear();
         self.gone_legs.clear();
@@ -336,7 +340,9 @@ impl Hot {
                 }
             }
             (Mutation::ClaimLanes { .. } | Mutation::ReleaseLanes { .. }, _) => self.lanes.clear(),
-            (_, Reply::Appended(events)) => {
+            (Mutation::Append { events: new, .. }, Reply::Appended(events)) => {
+                new.iter().for_each(|new| self.seen.coming(new));
+                self.seen.arrived();
                 for event in events {
                     if let Appended::Fresh(legs) = event {
                         let last = legs.iter().map(|leg| leg.seq).max();
@@ -358,7 +364,7 @@ impl Hot {
                 | Mutation::Audit(_),
                 _,
             ) => {}
-            _ => *self = Self::starting_at(self.next_seq),
+            _ => *self = Self::starting_at(self.next_seq, std::mem::take(&mut self.seen)),
         }
     }
 
@@ -367,7 +373,11 @@ impl Hot {
         conn: &Connection,
         installation: &InstallationId,
         digest: &[u8],
+        at_ms: i64,
     ) -> Result<Option<i64>> {
+        if !self.seen.delivery(installation, digest, at_ms) {
+            return Ok(None);
+        }
         if !self.deliveries.is_empty()
             && let Some(until) = self.deliveries.get(&(installation.clone(), digest.to_vec()))
         {
@@ -379,12 +389,14 @@ impl Hot {
 
     fn has_event(&self, conn: &Connection, id: &EventId) -> Result<bool> {
         let here = self.events.contains_key(id);
-        Ok(here || !self.gone_events.contains(id) && exists(conn, &q::EVENT_EXISTS, [id.as_str()])?)
+        let asked = self.seen.event(id) && !self.gone_events.contains(id);
+        Ok(here || asked && exists(conn, &q::EVENT_EXISTS, [id.as_str()])?)
     }
 
     fn has_leg(&self, conn: &Connection, id: &LegId) -> Result<bool> {
         let here = self.legs.contains_key(id);
-        Ok(here || !self.gone_legs.contains(id) && exists(conn, &q::LEG_EXISTS, [id.as_str()])?)
+        let asked = self.seen.leg(id) && !self.gone_legs.contains(id);
+        Ok(here || asked && exists(conn, &q::LEG_EXISTS, [id.as_str()])?)
     }
 
     fn load_lane(&mut self, conn: &Connection, id: &LaneId) -> Result<()> {

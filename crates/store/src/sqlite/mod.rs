@@ -8,6 +8,7 @@ mod open;
 mod overlay;
 mod read;
 mod row;
+mod seen;
 mod store;
 mod write;
 mod write_setup;

@@ -67,6 +67,7 @@ const MAY_SCAN: &[&str] = &[
     "BRIDGES",
     "BRIDGE_MEMBERS",
     "NAMED_SLOTS",
+    "ALL_DELIVERIES",
     "RECEIPTS",
     "AUDIT",
     "DEAD_LETTERS",
