@@ -107,6 +107,14 @@ codes! {
     REFUSED = "DRG-REFUSED";
     /// The target found a fault in our request.
     BAD_REQUEST = "DRG-BAD-REQUEST";
+    /// A file that is gone from its source.
+    FILE_GONE = "DRG-FILE-GONE";
+    /// A file without bytes, which the target does not take.
+    FILE_EMPTY = "DRG-FILE-EMPTY";
+    /// A file that is larger than the target takes.
+    FILE_TOO_LARGE = "DRG-FILE-TOO-LARGE";
+    /// A file that a platform's rules do not let through.
+    FILE_FORBIDDEN = "DRG-FILE-FORBIDDEN";
     /// The message is too long even after splitting.
     MESSAGE_TOO_LONG = "DRG-MESSAGE-TOO-LONG";
     /// Delivery was tried until the horizon.

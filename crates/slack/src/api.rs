@@ -54,11 +54,11 @@ impl CallError {
     /// What this means for an operation.
     pub(crate) fn outcome(self, act: Act) -> Outcome {
         match self {
-            Self::Http(error) if act == Act::Post => error.into_send_outcome(),
+            Self::Http(error) if act.is_once() => error.into_send_outcome(),
             Self::Http(error) => error.into_repeatable_outcome(),
             Self::Slack { error, retry_after_ms } => errors::outcome(&error, act, retry_after_ms),
             Self::Status { status, retry_after_ms } if status.is_server_error() => match act {
-                Act::Post => Outcome::Unknown(codes::TARGET_FAILED),
+                Act::Post | Act::Share => Outcome::Unknown(codes::TARGET_FAILED),
                 _ => Outcome::Retry {
                     after_ms: retry_after_ms,
                     code: codes::TARGET_FAILED,
@@ -67,7 +67,7 @@ impl CallError {
             },
             Self::Status { .. } => Outcome::Refused(codes::BAD_REQUEST),
             Self::Garbled => match act {
-                Act::Post => Outcome::Unknown(codes::NO_ANSWER),
+                Act::Post | Act::Share => Outcome::Unknown(codes::NO_ANSWER),
                 _ => Outcome::retry(codes::NO_ANSWER),
             },
             Self::Token(failure) => failure.into_outcome(),

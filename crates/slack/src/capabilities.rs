@@ -31,7 +31,6 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
         }
         Feature::ReactionApp => when(react, Level::Partial, Level::Fallback),
         Feature::ReactionOwn => when(react, Level::Native, Level::Fallback),
-        // Bytes are not carried yet: a line with name and link.
         Feature::File | Feature::Card | Feature::CustomEmoji => Level::Fallback,
         Feature::AuthorPicture => when(customise, Level::Native, Level::Dropped),
         Feature::AuthorName

@@ -11,6 +11,7 @@ use crate::api::CallError;
 use crate::client::Client;
 use crate::decode::{self, Own};
 use crate::envelope::is_written;
+use crate::files;
 use crate::ids;
 use crate::people;
 use crate::wire::answers::{Form, Messages, next};
@@ -114,44 +115,54 @@ pub(crate) async fn message(
     id: &RemoteMessage,
 ) -> Result<Option<Message>, Failure> {
     let channel = conversation.remote.as_str();
-    let ts = id.as_str();
     // A reply whose root is not known is found through itself.
     let threads = match thread_root {
-        Some(root) => vec![Some(root.as_str())],
-        None => vec![None, Some(ts)],
+        Some(root) => vec![Some(root)],
+        None => vec![None, Some(id)],
     };
     for thread in threads {
-        let mut form = Form::from([
-            ("channel", channel.to_owned()),
-            ("oldest", ts.to_owned()),
-            ("latest", ts.to_owned()),
-            ("inclusive", "true".to_owned()),
-            ("include_all_metadata", "true".to_owned()),
-            // Threads begin with their root on every page.
-            ("limit", "10".to_owned()),
-        ]);
-        let answer: Result<Messages, CallError> = match thread {
-            Some(root) => {
-                form.insert("ts", root.to_owned());
-                client.read(session, "conversations.replies", form).await
-            }
-            None => client.read(session, "conversations.history", form).await,
-        };
-        let messages = match answer {
-            Ok(answer) => answer.messages,
-            Err(error) if matches!(error.word(), "thread_not_found" | "message_not_found") => continue,
-            Err(error) => return Err(error.failure()),
-        };
-        let found = messages.iter().find(|message| message.ts.as_deref() == Some(ts));
+        let found = raw(client, session, channel, thread, id).await.map_err(CallError::failure)?;
         if let Some(found) = found {
-            return if is_shown(found) {
-                understood(client, session, found, ts, &Own::of(session)).await.map(Some)
+            return if is_shown(&found) {
+                understood(client, session, &found, id.as_str(), &Own::of(session)).await.map(Some)
             } else {
                 Ok(None)
             };
         }
     }
     Ok(None)
+}
+
+/// A message as Slack shows it now, among those of a conversation or of a thread.
+pub(crate) async fn raw(
+    client: &Client,
+    session: &Session,
+    channel: &str,
+    thread: Option<&RemoteMessage>,
+    id: &RemoteMessage,
+) -> Result<Option<wire::Message>, CallError> {
+    let ts = id.as_str();
+    let mut form = Form::from([
+        ("channel", channel.to_owned()),
+        ("oldest", ts.to_owned()),
+        ("latest", ts.to_owned()),
+        ("inclusive", "true".to_owned()),
+        ("include_all_metadata", "true".to_owned()),
+        // Threads begin with their root on every page.
+        ("limit", "10".to_owned()),
+    ]);
+    let answer: Result<Messages, CallError> = match thread {
+        Some(root) => {
+            form.insert("ts", root.as_str().to_owned());
+            client.read(session, "conversations.replies", form).await
+        }
+        None => client.read(session, "conversations.history", form).await,
+    };
+    match answer {
+        Ok(answer) => Ok(answer.messages.into_iter().find(|message| message.ts.as_deref() == Some(ts))),
+        Err(error) if matches!(error.word(), "thread_not_found" | "message_not_found") => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Messages since a moment, oldest first.
@@ -244,7 +255,8 @@ fn ranges(since: &str, borders: Vec<String>) -> Vec<(String, String)> {
     ranges
 }
 
-/// Copies with the post's marker, oldest first.
+/// Copies with the post's marker, oldest first; and of a post without text messages with files alone, which carry no
+/// marker: ours, and in the author's name.
 pub(crate) async fn find(
     client: &Client,
     session: &Session,
@@ -252,6 +264,10 @@ pub(crate) async fn find(
     post: &Post,
     since_ms: i64,
 ) -> Result<Vec<Candidate>, Failure> {
+    let arrived = files::under_way(client, session, post).await?;
+    if !arrived.is_empty() {
+        return Ok(arrived);
+    }
     let since = ids::ts_of(since_ms.saturating_sub(CLOCKS_MS));
     let range = Range {
         channel: conversation.remote.as_str(),
@@ -262,19 +278,35 @@ pub(crate) async fn find(
     let mut found = BTreeMap::new();
     all(client, session, &range, &mut found).await?;
     let own = Own::of(session);
-    let messages = found.iter().map(|(ts, message)| decode::message(message, ts, &own));
     let texts =
         [post.body.clone(), byline::above(&post.body, &post.author)].map(dragoman_markup::degrade::slack);
-    Ok(messages
-        .filter(|message| message.origin.ours && message.origin.marker.as_ref() == Some(&post.marker))
-        .map(|message| Candidate {
+    let bare = post.body.blocks.is_empty();
+    Ok(found
+        .iter()
+        .map(|(ts, message)| (message, decode::message(message, ts, &own)))
+        .filter(|(wire, message)| {
+            let ours = message.origin.ours || client.uploads.hold_any(&message.files);
+            let marked = message.origin.marker.as_ref() == Some(&post.marker);
+            let file = message.origin.marker.is_none()
+                && !message.files.is_empty()
+                && names(wire, post)
+                && (bare || texts.contains(&message.body));
+            ours && (marked || file)
+        })
+        .map(|(_, message)| Candidate {
             at_ms: message.sent_at_ms,
             version: message.version,
-            same: texts.contains(&message.body),
+            same: bare || texts.contains(&message.body),
             file: message.files.into_iter().next().map(|file| file.name),
             message: message.id,
         })
         .collect())
+}
+
+/// Whether a message shows the name of a post's author, or none of its own.
+fn names(message: &wire::Message, post: &Post) -> bool {
+    let shown = message.username.as_deref().filter(|name| !name.is_empty());
+    shown.is_none_or(|name| !byline::is_named(&post.author) || name == byline::label(&post.author))
 }
 
 /// A message in canonical form, its author settled.
@@ -289,6 +321,7 @@ async fn understood(
     if decode::is_ambiguous(wire, own) {
         people::settle(client, session, &mut message).await?;
     }
+    message.origin.ours |= client.uploads.hold_any(&message.files);
     Ok(message)
 }
 

@@ -16,6 +16,7 @@ use crate::api::{Arguments, CallError};
 use crate::people::KnownBots;
 use crate::settings::SlackSettings;
 use crate::tokens;
+use crate::uploads::Uploads;
 use crate::wire::answers::{Form, Head};
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -35,7 +36,9 @@ pub(crate) struct Client {
     pub(crate) clock: Arc<dyn Clock>,
     base: Url,
     hosts: Hosts,
+    file_hosts: Hosts,
     pub(crate) bots: KnownBots,
+    pub(crate) uploads: Uploads,
 }
 
 impl Client {
@@ -45,8 +48,15 @@ impl Client {
             clock,
             base: settings.api_base.clone(),
             hosts: settings.api_hosts(),
+            file_hosts: settings.file_hosts(),
             bots: KnownBots::default(),
+            uploads: Uploads::default(),
         }
+    }
+
+    /// The hosts that files come from and go to; no others see a token.
+    pub(crate) fn file_hosts(&self) -> &Hosts {
+        &self.file_hosts
     }
 
     /// Calls a reading method with the app's token.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    Capabilities, Clock, Document, Event, Happening, Message, Operation, Outcome, Platform, Post, Random,
-    RemoteConversation, RemoteMessage, RemoteUser, codes,
+    Capabilities, Clock, Document, Event, FileRef, Happening, Message, Operation, Outcome, Platform, Post,
+    Random, RemoteConversation, RemoteMessage, RemoteUser, codes,
 };
 use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
-    App, Connector, Conversation, Delivery, Failure, Field, Grant, Granted, HistoryPage, HistoryQuery,
-    Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page, Profile, Rejection,
-    Session, Sink, Watch,
+    App, Connector, Conversation, Delivery, Failure, Field, FileBytes, Grant, Granted, HistoryPage,
+    HistoryQuery, Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page, Profile,
+    Rejection, Session, Share, Sink, Watch,
 };
 use dragoman_seal::{Content, Token};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,9 @@ use tokio_util::sync::CancellationToken;
 use crate::client::Client;
 use crate::decode::{self, Own};
 use crate::settings::SlackSettings;
-use crate::{capabilities, catchup, envelope, ids, install, operate, package, people, rooms, socket, verify};
+use crate::{
+    capabilities, catchup, envelope, files, ids, install, operate, package, people, rooms, socket, verify,
+};
 
 /// Slack.
 pub struct SlackConnector {
@@ -84,6 +86,10 @@ impl Connector for SlackConnector {
         {
             people::settle(&self.client, session, message).await?;
         }
+        if let Happening::Posted(message) | Happening::Changed { after: message, .. } = &mut event.happening {
+            // Also what was uploaded with a person's token.
+            message.origin.ours |= self.client.uploads.hold_any(&message.files);
+        }
         Ok(event)
     }
 
@@ -124,6 +130,16 @@ impl Connector for SlackConnector {
         people::by_email(&self.client, session, email).await
     }
 
+    async fn download(
+        &self,
+        session: &Session,
+        _conversation: &Conversation,
+        _message: &RemoteMessage,
+        file: &FileRef,
+    ) -> Result<FileBytes, Failure> {
+        files::download(&self.client, session, file).await
+    }
+
     fn split(&self, post: &Post) -> Vec<Document> {
         crate::encode::split(post)
     }
@@ -135,6 +151,16 @@ impl Connector for SlackConnector {
         operation: &Operation,
     ) -> Outcome {
         operate::perform(&self.client, session, operation).await
+    }
+
+    async fn share(
+        &self,
+        session: &Session,
+        _conversation: &Conversation,
+        share: &Share,
+        bytes: FileBytes,
+    ) -> Outcome {
+        files::share(&self.client, session, share, bytes).await
     }
 
     async fn find(

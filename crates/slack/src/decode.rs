@@ -307,11 +307,14 @@ pub(crate) fn is_ambiguous(wire: &wire::Message, own: &Own) -> bool {
 }
 
 fn marker(wire: &wire::Message) -> Option<Marker> {
-    let metadata = wire.metadata.as_ref()?;
-    if metadata.event_type.as_deref() != Some(MARKER_TYPE) {
-        return None;
-    }
-    metadata.event_payload.as_ref()?.get(MARKER_KEY)?.as_str().map(Marker::from)
+    let metadata = wire.metadata.as_ref().filter(|it| it.event_type.as_deref() == Some(MARKER_TYPE));
+    let marker = metadata.and_then(|it| it.event_payload.as_ref()?.get(MARKER_KEY)?.as_str());
+    // Messages with files carry no metadata: theirs is in the caption.
+    let of_caption = || {
+        let first = wire.blocks.as_ref()?.get(0)?.get("block_id")?.as_str()?;
+        first.strip_prefix(MARKER_TYPE)?.strip_prefix('/')
+    };
+    marker.or_else(of_caption).map(Marker::from)
 }
 
 fn file(wire: &wire::File) -> Option<FileRef> {

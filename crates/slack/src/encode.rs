@@ -3,7 +3,7 @@
 use dragoman_markup::{emoji, slack};
 use dragoman_model::TextLimit;
 use dragoman_model::{Document, Emoji, Post, RemoteMessage, Spokesman};
-use dragoman_platform::byline;
+use dragoman_platform::{Share, byline};
 use serde_json::{Map, Value, json};
 
 use crate::capabilities::TEXT;
@@ -43,12 +43,7 @@ pub(crate) fn post(post: &Post, face: Face, plain: bool) -> Value {
             arguments.insert("reply_broadcast".to_owned(), json!(true));
         }
     }
-    if face == Face::Customised {
-        arguments.insert("username".to_owned(), json!(byline::label(&post.author)));
-        if let Some(url) = &post.author.avatar_url {
-            arguments.insert("icon_url".to_owned(), json!(url));
-        }
-    }
+    customise(post, face, &mut arguments);
     arguments.insert("unfurl_links".to_owned(), json!(false));
     arguments.insert("unfurl_media".to_owned(), json!(false));
     Value::Object(arguments)
@@ -61,12 +56,50 @@ pub(crate) fn update(message: &RemoteMessage, post: &Post, face: Face, plain: bo
     Value::Object(arguments)
 }
 
-fn text(post: &Post, face: Face, plain: bool) -> Map<String, Value> {
-    let rendered = if face == Face::NameLine {
+/// The arguments of `files.completeUploadExternal`. `plain` leaves the blocks out: then the comment is mrkdwn. Files
+/// take no metadata: the marker stands in the id of the caption's first block, where there is a caption.
+pub(crate) fn shared(share: &Share, face: Face, file: &str, name: &str, plain: bool) -> Value {
+    let post = &share.post;
+    let mut arguments = Map::new();
+    arguments.insert("files".to_owned(), json!([{ "id": file, "title": name }]));
+    arguments.insert("channel_id".to_owned(), json!(post.conversation.as_str()));
+    if let Some(root) = &post.thread_root {
+        arguments.insert("thread_ts".to_owned(), json!(root.as_str()));
+    }
+    let mut rendered = rendered(post, face);
+    if !rendered.text.is_empty() {
+        if plain {
+            arguments.insert("initial_comment".to_owned(), json!(rendered.text));
+        } else {
+            if let Some(first) = rendered.blocks.get_mut(0) {
+                first["block_id"] = json!(format!("{MARKER_TYPE}/{}", post.marker.as_str()));
+            }
+            arguments.insert("blocks".to_owned(), rendered.blocks);
+        }
+    }
+    customise(post, face, &mut arguments);
+    Value::Object(arguments)
+}
+
+fn customise(post: &Post, face: Face, arguments: &mut Map<String, Value>) {
+    if face == Face::Customised {
+        arguments.insert("username".to_owned(), json!(byline::label(&post.author)));
+        if let Some(url) = &post.author.avatar_url {
+            arguments.insert("icon_url".to_owned(), json!(url));
+        }
+    }
+}
+
+fn rendered(post: &Post, face: Face) -> slack::SlackText {
+    if face == Face::NameLine {
         slack::render(&byline::above(&post.body, &post.author))
     } else {
         slack::render(&post.body)
-    };
+    }
+}
+
+fn text(post: &Post, face: Face, plain: bool) -> Map<String, Value> {
+    let rendered = rendered(post, face);
     let mut arguments = Map::new();
     arguments.insert("channel".to_owned(), json!(post.conversation.as_str()));
     arguments.insert("text".to_owned(), json!(rendered.text));

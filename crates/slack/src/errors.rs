@@ -29,6 +29,10 @@ pub(crate) enum Class {
     Already,
     /// Refused for this message, for a reason of the workspace's.
     Refused,
+    /// A file that the workspace's rules do not let in.
+    Forbidden,
+    /// A file that is larger than the workspace takes.
+    Large,
     /// The text is too long.
     TooLong,
     /// The blocks were not accepted; plain text may be.
@@ -38,8 +42,8 @@ pub(crate) enum Class {
 }
 
 use Class::{
-    Already, Ambiguous, Blocks, Channel, Expired, Message, Migration, Ours, Refused, Scope, SignIn, TooLong,
-    Transient, Wait,
+    Already, Ambiguous, Blocks, Channel, Expired, Forbidden, Large, Message, Migration, Ours, Refused, Scope,
+    SignIn, TooLong, Transient, Wait,
 };
 
 /// Every code that a method of ours is known to answer with.
@@ -90,6 +94,7 @@ pub(crate) const TABLE: &[(&str, Class)] = &[
     ("app_access_restricted", Scope),
     ("team_not_found", Scope),
     ("channel_not_found", Channel),
+    ("invalid_channel", Channel),
     ("channel_is_limited_access", Channel),
     ("is_archived", Channel),
     ("is_inactive", Channel),
@@ -122,21 +127,38 @@ pub(crate) const TABLE: &[(&str, Class)] = &[
     ("not_reactable", Refused),
     ("no_access", Refused),
     ("block_mismatch", Refused),
-    ("blocked_file_type", Refused),
+    ("blocked_file_type", Forbidden),
     ("cant_broadcast_message", Refused),
     ("no_dual_broadcast_content_update", Refused),
     ("streaming_state_conflict", Refused),
     ("send_on_behalf_not_allowed", Refused),
-    ("slack_connect_blocked_file_type", Refused),
-    ("slack_connect_canvas_sharing_blocked", Refused),
-    ("slack_connect_clip_sharing_blocked", Refused),
-    ("slack_connect_file_link_sharing_blocked", Refused),
-    ("slack_connect_file_upload_sharing_blocked", Refused),
+    ("slack_connect_blocked_file_type", Forbidden),
+    ("slack_connect_canvas_sharing_blocked", Forbidden),
+    ("slack_connect_clip_sharing_blocked", Forbidden),
+    ("slack_connect_file_link_sharing_blocked", Forbidden),
+    ("slack_connect_file_upload_sharing_blocked", Forbidden),
     ("slack_connect_lists_sharing_blocked", Refused),
     ("unable_to_share_files", Refused),
     ("file_deleted", Refused),
     ("file_is_deleted", Refused),
     ("file_not_found", Refused),
+    ("file_type_not_allowed", Forbidden),
+    ("file_uploads_disabled", Forbidden),
+    ("file_uploads_except_images_disabled", Forbidden),
+    ("malware_detected", Forbidden),
+    ("storage_limit_reached", Forbidden),
+    ("file_upload_size_restricted", Large),
+    ("snippet_too_large", Large),
+    ("file_update_failed", Ambiguous),
+    ("file_upload_not_complete", Transient),
+    ("cant_delete_file", Refused),
+    ("delete_not_allowed", Refused),
+    ("file_deleting_disabled", Refused),
+    ("not_visible", Refused),
+    ("template_not_visible", Refused),
+    ("canvas_disabled_file_team", Refused),
+    ("canvas_disabled_user_team", Refused),
+    ("canvas_globally_disabled", Refused),
     ("file_share_limit_reached", Refused),
     ("max_file_sharing_exceeded", Refused),
     ("missing_file_data", Refused),
@@ -151,7 +173,11 @@ pub(crate) const TABLE: &[(&str, Class)] = &[
     ("msg_blocks_too_long", Blocks),
     ("invalid_blocks", Blocks),
     ("invalid_blocks_format", Blocks),
+    ("alt_txt_too_large", Ours),
     ("as_user_not_supported", Ours),
+    ("channels_limit_exceeded", Ours),
+    ("unknown_snippet_type", Ours),
+    ("unknown_subtype", Ours),
     ("attachment_payload_limit_exceeded", Ours),
     ("bad_timestamp", Ours),
     ("deprecated_endpoint", Ours),
@@ -214,6 +240,17 @@ pub(crate) enum Act {
     Delete,
     /// `reactions.add`, `reactions.remove`.
     React,
+    /// The steps of an upload that nobody can see yet.
+    Upload,
+    /// `files.completeUploadExternal`: must not be repeated blindly.
+    Share,
+}
+
+impl Act {
+    /// Whether it must not be repeated blindly.
+    pub(crate) fn is_once(self) -> bool {
+        matches!(self, Self::Post | Self::Share)
+    }
 }
 
 /// What a code means for an operation.
@@ -224,7 +261,7 @@ pub(crate) fn outcome(code: &str, act: Act, retry_after_ms: Option<u64>) -> Outc
             code: codes::RATE_LIMITED,
             whole_installation: code == "message_limit_exceeded",
         },
-        Ambiguous if act == Act::Post => Outcome::Unknown(codes::TARGET_FAILED),
+        Ambiguous if act.is_once() => Outcome::Unknown(codes::TARGET_FAILED),
         Transient | Ambiguous => {
             Outcome::Retry { after_ms: retry_after_ms, code: codes::TARGET_FAILED, whole_installation: false }
         }
@@ -234,14 +271,16 @@ pub(crate) fn outcome(code: &str, act: Act, retry_after_ms: Option<u64>) -> Outc
             whole_installation: true,
         },
         Expired | SignIn => Outcome::SignIn(codes::SIGN_IN),
-        // A reaction that may not be made must not stop the messages.
-        Scope if act == Act::React => Outcome::Refused(codes::SCOPE),
+        // A reaction or a file that may not be made must not stop the messages.
+        Scope if matches!(act, Act::React | Act::Upload | Act::Share) => Outcome::Refused(codes::SCOPE),
         Scope => Outcome::SignIn(codes::SCOPE),
         Channel => Outcome::Gone(codes::CONVERSATION_GONE),
         Message if act == Act::Delete && code == "message_not_found" => Outcome::done(),
         Message => Outcome::MessageGone(codes::MESSAGE_GONE),
         Already => Outcome::done(),
         Refused => Outcome::Refused(codes::REFUSED),
+        Forbidden => Outcome::Refused(codes::FILE_FORBIDDEN),
+        Large => Outcome::Refused(codes::FILE_TOO_LARGE),
         TooLong => Outcome::Refused(codes::MESSAGE_TOO_LONG),
         Blocks | Ours => Outcome::Refused(codes::BAD_REQUEST),
     }
@@ -258,7 +297,7 @@ pub(crate) fn failure(code: &str, retry_after_ms: Option<u64>) -> Failure {
         Scope => Failure::SignIn(codes::SCOPE),
         Channel => Failure::Gone(codes::CONVERSATION_GONE),
         Message => Failure::Refused(codes::MESSAGE_GONE),
-        Already | Refused | TooLong => Failure::Refused(codes::REFUSED),
+        Already | Refused | Forbidden | Large | TooLong => Failure::Refused(codes::REFUSED),
         Blocks | Ours => Failure::Refused(codes::BAD_REQUEST),
     }
 }
@@ -282,6 +321,10 @@ mod tests {
         "conversations.join",
         "conversations.list",
         "conversations.replies",
+        "files.completeUploadExternal",
+        "files.delete",
+        "files.getUploadURLExternal",
+        "files.info",
         "oauth.v2.access",
         "reactions.add",
         "reactions.remove",
@@ -318,7 +361,7 @@ mod tests {
 
     #[test]
     fn a_code_that_nobody_knows_is_permanent() {
-        for act in [Act::Post, Act::Edit, Act::Delete, Act::React] {
+        for act in [Act::Post, Act::Edit, Act::Delete, Act::React, Act::Upload, Act::Share] {
             assert_eq!(outcome("brand_new", act, None), Outcome::Refused(codes::REFUSED));
         }
         assert_eq!(failure("brand_new", None), Failure::Refused(codes::REFUSED));

@@ -10,6 +10,7 @@ mod decode;
 mod encode;
 mod envelope;
 mod errors;
+mod files;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod ids;
@@ -21,6 +22,7 @@ mod rooms;
 mod settings;
 mod socket;
 mod tokens;
+mod uploads;
 mod verify;
 mod wire;
 

@@ -8,6 +8,7 @@ use crate::api::{Arguments, CallError};
 use crate::client::Client;
 use crate::encode;
 use crate::errors::{self, Act, Class};
+use crate::files;
 use crate::ids;
 use crate::wire::answers::{Nothing, Posted};
 
@@ -17,6 +18,9 @@ pub(crate) async fn perform(client: &Client, session: &Session, operation: &Oper
         Operation::Post(post) => self::post(client, session, post).await,
         Operation::Edit { message, post } => edit(client, session, message, post).await,
         Operation::Delete { conversation, message, spokesman, .. } => {
+            if let Some(outcome) = files::withdraw(client, session, operation).await {
+                return outcome;
+            }
             let arguments = json!({ "channel": conversation.as_str(), "ts": message.as_str() });
             let done: Result<Nothing, CallError> =
                 client.call(session, &slot(spokesman), "chat.delete", &Arguments::Json(arguments)).await;
@@ -89,13 +93,15 @@ async fn react(
     done.map_or_else(|error| error.outcome(Act::React), |_| Outcome::done())
 }
 
-fn slot(spokesman: &Spokesman) -> TokenSlot {
+/// Whose token a call takes.
+pub(crate) fn slot(spokesman: &Spokesman) -> TokenSlot {
     match spokesman {
         Spokesman::App => TokenSlot::App,
         Spokesman::Person(person) => TokenSlot::Person(person.clone()),
     }
 }
 
-fn may_customise(session: &Session) -> bool {
+/// Whether a copy may show its author's name and picture.
+pub(crate) fn may_customise(session: &Session) -> bool {
     crate::capabilities::granted(&session.installation, "chat:write.customize")
 }

@@ -77,7 +77,10 @@ const PARTS: &[Part] = &[
         feature: "files",
         usual: true,
         always: false,
-        scopes: &[("files:read", "see the files of messages, to carry them or to say which they are")],
+        scopes: &[
+            ("files:read", "see the files of messages, to carry them or to say which they are"),
+            ("files:write", "post files of other platforms, and delete them with their messages"),
+        ],
         events: &[],
     },
     Part {

@@ -28,6 +28,11 @@ impl SlackSettings {
         Hosts::of(&self.api_base)
     }
 
+    /// Hosts of files: `files.slack.com` and others below Slack's own name.
+    pub(crate) fn file_hosts(&self) -> Hosts {
+        self.socket_hosts()
+    }
+
     /// Hosts that sockets may be opened to: Slack hands out addresses below its own name.
     pub(crate) fn socket_hosts(&self) -> Hosts {
         let host = self.api_base.host_str().unwrap_or_default();

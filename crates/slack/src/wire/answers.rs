@@ -6,7 +6,7 @@ use dragoman_seal::Token;
 use serde::Deserialize;
 
 use super::lenient::{lenient, list};
-use super::message::Message;
+use super::message::{File, Message};
 
 /// What every answer has.
 #[derive(Deserialize)]
@@ -38,6 +38,18 @@ pub(crate) struct Posted {
     pub ts: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     pub message: Option<Message>,
+}
+
+/// Where the bytes of a new file go. The address is a secret: who has it can write the file.
+#[derive(Deserialize)]
+pub(crate) struct Reserved {
+    pub upload_url: Token,
+    pub file_id: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct OneFile {
+    pub file: File,
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,7 @@
 //! A message, in events and in answers.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -109,4 +111,30 @@ pub(crate) struct File {
     pub access: Option<String>,
     #[serde(default)]
     pub permalink: Option<String>,
+    #[serde(default)]
+    pub is_external: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub created: Option<i64>,
+    #[serde(default)]
+    pub url_private: Option<String>,
+    #[serde(default)]
+    pub url_private_download: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub shares: Option<Shares>,
+}
+
+/// Where a file was shared: conversations with the messages.
+#[derive(Deserialize, Default)]
+pub(crate) struct Shares {
+    #[serde(default)]
+    pub public: BTreeMap<String, Vec<Shared>>,
+    #[serde(default)]
+    pub private: BTreeMap<String, Vec<Shared>>,
+}
+
+/// One message with a file.
+#[derive(Deserialize)]
+pub(crate) struct Shared {
+    #[serde(default)]
+    pub ts: Option<String>,
 }

@@ -115,8 +115,9 @@ async fn converse(mut socket: TcpStream, handler: &Handler, calls: &Mutex<Vec<Ca
         let Reply(status, retry_after, body) = handler(&call);
         calls.lock().unwrap().push(call);
         let retry_after = retry_after.map_or_else(String::new, |value| format!("Retry-After: {value}\r\n"));
+        let kind = if body.starts_with("<!") { "text/html; charset=utf-8" } else { "application/json" };
         let answer = format!(
-            "HTTP/1.1 {status} Fake\r\nContent-Type: application/json\r\nX-OAuth-Scopes: chat:write,users:read\r\nContent-Length: {}\r\n{retry_after}\r\n{body}",
+            "HTTP/1.1 {status} Fake\r\nContent-Type: {kind}\r\nX-OAuth-Scopes: chat:write,users:read\r\nContent-Length: {}\r\n{retry_after}\r\n{body}",
             body.len()
         );
         socket.write_all(answer.as_bytes()).await?;

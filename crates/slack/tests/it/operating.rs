@@ -119,7 +119,10 @@ async fn edit_delete_react() {
     let place = || ("CROOM".into(), RemoteMessage::from(TS), None, Spokesman::App);
     let (conversation, message, thread_root, spokesman) = place();
     perform(&slack, &session(), Operation::Delete { conversation, message, thread_root, spokesman }).await;
-    let call = slack.call();
+    let calls = slack.calls();
+    assert_eq!(calls.len(), 2, "looked at for files, then deleted");
+    let (look, call) = (&calls[0], &calls[1]);
+    assert_eq!((look.method.as_str(), look.form()["latest"].as_str()), ("conversations.history", TS));
     assert_eq!((call.method.as_str(), call.json()), ("chat.delete", json!({ "channel": "CROOM", "ts": TS })));
 
     let thumb = Emoji::Unicode("\u{1f44d}\u{1f3fd}".to_owned());
