@@ -233,9 +233,10 @@ impl State {
             return Err(StoreError::missing("org", &settlement.receipt.org));
         }
         if let Some(dead) = &settlement.dead_letter {
-            if dead.org != *org {
+            if dead.org != *org || dead.event.org != *org {
                 return Err(StoreError::missing("org", &dead.org));
             }
+            self.installation_of(&dead.event.installation, org)?;
             match &dead.lane {
                 LaneId::Conversation(id) => self.conversation_of(id, org)?,
                 LaneId::Control(id) => self.installation_of(id, org)?,

@@ -340,9 +340,9 @@ impl Hot {
                 }
             }
             (Mutation::ClaimLanes { .. } | Mutation::ReleaseLanes { .. }, _) => self.lanes.clear(),
-            (Mutation::Append { events: new, .. }, Reply::Appended(events)) => {
-                new.iter().for_each(|new| self.seen.coming(new));
-                self.seen.arrived();
+            // New events come past here, so that only a replay is done in the tables.
+            (Mutation::Replay { event, leg, .. }, Reply::Appended(events)) => {
+                self.seen.replayed(event, leg);
                 for event in events {
                     if let Appended::Fresh(legs) = event {
                         let last = legs.iter().map(|leg| leg.seq).max();

@@ -143,9 +143,10 @@ fn settle(conn: &Connection, settlement: &Settlement) -> Result<Settled> {
     }
     add_receipt(conn, &settlement.receipt)?;
     if let Some(dead) = &settlement.dead_letter {
-        if dead.org != leg.org {
+        if dead.org != leg.org || dead.event.org != leg.org {
             return Err(StoreError::missing("org", &dead.org).into());
         }
+        installation_of(conn, &dead.event.installation, &leg.org)?;
         match &dead.lane {
             LaneId::Conversation(id) => conversation_of(conn, id, &leg.org)?,
             LaneId::Control(id) => installation_of(conn, id, &leg.org)?,

@@ -2,8 +2,8 @@
 
 use dragoman_model::{RemoteMessage, SlotId, Version};
 use dragoman_store::{
-    Appended, AppendedLeg, BridgePast, BridgeRow, BridgeState, ClaimedLane, Counts, LaneId, Mutation,
-    OriginalRow, Reply, Settled, Settlement as Settle, TombstoneRow,
+    Appended, AppendedLeg, BridgePast, BridgeRow, BridgeState, ClaimedLane, Counts, DeadLetterRow, LaneId,
+    Mutation, OriginalRow, Reply, Settled, Settlement as Settle, StoreError, TombstoneRow,
 };
 
 use crate::bench::Bench;
@@ -795,6 +795,15 @@ async fn a_dead_letter_is_replayed_or_dropped(bench: &mut Bench) {
     }
     let store = bench.store();
     assert_eq!(store.counts().await.unwrap(), Counts { dead_letters: 2, ..Counts::default() });
+    appended(bench, "f", &["c2"]).await;
+    let mut mixed = settlement("f-c2", "c2", 1);
+    mixed.dead_letter = Some(DeadLetterRow { event: dead("x", "d1").event, ..dead("f-c2", "c2") });
+    assert!(
+        matches!(bench.commit(settle(mixed.clone())).await, Err(StoreError::Rows { .. })),
+        "of another one"
+    );
+    mixed.dead_letter = None;
+    settled(bench, mixed).await;
     let replay = |letter: &str| Mutation::Replay {
         dead_letter: letter.into(),
         event: "e2".into(),
@@ -861,9 +870,7 @@ async fn dropping_an_organisation_leaves_no_row(bench: &mut Bench) {
         let leg = format!("{id}-{to}");
         let mut died = settlement(&leg, to, 1);
         died.receipt = receipt(o, &leg, "dead");
-        let mut letter = dead(&leg, to);
-        letter.org = o.into();
-        died.dead_letter = Some(letter);
+        died.dead_letter = Some(dead(&leg, to));
         died.original = Some(original(from, "n"));
         died.copies = vec![copy(to, 0, "n-copy")];
         died.tombstone = Some(tombstone(from, "t", 99_999));

@@ -170,7 +170,9 @@ fn mutation(known: &Known, (kind, [a, b, c, d, e]): Step, at: i64) -> Mutation {
             });
             row.dead_letter = (c % 6 == 5).then(|| {
                 let mut letter = dead(leg.as_str(), to);
-                letter.org = row.receipt.org.clone();
+                if a % 8 == 7 {
+                    letter.event.org = "o2".into();
+                }
                 letter.died_ms = at / 3;
                 letter
             });

@@ -214,10 +214,11 @@ pub(crate) fn settle(settlement: Settlement) -> Mutation {
 }
 
 pub(crate) fn dead(leg: &str, to: &str) -> DeadLetterRow {
+    let (org, installation, from) = if to.starts_with('d') { ("o2", "i2", "d1") } else { ("o1", "i1", "c1") };
     DeadLetterRow {
         id: leg.into(),
-        org: "o1".into(),
-        event: event("e", "o1", "i1", "c1", &[]).event,
+        org: org.into(),
+        event: event("e", org, installation, from, &[]).event,
         lane: lane(to),
         code: "X".to_owned(),
         attempts: 3,
