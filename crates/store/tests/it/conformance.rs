@@ -811,7 +811,7 @@ async fn a_dead_letter_is_replayed_or_dropped(bench: &mut Bench) {
         now_ms: 5_000,
     };
     let reply = bench.done(replay("e-c2")).await;
-    assert_eq!(reply, Reply::Appended(vec![Appended::Fresh(vec![AppendedLeg { seq: 3, fence: None }])]));
+    assert_eq!(reply, Reply::Appended(vec![Appended::Fresh(vec![AppendedLeg { seq: 4, fence: None }])]));
     let leg = store.legs(&lane("c2"), None, 9).await.unwrap().remove(0);
     let mut expected = dead("e-c2", "c2").event;
     expected.id = "e2".into();
