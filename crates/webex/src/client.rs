@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use dragoman_model::{Clock, Random};
-use dragoman_platform::http::{Hosts, HttpClient, HttpRequest, HttpResponse, retry_after_ms};
-use dragoman_platform::{Session, TokenSlot};
+use dragoman_model::{Clock, Random, codes};
+use dragoman_platform::http::{
+    Hosts, HttpClient, HttpRequest, HttpResponse, HttpStreamed, Upload, retry_after_ms,
+};
+use dragoman_platform::{Failure, Session, TokenSlot};
 use dragoman_seal::Token;
-use http::Method;
+use http::{HeaderMap, Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
@@ -21,6 +23,10 @@ use crate::wire::answers::{Items, OAuth};
 
 const JSON: &str = "application/json; charset=utf-8";
 const FORM: &str = "application/x-www-form-urlencoded";
+/// The longest answer to an upload, and the longest refusal of a file, in bytes.
+const ANSWER: usize = 256 * 1_024;
+/// Redirects on the way to a file.
+const HOPS: u8 = 3;
 
 /// A call.
 #[derive(Clone)]
@@ -132,6 +138,57 @@ impl Client {
         self.exchange(request).await
     }
 
+    /// Opens a file for reading, with the app's token.
+    pub(crate) async fn file(&self, session: &Session, url: Url) -> Result<HttpStreamed, Trouble> {
+        let slot = TokenSlot::App;
+        let set = tokens::current(self, session, &slot).await?;
+        match self.fetch(&set.access, url.clone()).await {
+            Err(trouble) if trouble.status() == Some(401) && set.refresh.is_some() => {
+                let set = tokens::refreshed(self, session, &slot, &set).await?;
+                self.fetch(&set.access, url).await
+            }
+            other => other,
+        }
+    }
+
+    async fn fetch(&self, token: &Token, url: Url) -> Result<HttpStreamed, Trouble> {
+        let request = HttpRequest::new(Method::GET, url).only(&self.hosts).following(HOPS, &self.hosts);
+        let response = self.http.transfer(request.bearer(token.expose()), None).await;
+        let response = response.map_err(Trouble::Http)?;
+        if response.status.is_success() { Ok(response) } else { Err(self.refused(response).await) }
+    }
+
+    /// Posts a form with a file, once. Its bytes are gone then: where the token had just ended it is refreshed, and the
+    /// call is to be made again.
+    pub(crate) async fn upload(
+        &self,
+        session: &Session,
+        slot: &TokenSlot,
+        url: Url,
+        upload: Upload,
+    ) -> Result<HttpResponse, Trouble> {
+        let set = tokens::current(self, session, slot).await?;
+        let request =
+            HttpRequest::new(Method::POST, url).only(&self.hosts).bearer(set.access.expose());
+        let response = self.http.transfer(request, Some(upload)).await.map_err(Trouble::Http)?;
+        if response.status.is_success() {
+            return response.read(ANSWER).await.map_err(Trouble::Http);
+        }
+        let trouble = self.refused(response).await;
+        if trouble.status() == Some(401) && set.refresh.is_some() {
+            tokens::refreshed(self, session, slot, &set).await?;
+            return Err(Trouble::Token(Failure::Retry { after_ms: None, code: codes::SIGN_IN }));
+        }
+        Err(trouble)
+    }
+
+    async fn refused(&self, response: HttpStreamed) -> Trouble {
+        let (status, headers) = (response.status, response.headers.clone());
+        // A refusal without words is one all the same.
+        let body = response.read(ANSWER).await.ok();
+        self.refusal(status, &headers, body.as_ref().map_or(&[], |answer| answer.body.expose()))
+    }
+
     /// Asks for tokens.
     pub(crate) async fn tokens(&self, form: &[(&str, &str)]) -> Result<OAuth, Trouble> {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
@@ -146,13 +203,17 @@ impl Client {
         if response.status.is_success() {
             return Ok(response);
         }
-        if let Some(tracking) = response.headers.get("trackingid").and_then(|value| value.to_str().ok()) {
+        Err(self.refusal(response.status, &response.headers, response.body.expose()))
+    }
+
+    fn refusal(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Trouble {
+        let status = status.as_u16();
+        if let Some(tracking) = headers.get("trackingid").and_then(|value| value.to_str().ok()) {
             // What Cisco's support asks for; it identifies a request, nobody and nothing else.
-            tracing::debug!(status = response.status.as_u16(), tracking, "Webex refused a call");
+            tracing::debug!(status, tracking, "Webex refused a call");
         }
-        let after_ms = retry_after_ms(&response.headers, self.clock.now_ms());
-        let status = response.status.as_u16();
-        Err(Trouble::Refused(errors::refusal(status, response.body.expose(), after_ms)))
+        let after_ms = retry_after_ms(headers, self.clock.now_ms());
+        Trouble::Refused(errors::refusal(status, body, after_ms))
     }
 }
 

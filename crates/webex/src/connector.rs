@@ -6,14 +6,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    Capabilities, Clock, Document, Event, Message, Operation, Outcome, Platform, Post, Random,
+    Capabilities, Clock, Document, Event, FileRef, Message, Operation, Outcome, Platform, Post, Random,
     RemoteConversation, RemoteMessage, RemoteUser, codes,
 };
 use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
-    App, Connector, Conversation, Delivery, Failure, Field, Grant, Granted, HistoryPage, HistoryQuery,
+    App, Connector, Conversation, Delivery, Failure, Field, FileBytes, Grant, Granted, HistoryPage, HistoryQuery,
     Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page, Profile, Rejection,
-    Session, Sink, Watch,
+    Session, Share, Sink, Watch,
 };
 use dragoman_seal::{Content, Token};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::client::Client;
 use crate::settings::WebexSettings;
 use crate::{
-    capabilities, catchup, encode, envelope, ids, install, operate, package, people, rooms, source, verify,
+    capabilities, catchup, encode, envelope, files, ids, install, operate, package, people, rooms, source, verify,
     watchdog,
 };
 
@@ -115,6 +115,16 @@ impl Connector for WebexConnector {
         people::by_email(&self.client, session, email).await
     }
 
+    async fn download(
+        &self,
+        session: &Session,
+        _conversation: &Conversation,
+        _message: &RemoteMessage,
+        file: &FileRef,
+    ) -> Result<FileBytes, Failure> {
+        files::download(&self.client, session, file).await
+    }
+
     fn split(&self, post: &Post) -> Vec<Document> {
         encode::split(post)
     }
@@ -126,6 +136,16 @@ impl Connector for WebexConnector {
         operation: &Operation,
     ) -> Outcome {
         operate::perform(&self.client, session, operation).await
+    }
+
+    async fn share(
+        &self,
+        session: &Session,
+        _conversation: &Conversation,
+        share: &Share,
+        bytes: FileBytes,
+    ) -> Outcome {
+        files::share(&self.client, session, share, bytes).await
     }
 
     async fn find(

@@ -2,7 +2,7 @@
 //! "API Errors"), and where one status stands for several things, a few words of the text. No text is kept.
 
 use dragoman_model::codes::{
-    BAD_REQUEST, CONVERSATION_GONE, MALFORMED, MESSAGE_GONE, MESSAGE_TOO_LONG, NO_ANSWER, NOT_EDITABLE,
+    BAD_REQUEST, CONVERSATION_GONE, FILE_TOO_LARGE, MALFORMED, MESSAGE_GONE, MESSAGE_TOO_LONG, NO_ANSWER, NOT_EDITABLE,
     RATE_LIMITED, REFUSED, SCOPE, SIGN_IN, TARGET_FAILED,
 };
 use dragoman_model::{Code, Outcome};
@@ -59,16 +59,28 @@ pub(crate) enum Doing {
         /// Whether it is a reply.
         reply: bool,
     },
+    /// The same with a file.
+    Share {
+        /// Whether it is a reply.
+        reply: bool,
+    },
     /// Something that may be repeated.
     Edit,
     /// Something that may be repeated and is done once its object is gone.
     Delete,
 }
 
+impl Doing {
+    /// Whether it must not be done twice.
+    fn makes(self) -> bool {
+        matches!(self, Self::Post { .. } | Self::Share { .. })
+    }
+}
+
 impl Trouble {
     /// What it means for an operation. `alone`: it went out with a person's own token, whose limits are apart.
     pub(crate) fn outcome(self, doing: Doing, alone: bool) -> Outcome {
-        let post = matches!(doing, Doing::Post { .. });
+        let post = doing.makes();
         match self {
             Self::Http(error) if post => error.into_send_outcome(),
             Self::Http(error) => error.into_repeatable_outcome(),
@@ -102,13 +114,16 @@ impl Refusal {
     /// What it means for an operation.
     fn outcome(&self, doing: Doing, alone: bool) -> Outcome {
         let retry = |code: Code| Outcome::Retry { after_ms: self.after_ms, code, whole_installation: false };
-        let post = matches!(doing, Doing::Post { .. });
+        let post = doing.makes();
         match (self.status, doing) {
+            (400 | 413, Doing::Share { .. }) if self.too_big || self.status == 413 => {
+                Outcome::Refused(FILE_TOO_LARGE)
+            }
             (400 | 413, Doing::Post { .. } | Doing::Edit) if self.too_big || self.status == 413 => {
                 Outcome::Refused(MESSAGE_TOO_LONG)
             }
             // A reply: its root is gone or elsewhere; the texts are not known, and without it the rest is judged again.
-            (400 | 404, Doing::Post { reply: true }) | (404 | 410, Doing::Edit) => {
+            (400 | 404, Doing::Post { reply: true } | Doing::Share { reply: true }) | (404 | 410, Doing::Edit) => {
                 Outcome::MessageGone(MESSAGE_GONE)
             }
             // The eleventh edit, a message with a file or card, one that is not ours: the texts are not known, and
@@ -116,7 +131,7 @@ impl Refusal {
             (400 | 403, Doing::Edit) => Outcome::Refused(NOT_EDITABLE),
             (401, _) => Outcome::SignIn(SIGN_IN),
             // Announcements only, read-only, or closed to people of other organisations.
-            (403 | 404, Doing::Post { .. }) => Outcome::Gone(CONVERSATION_GONE),
+            (403 | 404, Doing::Post { .. } | Doing::Share { .. }) => Outcome::Gone(CONVERSATION_GONE),
             // There is nothing left to delete.
             (404 | 409 | 410, Doing::Delete) => Outcome::done(),
             (429, _) => Outcome::Retry {

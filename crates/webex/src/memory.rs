@@ -14,6 +14,8 @@ const LIMIT: usize = 20_000;
 /// How long a message that was announced and is not there may still come, in milliseconds of the monotonic clock:
 /// regions lag behind each other.
 const LAG_MS: i64 = 4_000;
+/// How long a file may be looked through for malware before it is given up, in milliseconds of the monotonic clock.
+const SCAN_MS: i64 = 60_000;
 
 /// What the last look at an installation's webhooks found.
 #[derive(Clone)]
@@ -34,6 +36,8 @@ pub(crate) struct Memory(Mutex<Inner>);
 #[derive(Default)]
 struct Inner {
     absent: BTreeMap<RemoteMessage, i64>,
+    scanned: BTreeMap<String, i64>,
+    roots: BTreeMap<String, String>,
     looks: BTreeMap<InstallationId, Look>,
     watched: BTreeMap<InstallationId, BTreeSet<RemoteConversation>>,
     lives: BTreeMap<(InstallationId, TokenSlot), i64>,
@@ -47,14 +51,24 @@ impl Memory {
 
     /// A message was not there. Whether to ask again.
     pub(crate) fn may_still_come(&self, message: &RemoteMessage, monotonic_ms: i64) -> bool {
+        within(&mut self.lock().absent, message, monotonic_ms, LAG_MS)
+    }
+
+    /// A file is still being looked through. Whether to ask again.
+    pub(crate) fn may_still_be_clean(&self, content: &str, monotonic_ms: i64) -> bool {
+        within(&mut self.lock().scanned, content, monotonic_ms, SCAN_MS)
+    }
+
+    /// A reply was refused whose root is itself a reply, in the thread of `root`.
+    pub(crate) fn learn_root(&self, message: &str, root: &str) {
         let mut inner = self.lock();
-        bound(&mut inner.absent);
-        let first_ms = *inner.absent.entry(message.clone()).or_insert(monotonic_ms);
-        let more = monotonic_ms - first_ms < LAG_MS;
-        if !more {
-            inner.absent.remove(message);
-        }
-        more
+        bound(&mut inner.roots);
+        inner.roots.insert(message.to_owned(), root.to_owned());
+    }
+
+    /// The root of the thread that a message is known to be a reply in.
+    pub(crate) fn root(&self, message: &str) -> Option<String> {
+        self.lock().roots.get(message).cloned()
     }
 
     /// It was there after all.
@@ -102,6 +116,21 @@ impl Memory {
         bound(&mut inner.lives);
         inner.lives.insert((installation.clone(), slot.clone()), life_ms);
     }
+}
+
+/// Whether less than `most_ms` passed since this was asked for the first time; after that it is forgotten.
+fn within<K, Q>(map: &mut BTreeMap<K, i64>, key: &Q, now_ms: i64, most_ms: i64) -> bool
+where
+    K: Ord + std::borrow::Borrow<Q>,
+    Q: Ord + ToOwned<Owned = K> + ?Sized,
+{
+    bound(map);
+    let first_ms = *map.entry(key.to_owned()).or_insert(now_ms);
+    let more = now_ms - first_ms < most_ms;
+    if !more {
+        map.remove(key);
+    }
+    more
 }
 
 fn bound<K, V>(map: &mut BTreeMap<K, V>) {

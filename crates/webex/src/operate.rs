@@ -33,29 +33,42 @@ pub(crate) async fn perform(client: &Client, session: &Session, operation: &Oper
     }
 }
 
+/// What became of a post, and what it made.
+pub(crate) type Sent = (Outcome, Option<RemoteMessage>);
+
 async fn post(client: &Client, session: &Session, post: &Post) -> Outcome {
-    let Spokesman::Person(person) = &post.spokesman else { return send(client, session, post).await.0 };
+    let said = || encode::squeezed(&degrade::webex(post.body.clone()));
+    as_speaker(client, session, post, said, send(client, session, post)).await
+}
+
+/// Posts; while it is under way in a person's name, what that person says waits to be told from it.
+pub(crate) async fn as_speaker(
+    client: &Client,
+    session: &Session,
+    post: &Post,
+    said: impl Fn() -> String + Send,
+    send: impl Future<Output = Sent> + Send,
+) -> Outcome {
+    let Spokesman::Person(person) = &post.spokesman else { return send.await.0 };
     let user = match account(client, session, person).await {
         Ok(user) => user,
         Err(failure) => return failure.into_outcome(),
     };
     let flight: Flight<'_> = client.echoes.fly(&ids::room(post.conversation.as_str()), &user);
-    let (outcome, made) = send(client, session, post).await;
+    let (outcome, made) = send.await;
     match (&outcome, made) {
         (_, Some(made)) => flight.made(&made),
-        (Outcome::Unknown(_), None) => {
-            flight.lost(&encode::squeezed(&degrade::webex(post.body.clone())));
-        }
+        (Outcome::Unknown(_), None) => flight.lost(&said()),
         _ => {}
     }
     outcome
 }
 
 /// Posts, and where the root of the thread is refused, once more into the thread that the root itself is in.
-async fn send(client: &Client, session: &Session, post: &Post) -> (Outcome, Option<RemoteMessage>) {
+async fn send(client: &Client, session: &Session, post: &Post) -> Sent {
     let text = encode::text(post);
     let room = post.conversation.as_str();
-    let root = post.thread_root.as_ref().map(|root| ids::public_message(room, root.as_str()));
+    let root = root(client, post);
     let doing = Doing::Post { reply: root.is_some() };
     let mut answer = posted(client, session, post, encode::post(post, &text, root.as_deref())).await;
     let refused = matches!(answer.as_ref().err().and_then(Trouble::status), Some(400 | 404));
@@ -64,13 +77,25 @@ async fn send(client: &Client, session: &Session, post: &Post) -> (Outcome, Opti
     {
         answer = posted(client, session, post, encode::post(post, &text, Some(&upper))).await;
     }
+    sent(room, answer, doing, is_alone(&post.spokesman))
+}
+
+/// The root of a post's thread, as far as it is known.
+pub(crate) fn root(client: &Client, post: &Post) -> Option<String> {
+    let root = post.thread_root.as_ref()?;
+    let root = ids::public_message(post.conversation.as_str(), root.as_str());
+    Some(client.memory.root(&root).unwrap_or(root))
+}
+
+/// What the answer to a post means.
+pub(crate) fn sent(room: &str, answer: Result<wire::Message, Trouble>, doing: Doing, alone: bool) -> Sent {
     let made = answer.and_then(|made| made.id.clone().map(|id| (id, made)).ok_or(Trouble::Garbled));
     match made {
         Ok((id, made)) => {
             let id = ids::message(room, &id);
             (Outcome::made(id.clone(), Some(ids::version(made.updated.as_deref()))), Some(id))
         }
-        Err(trouble) => (trouble.outcome(doing, is_alone(&post.spokesman)), None),
+        Err(trouble) => (trouble.outcome(doing, alone), None),
     }
 }
 
@@ -84,12 +109,14 @@ async fn posted(
     understood(&client.call(session, &slot(&post.spokesman), &call).await?)
 }
 
-/// The root of the thread that a message is a reply in.
-async fn root_of(client: &Client, session: &Session, post: &Post, message: &str) -> Option<String> {
+/// The root of the thread that a message is a reply in. It is remembered.
+pub(crate) async fn root_of(client: &Client, session: &Session, post: &Post, message: &str) -> Option<String> {
     let call = Call::get(message_url(client, post.conversation.as_str(), message));
     let found = client.call(session, &slot(&post.spokesman), &call).await.ok()?;
     let found: wire::Message = understood(&found).ok()?;
-    found.parent_id.filter(|root| !root.is_empty() && !ids::same(root, message))
+    let root = found.parent_id.filter(|root| !root.is_empty() && !ids::same(root, message))?;
+    client.memory.learn_root(message, &root);
+    Some(root)
 }
 
 async fn edit(client: &Client, session: &Session, message: &RemoteMessage, post: &Post) -> Outcome {
@@ -139,6 +166,6 @@ pub(crate) fn slot(spokesman: &Spokesman) -> TokenSlot {
 }
 
 /// Rate limits are per token: a person's own is not the installation's.
-fn is_alone(spokesman: &Spokesman) -> bool {
+pub(crate) fn is_alone(spokesman: &Spokesman) -> bool {
     matches!(spokesman, Spokesman::Person(_))
 }

@@ -204,10 +204,12 @@ async fn fetched(
     // The name that it was asked by is the one that the map knows.
     message.id = id.clone();
     if !message.origin.ours {
-        message.origin.ours = client.echoes.is_ours(room, &message, || squeezed(&message.body)).await;
-    }
-    if !message.origin.ours {
         files::name(client, session, &wire.files, &mut message).await;
+        let says = || {
+            let names = message.files.iter().map(|file| file.name.as_str());
+            files::said(&squeezed(&message.body), names)
+        };
+        message.origin.ours = client.echoes.is_ours(room, &message, says).await;
     }
     Ok(Some(message))
 }

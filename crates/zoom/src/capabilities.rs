@@ -27,11 +27,13 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
     let react = has("team_chat:update:message_emoji", "chat_message:write");
     let list = has("team_chat:read:list_user_messages", "chat_message:read");
     let one = has("team_chat:read:user_message", "chat_message:read");
+    let upload = has("team_chat:write:files", "chat_message:write");
     let direct = conversation.kind == ConversationKind::Direct;
     let level = |feature| match feature {
         // A direct conversation has no mentions.
         Feature::MentionPerson | Feature::MentionEveryone if direct => Fallback,
         Feature::ReactionApp | Feature::ReactionOwn if !react => Fallback,
+        Feature::File if !upload => Fallback,
         // An edit takes the bare text: formats and mentions are lost there.
         Feature::Text
         | Feature::Edit
@@ -41,15 +43,14 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
         | Feature::ReactionApp
         | Feature::DirectMessage
         | Feature::Notice => Partial,
-        // Of files bytes are not carried yet: a line with the name.
-        Feature::File
-        | Feature::Code
+        Feature::Code
         | Feature::Tables
         | Feature::Broadcast
         | Feature::Card
         | Feature::CustomEmoji => Fallback,
         Feature::AuthorPicture => Dropped,
         Feature::AuthorName
+        | Feature::File
         | Feature::ThreadReply
         | Feature::Deletion
         | Feature::MentionEveryone

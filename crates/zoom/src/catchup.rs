@@ -13,6 +13,7 @@ use crate::client::{Answered, Client};
 use crate::decode::{self, Own};
 use crate::encode;
 use crate::errors::Class;
+use crate::files;
 use crate::people;
 use crate::wire::answers::{Messages, next};
 use crate::wire::message as wire;
@@ -157,7 +158,7 @@ pub(crate) async fn find(
     let (found, read_ms) = window(client, session, conversation, from_ms, now_ms + CLOCKS_MS).await?;
     let wanted = encode::text(post).message;
     let (equal, others): (Vec<wire::Message>, Vec<wire::Message>) =
-        found.into_iter().partition(|message| message.message.as_deref() == Some(wanted.as_str()));
+        found.into_iter().partition(|message| says(message, &wanted));
     // What stands in a person's own name is not the bridge user's.
     let as_app = post.spokesman == Spokesman::App;
     let mut candidates = Vec::new();
@@ -177,6 +178,14 @@ pub(crate) async fn find(
     }
     candidates.sort_by(|a, b| (a.at_ms, &a.message).cmp(&(b.at_ms, &b.message)));
     Ok(candidates)
+}
+
+/// Whether a message says this; where it is nothing, a file may stand there with its name.
+fn says(message: &wire::Message, wanted: &str) -> bool {
+    let text = message.message.as_deref().unwrap_or_default();
+    let first = || message.files.first().and_then(|file| file.file_name.as_deref());
+    let name = || first().or(message.file_name.as_deref());
+    text == wanted || wanted.is_empty() && name().is_some_and(|name| text == files::label(name))
 }
 
 /// Messages in canonical form, their authors by the ids that events have.

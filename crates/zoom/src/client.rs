@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use dragoman_model::Clock;
-use dragoman_platform::http::{Hosts, HttpClient, HttpRequest, HttpResponse};
-use dragoman_platform::{Session, TokenSlot};
+use dragoman_model::{Clock, Random, codes};
+use dragoman_platform::http::{
+    Hosts, HttpClient, HttpError, HttpRequest, HttpResponse, HttpStreamed, Upload,
+};
+use dragoman_platform::{Failure, Session, TokenSlot};
 use dragoman_seal::Token;
-use http::header::{AUTHORIZATION, DATE};
-use http::{HeaderMap, HeaderValue, Method};
+use http::header::{AUTHORIZATION, DATE, LOCATION};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::de::DeserializeOwned;
 use url::Url;
 
@@ -21,16 +23,22 @@ use crate::tokens;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
+/// The longest answer to an upload, and the longest refusal of a file, in bytes.
+const ANSWER: usize = 256 * 1_024;
+/// Redirects on the way to a file.
+const HOPS: u8 = 3;
 
 /// Calls operations.
 pub(crate) struct Client {
     pub(crate) http: HttpClient,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
     pub(crate) memory: Memory,
     pub(crate) budget: Budget,
     pub(crate) members: Members,
     pub(crate) settings: ZoomSettings,
     hosts: Hosts,
+    file_hosts: Hosts,
 }
 
 /// An answer, and when it was given on Zoom's clock.
@@ -40,16 +48,23 @@ pub(crate) struct Answered<T> {
 }
 
 impl Client {
-    pub(crate) fn new(settings: ZoomSettings, http: HttpClient, clock: Arc<dyn Clock>) -> Self {
-        let hosts = settings.hosts();
+    pub(crate) fn new(
+        settings: ZoomSettings,
+        http: HttpClient,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        let (hosts, file_hosts) = (settings.hosts(), settings.file_hosts());
         Self {
             http,
             clock,
+            random,
             memory: Memory::default(),
             budget: Budget::default(),
             members: Members::default(),
             settings,
             hosts,
+            file_hosts,
         }
     }
 
@@ -103,6 +118,85 @@ impl Client {
             request = request.body(JSON, body.to_string());
         }
         self.exchange(request).await
+    }
+
+    /// Opens a file for reading by the address that Zoom gave for it. The address lets one in by itself; hosts of Zoom
+    /// may want the token too, others never see it.
+    pub(crate) async fn file(&self, session: &Session, url: Url) -> Result<HttpStreamed, CallError> {
+        let request = HttpRequest::new(Method::GET, url.clone());
+        let request = if url.host_str().is_some_and(|host| self.file_hosts.allow(host)) {
+            let set = tokens::current(self, session, &TokenSlot::App).await?;
+            let request = request.only(&self.file_hosts).following(HOPS, &self.file_hosts);
+            request.bearer(set.access.expose())
+        } else {
+            request.only(&Hosts::of(&url))
+        };
+        let response = self.http.transfer(request, None).await.map_err(CallError::Http)?;
+        if response.status.is_success() { Ok(response) } else { Err(self.refused(response).await) }
+    }
+
+    /// Where the file host sends an upload on to, asked without one. `None`: it takes it.
+    pub(crate) async fn way(
+        &self,
+        session: &Session,
+        slot: &TokenSlot,
+        url: &Url,
+    ) -> Result<Option<Url>, CallError> {
+        let set = tokens::current(self, session, slot).await?;
+        let request = HttpRequest::new(Method::POST, url.clone()).only(&self.file_hosts);
+        let response = self.http.send(request.bearer(set.access.expose())).await.map_err(CallError::Http)?;
+        self.onward(url, response.status, &response.headers)
+    }
+
+    /// Where a redirect leads: to hosts of Zoom only, since the token goes along.
+    fn onward(&self, url: &Url, status: StatusCode, headers: &HeaderMap) -> Result<Option<Url>, CallError> {
+        let to = headers.get(LOCATION).and_then(|value| value.to_str().ok());
+        let Some(to) = to.filter(|_| matches!(status.as_u16(), 301 | 302 | 307 | 308)) else { return Ok(None) };
+        let next = url.join(to).map_err(|_| CallError::Garbled)?;
+        let host = next.host_str().unwrap_or_default();
+        if self.file_hosts.allow(host) {
+            Ok(Some(next))
+        } else {
+            Err(CallError::Http(HttpError::Blocked { host: host.to_owned() }))
+        }
+    }
+
+    /// Posts a form with a file, once. Its bytes are gone then: where the token had just ended it is refreshed, where
+    /// the host sends uploads on that is remembered, and the call is to be made again.
+    pub(crate) async fn upload(
+        &self,
+        session: &Session,
+        slot: &TokenSlot,
+        url: Url,
+        upload: Upload,
+    ) -> Result<HttpResponse, CallError> {
+        let again = |code| CallError::Token(Failure::Retry { after_ms: None, code });
+        let set = tokens::current(self, session, slot).await?;
+        let request = HttpRequest::new(Method::POST, url.clone()).only(&self.file_hosts);
+        let request = request.bearer(set.access.expose());
+        let response = self.http.transfer(request, Some(upload)).await.map_err(CallError::Http)?;
+        if response.status.is_success() {
+            return response.read(ANSWER).await.map_err(CallError::Http);
+        }
+        if let Some(next) = self.onward(&url, response.status, &response.headers)? {
+            self.memory.learn_way(&url, &next, self.clock.monotonic_ms());
+            return Err(again(codes::TARGET_FAILED));
+        }
+        self.memory.forget_way();
+        let error = self.refused(response).await;
+        if error.class() == Some(Class::Expired) && set.refresh.is_some() {
+            tokens::refreshed(self, session, slot, &set).await?;
+            return Err(again(codes::SIGN_IN));
+        }
+        Err(error)
+    }
+
+    async fn refused(&self, response: HttpStreamed) -> CallError {
+        let (status, headers) = (response.status, response.headers.clone());
+        // A refusal without words is one all the same.
+        let body = response.read(ANSWER).await.ok();
+        let body = body.as_ref().map_or(&[][..], |answer| answer.body.expose());
+        CallError::Zoom(errors::refusal(status, &headers, body, self.clock.now_ms()))
     }
 
     /// Asks the token endpoint, as the app itself.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    Capabilities, Clock, Document, Event, Happening, Message, Operation, Outcome, Platform, Post, Random,
+    Capabilities, Clock, Document, Event, FileRef, Happening, Message, Operation, Outcome, Platform, Post, Random,
     RemoteConversation, RemoteMessage, RemoteUser, codes,
 };
 use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
-    App, Connector, Conversation, ConversationKind, Delivery, Facts, Failure, Field, Grant, Granted,
+    App, Connector, Conversation, ConversationKind, Delivery, Facts, Failure, Field, FileBytes, Grant, Granted,
     HistoryPage, HistoryQuery, Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page,
-    Profile, Rejection, Session, Sink, Watch,
+    Profile, Rejection, Session, Share, Sink, Watch,
 };
 use dragoman_seal::Content;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,7 @@ use crate::client::Client;
 use crate::decode::{self, Own};
 use crate::envelope::{self, Door};
 use crate::settings::ZoomSettings;
-use crate::{capabilities, catchup, encode, ids, install, operate, package, people, rooms, socket, verify};
+use crate::{capabilities, catchup, encode, files, ids, install, operate, package, people, rooms, socket, verify};
 
 /// Zoom Team Chat.
 pub struct ZoomConnector {
@@ -37,7 +37,7 @@ impl ZoomConnector {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
-        Self { client: Client::new(settings, http, clock), random }
+        Self { client: Client::new(settings, http, clock, Arc::clone(&random)), random }
     }
 
     fn door<'a>(&'a self, app: &'a App) -> Door<'a> {
@@ -167,6 +167,16 @@ impl Connector for ZoomConnector {
         people::by_email(&self.client, session, email).await
     }
 
+    async fn download(
+        &self,
+        session: &Session,
+        _conversation: &Conversation,
+        _message: &RemoteMessage,
+        file: &FileRef,
+    ) -> Result<FileBytes, Failure> {
+        files::download(&self.client, session, file).await
+    }
+
     fn split(&self, post: &Post) -> Vec<Document> {
         encode::split(post)
     }
@@ -178,6 +188,16 @@ impl Connector for ZoomConnector {
         operation: &Operation,
     ) -> Outcome {
         operate::perform(&self.client, session, conversation, operation).await
+    }
+
+    async fn share(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        share: &Share,
+        bytes: FileBytes,
+    ) -> Outcome {
+        files::share(&self.client, session, conversation, share, bytes).await
     }
 
     async fn find(

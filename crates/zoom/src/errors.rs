@@ -70,7 +70,7 @@ pub(crate) const TABLE: &[(i64, Class)] = &[
     // The file operations have codes of their own.
     (100, Expired),
     (401, Expired),
-    (106, Scope),
+    (106, Expired),
     (403, Scope),
     (404, Refused),
     // People.

@@ -11,6 +11,7 @@ mod decode;
 mod encode;
 mod envelope;
 mod errors;
+mod files;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod ids;

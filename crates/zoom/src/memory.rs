@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use dragoman_model::{AppId, RemoteConversation, RemoteMessage, RemoteWorkspace};
 use dragoman_platform::Session;
+use url::Url;
 
 use crate::ids;
 
@@ -14,6 +15,8 @@ const MOST: usize = 16_384;
 /// 72 hours.
 const VALIDATIONS: usize = 6;
 const MINUTE_MS: i64 = 60_000;
+/// How long it is believed that the file host sends uploads on to another, in milliseconds.
+const WAY_MS: i64 = 600_000;
 
 /// The memory.
 #[derive(Default)]
@@ -30,6 +33,8 @@ struct Inner {
     /// Message ids that Zoom wrote in another form than ours.
     forms: BTreeMap<RemoteMessage, String>,
     validations: BTreeMap<AppId, Vec<i64>>,
+    /// Where the file host sends uploads on to, and since when that is known, on a clock that never goes backwards.
+    way: Option<(Url, i64)>,
 }
 
 impl Memory {
@@ -104,6 +109,30 @@ impl Memory {
             return vec![own, lower];
         }
         vec![own]
+    }
+
+    /// Where an upload is to go, where that was learnt lately.
+    pub(crate) fn way(&self, url: &Url, now_ms: i64) -> Option<Url> {
+        let inner = self.inner();
+        let (host, at_ms) = inner.way.as_ref()?;
+        if now_ms.saturating_sub(*at_ms) >= WAY_MS {
+            return None;
+        }
+        let mut known = host.clone();
+        known.set_path(url.path());
+        known.set_query(url.query());
+        Some(known)
+    }
+
+    /// An upload is to go to another host. Only a host is remembered: what else an address says may be for once.
+    pub(crate) fn learn_way(&self, from: &Url, to: &Url, now_ms: i64) {
+        let same = from.path() == to.path() && from.query() == to.query();
+        self.inner().way = same.then(|| (to.clone(), now_ms));
+    }
+
+    /// The host that was learnt sends uploads on as well.
+    pub(crate) fn forget_way(&self) {
+        self.inner().way = None;
     }
 
     /// Whether one more unsigned validation is answered.

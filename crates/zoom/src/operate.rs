@@ -9,6 +9,7 @@ use crate::api::{Call, CallError, segment};
 use crate::client::Client;
 use crate::encode;
 use crate::errors::{Act, Class};
+use crate::files;
 use crate::ids;
 use crate::people::user_path;
 use crate::wire::answers::{Emojis, Sent};
@@ -39,7 +40,13 @@ pub(crate) async fn perform(
             let (key, to) = encode::target(conversation);
             let call =
                 |path| Call { method: Method::DELETE, path, query: vec![(key, to.clone())], body: None };
-            change(client, session, &Speaker::of(spokesman), message, "", call, Act::Delete).await
+            let files = files::of_copy(client, session, conversation, message, spokesman).await;
+            let speaker = Speaker::of(spokesman);
+            let outcome = change(client, session, &speaker, message, "", call, Act::Delete).await;
+            if matches!(outcome, Outcome::Done(_)) {
+                files::forget(client, session, &speaker, &files).await;
+            }
+            outcome
         }
         Operation::React { message, emoji, spokesman, .. } => {
             react(client, session, conversation, message, emoji, spokesman, "add").await
@@ -51,12 +58,13 @@ pub(crate) async fn perform(
 }
 
 /// As whom a call is made: the bridge user with the app's token, or a person with their own.
-struct Speaker {
-    slot: TokenSlot,
+pub(crate) struct Speaker {
+    /// The token.
+    pub(crate) slot: TokenSlot,
 }
 
 impl Speaker {
-    fn of(spokesman: &Spokesman) -> Self {
+    pub(crate) fn of(spokesman: &Spokesman) -> Self {
         let slot = match spokesman {
             Spokesman::App => TokenSlot::App,
             Spokesman::Person(person) => TokenSlot::Person(person.clone()),
@@ -64,7 +72,8 @@ impl Speaker {
         Self { slot }
     }
 
-    fn path(&self, session: &Session, rest: &str) -> String {
+    /// A path below the user that speaks.
+    pub(crate) fn path(&self, session: &Session, rest: &str) -> String {
         match self.slot {
             TokenSlot::App => user_path(session, rest),
             TokenSlot::Person(_) => format!("chat/users/me/{rest}"),

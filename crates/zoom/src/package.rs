@@ -103,12 +103,22 @@ const PARTS: &[Part] = &[
     },
     Part {
         feature: "files",
+        usual: true,
+        always: false,
+        scopes: &[
+            ("team_chat:read:file:admin", "chat:read:admin", "read the files of messages, to carry them"),
+            ("team_chat:write:files:admin", "chat_message:write:admin", "upload the files of copies"),
+        ],
+        events: &[],
+    },
+    Part {
+        feature: "file-deletion",
         usual: false,
         always: false,
         scopes: &[(
-            "team_chat:read:file:admin",
-            "chat:read:admin",
-            "read the files of messages, to carry them",
+            "team_chat:delete:file:admin",
+            "chat:write:admin",
+            "delete the files of a copy with it; without this Zoom keeps them, although no message shows them any more",
         )],
         events: &[],
     },
@@ -147,7 +157,7 @@ const PARTS: &[Part] = &[
 
 /// Features that can be switched on.
 pub(crate) const FEATURES: &[&str] =
-    &["messages", "reactions", "archive", "files", "custom-emoji", "direct-messages", "bot"];
+    &["messages", "reactions", "archive", "files", "file-deletion", "custom-emoji", "direct-messages", "bot"];
 
 /// Whether a granted scope gives what a granular one asks for: apps made before granular scopes have classic ones,
 /// and scopes of a user's own app lack the ending `:admin`.

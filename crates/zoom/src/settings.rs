@@ -14,6 +14,10 @@ pub struct ZoomSettings {
     pub ws_url: Url,
     /// Where it is reported that an installation's data was deleted.
     pub compliance_url: Url,
+    /// Base of the file host, with a trailing slash.
+    pub files_base: Url,
+    /// Hosts that files are read from and uploads are sent on to, beside the others; `*.` stands for everything below.
+    pub file_hosts: Vec<String>,
     /// How long Zoom may deny a message that was just sent, in milliseconds.
     pub settle_ms: u64,
 }
@@ -26,6 +30,8 @@ impl Default for ZoomSettings {
             oauth_base: fixed("https://zoom.us/oauth/"),
             ws_url: fixed("wss://ws.zoom.us/ws"),
             compliance_url: fixed("https://api.zoom.us/oauth/data/compliance"),
+            files_base: fixed("https://file.zoom.us/v2/"),
+            file_hosts: vec!["zoom.us".to_owned(), "*.zoom.us".to_owned()],
             settle_ms: 1_200,
         }
     }
@@ -36,6 +42,12 @@ impl ZoomSettings {
     pub(crate) fn hosts(&self) -> Hosts {
         let urls = [&self.api_base, &self.oauth_base, &self.compliance_url];
         Hosts::new(urls.into_iter().filter_map(Url::host_str))
+    }
+
+    /// Hosts that files come from and go to; tokens may go there.
+    pub(crate) fn file_hosts(&self) -> Hosts {
+        let own = [&self.api_base, &self.files_base].into_iter().filter_map(Url::host_str);
+        Hosts::new(own.chain(self.file_hosts.iter().map(String::as_str)))
     }
 
     /// Hosts that event connections may be opened to.

@@ -29,6 +29,15 @@ pub(crate) struct Sent {
     pub id: Option<String>,
 }
 
+/// A file as it is looked up.
+#[derive(Deserialize)]
+pub(crate) struct StoredFile {
+    #[serde(default, deserialize_with = "lenient")]
+    pub length: Option<u64>,
+    #[serde(default)]
+    pub download_url: Option<String>,
+}
+
 #[derive(Deserialize)]
 pub(crate) struct Messages {
     #[serde(default, deserialize_with = "list")]
