@@ -136,6 +136,8 @@ pub(crate) fn connectors(
         oauth_base: zoom_url("oauth_base", &config.zoom.oauth_base)?,
         ws_url: zoom_url("ws_url", &config.zoom.ws_url)?,
         compliance_url: zoom_url("compliance_url", &config.zoom.compliance_url)?,
+        files_base: zoom_url("files_base", &config.zoom.files_base)?,
+        file_hosts: config.zoom.file_hosts.clone(),
         settle_ms: config.zoom.settle_ms,
     };
     let (clock, random) = (&shared.clock, &shared.random);

@@ -9,6 +9,9 @@ use dragoman_platform::{Conversation, ConversationKind, Installation};
 /// The longest `markdown` and `text` of one message ("Create a Message").
 pub(crate) const TEXT: TextLimit = TextLimit { max: MAX_BYTES, unit: TextUnit::Bytes };
 
+/// The largest file that the API takes ("Message Attachments": "Maximum file size is 100 MB").
+pub(crate) const MOST_FILE_BYTES: u64 = 100_000_000;
+
 /// A message can be edited so often ("Edit a Message").
 const MAX_EDITS: u32 = 10;
 /// No webhook tells of edits: the newest messages are compared for so long after something happened.
@@ -54,6 +57,7 @@ fn level(feature: Feature) -> Level {
         | Feature::Deletion
         | Feature::MentionPerson
         | Feature::MentionEveryone
+        | Feature::File
         | Feature::AuthorName
         | Feature::OwnToken => Level::Native,
         Feature::Tables
@@ -62,11 +66,10 @@ fn level(feature: Feature) -> Level {
         | Feature::Quote
         | Feature::DirectMessage
         | Feature::Notice => Level::Partial,
-        // There is no public API for reactions; bytes of files are not carried yet: a line with the name.
+        // There is no public API for reactions.
         Feature::ReactionOwn
         | Feature::ReactionApp
         | Feature::Broadcast
-        | Feature::File
         | Feature::Card
         | Feature::CustomEmoji => Level::Fallback,
         Feature::AuthorPicture => Level::Dropped,
@@ -89,8 +92,7 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
         reorder_window_ms: 300,
         max_edits: Some(MAX_EDITS),
         unannounced_edits_ms: Some(UNANNOUNCED_EDITS_MS),
-        // "Maximum file size is 100 MB".
-        max_file_bytes: Some(100_000_000),
+        max_file_bytes: Some(MOST_FILE_BYTES),
         file_needs_length: false,
         send_interval_ms: 300,
     }

@@ -14,7 +14,7 @@ use crate::decode::{self, Own};
 use crate::encode;
 use crate::errors::Trouble;
 use crate::wire::answers as wire;
-use crate::{ids, operate, source};
+use crate::{files, ids, operate, source};
 
 /// Messages per call; more is slow in busy spaces ("504: reduce max").
 const PAGE: &str = "100";
@@ -22,6 +22,8 @@ const PAGE: &str = "100";
 const MOST_CALLS: usize = 200;
 /// Edits of older messages that one listing fetches.
 const MOST_EDITS: usize = 100;
+/// Messages of one page whose files are asked for their names; those of the others stay without.
+const MOST_NAMED: usize = 100;
 /// How far Webex's clock may be from ours, in milliseconds: what we look for says the same, so that looking further
 /// back finds nothing wrong.
 const CLOCKS_MS: i64 = 120_000;
@@ -114,9 +116,15 @@ pub(crate) async fn history(
     };
     place.ranges.remove(0);
     // What cannot be decrypted now is left out: whoever misses it asks for it by its id.
-    let readable = found.iter().filter(|message| !message.is_unreadable());
-    messages
-        .extend(readable.filter_map(|message| decode::message(message, conversation.remote.as_str(), &own)));
+    let mut named = 0;
+    for wire in found.iter().filter(|message| !message.is_unreadable()) {
+        let Some(mut message) = decode::message(wire, conversation.remote.as_str(), &own) else { continue };
+        if !message.origin.ours && !wire.files.is_empty() && named < MOST_NAMED {
+            named += 1;
+            files::name(client, session, &wire.files, &mut message).await;
+        }
+        messages.push(message);
+    }
     messages.sort_by(|a, b| (a.sent_at_ms, &a.id).cmp(&(b.sent_at_ms, &b.id)));
     messages.dedup_by(|a, b| a.id == b.id);
     let more = !place.ranges.is_empty();
@@ -236,9 +244,8 @@ pub(crate) async fn find(
     let as_app = post.spokesman == Spokesman::App;
     let mut found: Vec<(Message, bool)> = Vec::new();
     for wire in all(client, session, &slot, &range).await? {
-        let Some(message) = decode::message(&wire, conversation.remote.as_str(), &Own::default()) else {
-            continue;
-        };
+        let decoded = decode::message(&wire, conversation.remote.as_str(), &Own::default());
+        let Some(mut message) = decoded else { continue };
         let theirs = message.author.user.is_some() && message.author.user == author;
         // The markdown comes back as it was sent; where it does not, what it shows is compared.
         let same = match wire.markdown.as_deref().filter(|_| wire.updated.is_none()) {
@@ -247,6 +254,7 @@ pub(crate) async fn find(
         };
         let fits = same || as_app && byline::is_signed(&message.body);
         if theirs && fits && same_root(message.thread_root.as_ref()) {
+            files::name(client, session, &wire.files, &mut message).await;
             found.push((message, same));
         }
     }

@@ -168,8 +168,7 @@ impl Client {
         upload: Upload,
     ) -> Result<HttpResponse, Trouble> {
         let set = tokens::current(self, session, slot).await?;
-        let request =
-            HttpRequest::new(Method::POST, url).only(&self.hosts).bearer(set.access.expose());
+        let request = HttpRequest::new(Method::POST, url).only(&self.hosts).bearer(set.access.expose());
         let response = self.http.transfer(request, Some(upload)).await.map_err(Trouble::Http)?;
         if response.status.is_success() {
             return response.read(ANSWER).await.map_err(Trouble::Http);

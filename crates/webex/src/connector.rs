@@ -11,9 +11,9 @@ use dragoman_model::{
 };
 use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
-    App, Connector, Conversation, Delivery, Failure, Field, FileBytes, Grant, Granted, HistoryPage, HistoryQuery,
-    Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page, Profile, Rejection,
-    Session, Share, Sink, Watch,
+    App, Connector, Conversation, Delivery, Failure, Field, FileBytes, Grant, Granted, HistoryPage,
+    HistoryQuery, Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page, Profile,
+    Rejection, Session, Share, Sink, Watch,
 };
 use dragoman_seal::{Content, Token};
 use tokio_util::sync::CancellationToken;
@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 use crate::client::Client;
 use crate::settings::WebexSettings;
 use crate::{
-    capabilities, catchup, encode, envelope, files, ids, install, operate, package, people, rooms, source, verify,
-    watchdog,
+    capabilities, catchup, encode, envelope, files, ids, install, operate, package, people, rooms, source,
+    verify, watchdog,
 };
 
 /// Webex.

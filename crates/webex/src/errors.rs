@@ -2,8 +2,8 @@
 //! "API Errors"), and where one status stands for several things, a few words of the text. No text is kept.
 
 use dragoman_model::codes::{
-    BAD_REQUEST, CONVERSATION_GONE, FILE_TOO_LARGE, MALFORMED, MESSAGE_GONE, MESSAGE_TOO_LONG, NO_ANSWER, NOT_EDITABLE,
-    RATE_LIMITED, REFUSED, SCOPE, SIGN_IN, TARGET_FAILED,
+    BAD_REQUEST, CONVERSATION_GONE, FILE_TOO_LARGE, MALFORMED, MESSAGE_GONE, MESSAGE_TOO_LONG, NO_ANSWER,
+    NOT_EDITABLE, RATE_LIMITED, REFUSED, SCOPE, SIGN_IN, TARGET_FAILED,
 };
 use dragoman_model::{Code, Outcome};
 use dragoman_platform::Failure;
@@ -123,9 +123,8 @@ impl Refusal {
                 Outcome::Refused(MESSAGE_TOO_LONG)
             }
             // A reply: its root is gone or elsewhere; the texts are not known, and without it the rest is judged again.
-            (400 | 404, Doing::Post { reply: true } | Doing::Share { reply: true }) | (404 | 410, Doing::Edit) => {
-                Outcome::MessageGone(MESSAGE_GONE)
-            }
+            (400 | 404, Doing::Post { reply: true } | Doing::Share { reply: true })
+            | (404 | 410, Doing::Edit) => Outcome::MessageGone(MESSAGE_GONE),
             // The eleventh edit, a message with a file or card, one that is not ours: the texts are not known, and
             // nothing else is wrong with an edit of ours.
             (400 | 403, Doing::Edit) => Outcome::Refused(NOT_EDITABLE),

@@ -2,7 +2,7 @@
 //! Attachments"); a file goes out as one message with one part.
 
 use dragoman_markup::degrade;
-use dragoman_model::{FileRef, Message, Outcome, Spokesman, codes};
+use dragoman_model::{FileRef, Message, Outcome, codes};
 use dragoman_platform::http::Multipart;
 use dragoman_platform::{Failure, FileBytes, Session, Share, TokenSlot};
 use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
@@ -10,17 +10,16 @@ use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::capabilities::MOST_FILE_BYTES;
 use crate::client::{Call, Client, understood};
 use crate::errors::{Doing, Trouble};
-use crate::{encode, ids, operate};
+use crate::{encode, operate};
 
-/// The largest file that the API takes ("Message Attachments": 100 MB).
-pub(crate) const MOST_BYTES: u64 = 100 * 1_024 * 1_024;
 /// Files of one message that are asked for.
 const MOST: usize = 10;
 
 /// Completes what is known of a message's files. One that is still being scanned, is withheld or cannot be asked for
-/// stays without a name: the message does not wait for it.
+/// keeps a general name: the message does not wait for it.
 pub(crate) async fn name(client: &Client, session: &Session, urls: &[String], message: &mut Message) {
     for (url, file) in urls.iter().zip(&mut message.files).take(MOST) {
         let Ok(url) = Url::parse(url) else { continue };
@@ -30,6 +29,11 @@ pub(crate) async fn name(client: &Client, session: &Session, urls: &[String], me
             Err(trouble) => {
                 tracing::debug!(status = trouble.status(), "a file could not be looked at");
             }
+        }
+    }
+    for file in &mut message.files {
+        if file.name.is_empty() {
+            "file".clone_into(&mut file.name);
         }
     }
 }
@@ -53,9 +57,9 @@ pub(crate) async fn download(
 /// Why a file cannot be read. `waits`: whether one that is still being looked through is worth waiting for.
 fn unopened(trouble: Trouble, waits: impl FnOnce() -> bool) -> Failure {
     match trouble.status() {
-        Some(423) if !waits() => Failure::Refused(codes::FILE_WITHHELD),
+        Some(423) if !waits() => Failure::Refused(codes::FILE_FORBIDDEN),
         // Infected; or nobody can look into it, which only a person may judge.
-        Some(410 | 428) => Failure::Refused(codes::FILE_WITHHELD),
+        Some(410 | 428) => Failure::Refused(codes::FILE_FORBIDDEN),
         Some(404) => Failure::Refused(codes::FILE_GONE),
         _ => trouble.failure(),
     }
@@ -63,7 +67,7 @@ fn unopened(trouble: Trouble, waits: impl FnOnce() -> bool) -> Failure {
 
 /// Posts one file, with the text beside it. A message has one file, and cannot be edited afterwards.
 pub(crate) async fn share(client: &Client, session: &Session, share: &Share, bytes: FileBytes) -> Outcome {
-    if bytes.size.is_some_and(|size| size > MOST_BYTES) {
+    if bytes.size.is_some_and(|size| size > MOST_FILE_BYTES) {
         return Outcome::Refused(codes::FILE_TOO_LARGE);
     }
     let said = || said(&encode::squeezed(&degrade::webex(share.post.body.clone())), [share.name.as_str()]);

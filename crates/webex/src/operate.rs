@@ -110,7 +110,12 @@ async fn posted(
 }
 
 /// The root of the thread that a message is a reply in. It is remembered.
-pub(crate) async fn root_of(client: &Client, session: &Session, post: &Post, message: &str) -> Option<String> {
+pub(crate) async fn root_of(
+    client: &Client,
+    session: &Session,
+    post: &Post,
+    message: &str,
+) -> Option<String> {
     let call = Call::get(message_url(client, post.conversation.as_str(), message));
     let found = client.call(session, &slot(&post.spokesman), &call).await.ok()?;
     let found: wire::Message = understood(&found).ok()?;

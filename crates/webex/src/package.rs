@@ -20,8 +20,11 @@ const PARTS: &[Part] = &[
         feature: "messages",
         always: true,
         scopes: &[
-            ("spark:messages_read", "receive messages of the spaces the account is in, and read them again"),
-            ("spark:messages_write", "post, edit and delete the copies of messages"),
+            (
+                "spark:messages_read",
+                "receive messages and files of the spaces the account is in, and read them again",
+            ),
+            ("spark:messages_write", "post, edit and delete the copies of messages and files"),
             ("spark:rooms_read", "see these spaces and their names, and learn when one is moved"),
             ("spark:memberships_read", "learn when the account or outsiders join or leave a space"),
             ("spark:people_read", "show the names of authors on the other side"),

@@ -11,6 +11,9 @@ use Level::{Dropped, Fallback, Native, Partial};
 /// The longest text of one message. Zoom says characters; the unit that counts more is taken.
 pub(crate) const TEXT: TextLimit = TextLimit { max: MAX_CHARS, unit: TextUnit::Utf16 };
 
+/// The largest file ("Upload a chat file": "The file cannot exceed 1 GB").
+pub(crate) const MOST_FILE_BYTES: u64 = 1 << 30;
+
 /// Whether a scope is granted, in any of its names. An installation that does not tell its scopes is taken at its
 /// word.
 pub(crate) fn granted(installation: &Installation, granular: &str, classic: &str) -> bool {
@@ -43,11 +46,9 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
         | Feature::ReactionApp
         | Feature::DirectMessage
         | Feature::Notice => Partial,
-        Feature::Code
-        | Feature::Tables
-        | Feature::Broadcast
-        | Feature::Card
-        | Feature::CustomEmoji => Fallback,
+        Feature::Code | Feature::Tables | Feature::Broadcast | Feature::Card | Feature::CustomEmoji => {
+            Fallback
+        }
         Feature::AuthorPicture => Dropped,
         Feature::AuthorName
         | Feature::File
@@ -68,8 +69,7 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
         reorder_window_ms: 0,
         max_edits: None,
         unannounced_edits_ms: None,
-        // "The file cannot exceed 1 GB".
-        max_file_bytes: Some(1 << 30),
+        max_file_bytes: Some(MOST_FILE_BYTES),
         file_needs_length: false,
         // Ten a second at most; the longer windows are counted by the budget.
         send_interval_ms: 125,

@@ -151,7 +151,9 @@ impl Client {
     /// Where a redirect leads: to hosts of Zoom only, since the token goes along.
     fn onward(&self, url: &Url, status: StatusCode, headers: &HeaderMap) -> Result<Option<Url>, CallError> {
         let to = headers.get(LOCATION).and_then(|value| value.to_str().ok());
-        let Some(to) = to.filter(|_| matches!(status.as_u16(), 301 | 302 | 307 | 308)) else { return Ok(None) };
+        let Some(to) = to.filter(|_| matches!(status.as_u16(), 301 | 302 | 307 | 308)) else {
+            return Ok(None);
+        };
         let next = url.join(to).map_err(|_| CallError::Garbled)?;
         let host = next.host_str().unwrap_or_default();
         if self.file_hosts.allow(host) {

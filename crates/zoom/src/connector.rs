@@ -5,14 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    Capabilities, Clock, Document, Event, FileRef, Happening, Message, Operation, Outcome, Platform, Post, Random,
-    RemoteConversation, RemoteMessage, RemoteUser, codes,
+    Capabilities, Clock, Document, Event, FileRef, Happening, Message, Operation, Outcome, Platform, Post,
+    Random, RemoteConversation, RemoteMessage, RemoteUser, codes,
 };
 use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
-    App, Connector, Conversation, ConversationKind, Delivery, Facts, Failure, Field, FileBytes, Grant, Granted,
-    HistoryPage, HistoryQuery, Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page,
-    Profile, Rejection, Session, Share, Sink, Watch,
+    App, Connector, Conversation, ConversationKind, Delivery, Facts, Failure, Field, FileBytes, Grant,
+    Granted, HistoryPage, HistoryQuery, Inbound, InstallError, Installation, Installed, Package,
+    PackageRequest, Page, Profile, Rejection, Session, Share, Sink, Watch,
 };
 use dragoman_seal::Content;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,9 @@ use crate::client::Client;
 use crate::decode::{self, Own};
 use crate::envelope::{self, Door};
 use crate::settings::ZoomSettings;
-use crate::{capabilities, catchup, encode, files, ids, install, operate, package, people, rooms, socket, verify};
+use crate::{
+    capabilities, catchup, encode, files, ids, install, operate, package, people, rooms, socket, verify,
+};
 
 /// Zoom Team Chat.
 pub struct ZoomConnector {

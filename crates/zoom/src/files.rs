@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::api::{Call, CallError, segment};
-use crate::capabilities::TEXT;
+use crate::capabilities::{MOST_FILE_BYTES, TEXT};
 use crate::client::Client;
 use crate::encode;
 use crate::errors::{Act, Class};
@@ -19,8 +19,6 @@ use crate::operate::Speaker;
 use crate::wire::answers::{Sent, StoredFile};
 use crate::wire::message::Message;
 
-/// The largest file ("Upload a chat file": 1 GB).
-pub(crate) const MOST_BYTES: u64 = 1_024 * 1_024 * 1_024;
 /// Hosts that an upload is sent on to, one after another, before it is given up.
 const HOPS: usize = 3;
 
@@ -56,7 +54,7 @@ pub(crate) async fn share(
     share: &Share,
     bytes: FileBytes,
 ) -> Outcome {
-    if bytes.size.is_some_and(|size| size > MOST_BYTES) {
+    if bytes.size.is_some_and(|size| size > MOST_FILE_BYTES) {
         return Outcome::Refused(codes::FILE_TOO_LARGE);
     }
     if encode::target(conversation).1.is_empty() {
@@ -192,7 +190,9 @@ pub(crate) async fn of_copy(
     let (key, to) = encode::target(conversation);
     for form in client.memory.forms(message) {
         let call = Call::get(speaker.path(session, &format!("messages/{}", segment(&form))));
-        let Ok(answer) = client.call(session, &speaker.slot, &call.and(key, to.clone())).await else { continue };
+        let Ok(answer) = client.call(session, &speaker.slot, &call.and(key, to.clone())).await else {
+            continue;
+        };
         let found: Message = serde_json::from_slice(answer.body.expose()).unwrap_or_default();
         let first = found.file_id.into_iter();
         let mut ids: Vec<String> =
@@ -239,7 +239,9 @@ mod tests {
 
     #[test]
     fn only_a_scope_for_it_deletes_files() {
-        for scope in ["team_chat:delete:file", "team_chat:delete:file:admin", "chat:write", "chat:write:admin"] {
+        for scope in
+            ["team_chat:delete:file", "team_chat:delete:file:admin", "chat:write", "chat:write:admin"]
+        {
             assert!(deletes(scope), "{scope}");
         }
         for scope in ["team_chat:read:file:admin", "chat_message:write", "chat:read"] {

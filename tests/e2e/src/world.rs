@@ -69,6 +69,9 @@ impl World {
             }
             config.insert(name.to_owned(), addresses(name, &base, &direct).parse::<toml::Table>()?.into());
         }
+        if let (Some(zoom), Some(toml::Value::Table(section))) = (&zoom, config.get_mut("zoom")) {
+            section.insert("files_base".to_owned(), format!("{}/v2/", zoom.files_url()).into());
+        }
         config.insert(
             "log".to_owned(),
             toml::Table::from_iter([("level".to_owned(), options.log.into())]).into(),

@@ -149,6 +149,10 @@ pub(crate) struct Zoom {
     pub(crate) ws_url: String,
     /// Where it is reported that an installation's data was deleted.
     pub(crate) compliance_url: String,
+    /// Base of the file host, with a trailing slash. Zoom for Government: `https://file.zoomgov.com/v2/`.
+    pub(crate) files_base: String,
+    /// More hosts that files come from and go to, `*.` for everything below; tokens may be sent to them.
+    pub(crate) file_hosts: Vec<String>,
     /// How long Zoom may deny a message that was just sent, in milliseconds.
     pub(crate) settle_ms: u64,
 }
@@ -280,6 +284,8 @@ impl Default for Zoom {
             oauth_base: settings.oauth_base.to_string(),
             ws_url: settings.ws_url.to_string(),
             compliance_url: settings.compliance_url.to_string(),
+            files_base: settings.files_base.to_string(),
+            file_hosts: settings.file_hosts,
             settle_ms: settings.settle_ms,
         }
     }

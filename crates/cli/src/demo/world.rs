@@ -299,6 +299,8 @@ fn configure(folder: &TempDir, sims: &Sims, hurry: bool) -> Config {
     config.zoom.oauth_base = format!("{base}/oauth/");
     config.zoom.ws_url = format!("{}/ws", base.replacen("http", "ws", 1));
     config.zoom.compliance_url = format!("{base}/oauth/data/compliance");
+    config.zoom.files_base = format!("{}/v2/", sims.zoom.files_url());
+    config.zoom.file_hosts = Vec::new();
     if hurry {
         config.relay.pace = false;
         config.teams.graph_pause_ms = 0;

@@ -54,7 +54,7 @@ impl Sims {
         let (slack, teams) = (self.slack("base_url"), self.teams("base_url"));
         let service = self.teams("service_url");
         let (webex, zoom) = (self.webex("base_url"), self.zoom("base_url"));
-        let socket = zoom.replacen("http", "ws", 1);
+        let (socket, files) = (zoom.replacen("http", "ws", 1), self.zoom("files_url"));
         format!(
             "[slack]\napi_base = \"{slack}/api/\"\nauthorize_url = \"{slack}/oauth/v2/authorize\"\n\
              [teams]\nlogin_base = \"{teams}\"\ngraph_base = \"{teams}\"\n\
@@ -63,7 +63,7 @@ impl Sims {
              [webex]\napi_base = \"{webex}/v1/\"\nauthorize_url = \"{webex}/v1/authorize\"\n\
              token_url = \"{webex}/v1/access_token\"\n\
              [zoom]\napi_base = \"{zoom}/v2/\"\noauth_base = \"{zoom}/oauth/\"\nws_url = \"{socket}/ws\"\n\
-             compliance_url = \"{zoom}/oauth/data/compliance\"\nsettle_ms = 0\n\
+             compliance_url = \"{zoom}/oauth/data/compliance\"\nfiles_base = \"{files}/v2/\"\nsettle_ms = 0\n\
              [relay]\npace = false\nretry_base_ms = 50\necho_wait_ms = 300\nlook_pause_ms = 300\n"
         )
     }

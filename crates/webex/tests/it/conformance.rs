@@ -77,7 +77,7 @@ impl Kit for WebexKit {
     }
 
     fn not_yet(&self) -> &'static [Feature] {
-        &[Feature::File]
+        &[]
     }
 
     async fn perform(&self, script: Script, operation: &Operation) -> Outcome {

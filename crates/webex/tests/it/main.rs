@@ -5,6 +5,7 @@
 mod conformance;
 mod door;
 mod fake;
+mod files;
 mod history;
 mod installing;
 mod operating;

@@ -75,7 +75,7 @@ impl Kit for ZoomKit {
     }
 
     fn not_yet(&self) -> &'static [Feature] {
-        &[Feature::File]
+        &[]
     }
 
     async fn perform(&self, script: Script, operation: &Operation) -> Outcome {

@@ -6,6 +6,7 @@ mod conformance;
 mod decoding;
 mod door;
 mod fake;
+mod files;
 mod installing;
 mod operating;
 mod reading;

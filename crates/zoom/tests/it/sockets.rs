@@ -79,6 +79,8 @@ impl Rig {
             oauth_base: url("oauth/"),
             ws_url: Url::parse(&format!("ws://{}/ws", listener.local_addr().unwrap())).unwrap(),
             compliance_url: url("oauth/data/compliance"),
+            files_base: url("files/v2/"),
+            file_hosts: Vec::new(),
             settle_ms: 20,
         };
         let http = HttpSettings { allow_private: true, ..HttpSettings::default() };

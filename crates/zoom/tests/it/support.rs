@@ -38,6 +38,8 @@ pub(crate) fn connector_with(base: &str, clock: Arc<ManualClock>) -> ZoomConnect
         oauth_base: url("oauth/"),
         ws_url: Url::parse(&format!("{}/ws", base.replacen("http", "ws", 1))).unwrap(),
         compliance_url: url("oauth/data/compliance"),
+        files_base: url("files/v2/"),
+        file_hosts: Vec::new(),
         settle_ms: 20,
     };
     let http = HttpSettings {

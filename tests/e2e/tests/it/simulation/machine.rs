@@ -226,6 +226,8 @@ impl Machine {
             oauth_base: url(&at.zoom, "oauth/")?,
             ws_url: url(&at.zoom.replacen("http", "ws", 1), "ws")?,
             compliance_url: url(&at.zoom, "oauth/data/compliance")?,
+            files_base: url(&at.zoom_files, "v2/")?,
+            file_hosts: Vec::new(),
             ..ZoomSettings::default()
         };
         Ok(BTreeMap::from([

@@ -91,6 +91,7 @@ pub(super) struct Addresses {
     pub(super) service: String,
     pub(super) webex: String,
     pub(super) zoom: String,
+    pub(super) zoom_files: String,
 }
 
 fn at(place: u16) -> SocketAddr {
@@ -136,6 +137,7 @@ impl Platforms {
             service: self.teams.service_url(),
             webex: self.webex.base_url().to_owned(),
             zoom: self.zoom.base_url().to_owned(),
+            zoom_files: self.zoom.files_url().to_owned(),
         })
     }
 
