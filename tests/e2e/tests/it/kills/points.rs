@@ -8,7 +8,7 @@ use dragoman_gateway::admin::api::{OrgAdd, StatusGet};
 use dragoman_store::POINTS;
 use e2e::{Binary, World};
 
-use super::talk::{Cast, Talk, world};
+use super::talk::{Talk, world};
 
 const LIMIT: Duration = Duration::from_secs(20);
 /// Between two things that people do.
@@ -24,8 +24,8 @@ enum Secrets {
 
 /// People talk; the gateway dies at the point, at its n-th time; they go on talking; it comes back.
 async fn survives(fault: &str, secrets: Secrets) -> Result<()> {
-    let mut world = world(1, Cast::Four).await?;
-    let mut talk = Talk::new(&world, 7, Cast::Four);
+    let mut world = world(1).await?;
+    let mut talk = Talk::new(&world, 7);
     let old = prelude(&world, &mut talk).await?;
     talk.holds(&world, LIMIT).await?;
 

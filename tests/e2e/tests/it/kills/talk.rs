@@ -31,31 +31,17 @@ struct Said {
 /// Edits of one message; platforms take no more than ten.
 const EDITS: u32 = 6;
 
-/// Which platforms take part.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cast {
-    /// Those that tell again what was not taken, and carry or read back what tells a copy apart: Slack and Teams.
-    Two,
-    /// All.
-    Four,
-}
-
 /// A world with two bridges: one with a member on each platform, and one of two Slack channels.
-pub(super) async fn world(seed: u64, cast: Cast) -> Result<World> {
-    let options = match cast {
-        Cast::Two => Options { bridge: false, ..Options::default() },
-        Cast::Four => Options::four(),
-    };
-    let world = World::start(Options { seed, ..options }).await?;
+pub(super) async fn world(seed: u64) -> Result<World> {
+    let world = World::start(Options { seed, ..Options::four() }).await?;
     let bot = world.slack.bot("A07DRAGOMAN", "T07HARBOR").context("the app has no bot at Slack")?;
     // Only where the app is in are there events.
     world.ana("C07GENERAL").invite(&bot.user_id).await?;
-    let mut members = vec!["slack:C07LAUNCH".to_owned(), format!("teams:{}", seed::LAUNCH)];
-    if cast == Cast::Four {
-        let room = world.webex().room_id("Launch").context("there is no space Launch")?;
-        members.extend([format!("webex:{room}"), format!("zoom:{LAUNCH}")]);
-    }
-    world.link(&members).await?;
+    let room = world.webex().room_id("Launch").context("there is no space Launch")?;
+    let teams = format!("teams:{}", seed::LAUNCH);
+    world
+        .link(&["slack:C07LAUNCH".to_owned(), teams, format!("webex:{room}"), format!("zoom:{LAUNCH}")])
+        .await?;
     world.link(&["slack:C07GENERAL", "slack:C07BACKSTAGE"].map(str::to_owned)).await?;
     Ok(world)
 }
@@ -95,18 +81,16 @@ fn state(index: usize, version: u32) -> String {
 }
 
 impl Talk {
-    pub(super) fn new(world: &World, seed: u64, cast: Cast) -> Self {
-        let mut sides: Vec<(usize, Box<dyn Side>)> = vec![
+    pub(super) fn new(world: &World, seed: u64) -> Self {
+        let room = world.webex().room_id("Launch").unwrap_or_default();
+        let sides: Vec<(usize, Box<dyn Side>)> = vec![
             (0, Box::new(world.ana("C07LAUNCH"))),
             (0, Box::new(world.dana(seed::LAUNCH))),
+            (0, Box::new(world.webex_person(GITA, "Gita Rao", &room))),
+            (0, Box::new(world.zoom_person(THEO, "Theo Lindqvist", LAUNCH))),
             (1, Box::new(world.ben("C07GENERAL"))),
             (1, Box::new(world.ana("C07BACKSTAGE"))),
         ];
-        if cast == Cast::Four {
-            let room = world.webex().room_id("Launch").unwrap_or_default();
-            sides.insert(2, (0, Box::new(world.webex_person(GITA, "Gita Rao", &room))));
-            sides.insert(3, (0, Box::new(world.zoom_person(THEO, "Theo Lindqvist", LAUNCH))));
-        }
         Self {
             sides,
             random: SeededRandom::new(seed),

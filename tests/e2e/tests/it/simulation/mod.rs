@@ -22,7 +22,7 @@ use std::process::Command;
 use world::{Bug, Outcome, run};
 
 /// Seeds of a plain run of the tests.
-const SEEDS: u64 = 10;
+const SEEDS: u64 = 20;
 /// Within so many seeds every planted bug has to be found.
 const FOUND_WITHIN: u64 = 100;
 
