@@ -1,6 +1,7 @@
 //! What all simulators share: time, randomness, sockets, faults, deliveries, the call log and control.
 
 pub mod authority;
+pub mod blob;
 pub mod client;
 pub mod control;
 pub mod delivery;
@@ -13,6 +14,7 @@ pub mod server;
 pub mod world;
 
 pub use authority::Authority;
+pub use blob::{Blob, BlobWriter};
 pub use client::{Answer, CallError, HttpClient};
 pub use control::ControlContext;
 pub use delivery::{Delivery, DeliveryJob, Outbound, Verdict};

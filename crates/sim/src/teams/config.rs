@@ -319,6 +319,8 @@ pub struct TeamsDoubts {
     pub mixed_activity_loses_id: bool,
     /// A connector delete answers 200; else 204.
     pub connector_delete_is_200: bool,
+    /// The folder of a channel is not there before somebody put a file into it in a client; else always.
+    pub files_folder_late: bool,
 }
 
 impl Default for TeamsDoubts {
@@ -333,6 +335,7 @@ impl Default for TeamsDoubts {
             channel_delta_answers: false,
             mixed_activity_loses_id: true,
             connector_delete_is_200: true,
+            files_folder_late: false,
         }
     }
 }

@@ -37,7 +37,7 @@ fn error(status: u16, code: &str, message: &str) -> Res {
 fn refused(r: &Refusal) -> Res {
     match r {
         Refusal::NoConversation => error(404, "ConversationNotFound", "Conversation not found."),
-        Refusal::NoMessage | Refusal::Deleted => {
+        Refusal::NoMessage | Refusal::Deleted | Refusal::BadName => {
             error(404, "ActivityNotFoundInConversation", "Activity not found in the conversation.")
         }
         Refusal::NotARoot => error(400, "Bad Argument", "The thread's root is itself a reply."),

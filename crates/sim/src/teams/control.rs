@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::{Value, json};
 
+use super::drive::media_type;
 use super::handle::TeamsSim;
 use super::html::{escape, paragraph, sanitise};
 use super::http::{Req, Res};
@@ -108,6 +109,12 @@ pub(super) fn handle(inner: &Arc<Inner>, req: &Req) -> Res {
     if req.method == Method::GET {
         return read(inner, req, &s);
     }
+    if req.segments == ["_sim", "upload"] {
+        return match uploaded(inner, req) {
+            Ok(v) => Res::json(200, &v),
+            Err(e) => Res::json(409, &json!({"error": e.to_string()})),
+        };
+    }
     let Some(body) = req.json() else {
         return Res::json(400, &json!({"error": "The body is not JSON."}));
     };
@@ -152,6 +159,17 @@ fn read(inner: &Arc<Inner>, req: &Req, s: &[&str]) -> Res {
                 .and_then(|c| c.messages.get(&message.parse().ok()?)?.draft.hosted.get(*id));
             match found {
                 Some(h) => Res::bytes(200, &h.content_type, h.bytes.clone()),
+                None => Res::empty(404),
+            }
+        }
+        ["_sim", "file"] => {
+            let path = req.query("address").and_then(|a| url::Url::parse(a).ok());
+            let item = path.and_then(|url| core.drives.by_path(url.path()));
+            match item {
+                Some(item) => Res::bytes(200, media_type(&item.name), item.blob.to_vec()).with(
+                    "content-disposition",
+                    format!("attachment; filename*=UTF-8''{}", ids::encode(&item.name)),
+                ),
                 None => Res::empty(404),
             }
         }
@@ -230,6 +248,23 @@ fn act(inner: &Arc<Inner>, s: &[&str], body: &Value) -> Result<Value, Refusal> {
         }
         _ => return Err(Refusal::NoConversation),
     })
+}
+
+/// A file that a person sends: the bytes are the body, the rest is in the query. A picture with `inline` is pasted.
+fn uploaded(inner: &Arc<Inner>, req: &Req) -> Result<Value, Refusal> {
+    let sim = TeamsSim { inner: Arc::clone(inner) };
+    let q = |name: &str| req.query(name).unwrap_or_default();
+    let draft = composed(&sim, &json!({"text": q("text")}));
+    let draft = if q("inline").is_empty() {
+        sim.attaching(q("as"), q("conversation"), draft, &[(q("name"), &req.body)])?
+    } else {
+        sim.pasting(draft, media_type(q("name")), &req.body)
+    };
+    let sent = match req.query("root").filter(|root| !root.is_empty()) {
+        Some(root) => sim.reply(q("as"), q("conversation"), root, draft)?,
+        None => sim.post(q("as"), q("conversation"), draft)?,
+    };
+    Ok(json!({"id": sent}))
 }
 
 /// What the page's composer holds: HTML, or text in which `@Full Name` mentions a person or a bot.

@@ -7,6 +7,7 @@ mod bot_message;
 mod config;
 mod connector;
 mod control;
+mod drive;
 mod entra;
 mod graph;
 mod handle;
@@ -21,7 +22,9 @@ mod model;
 mod notify;
 mod rights;
 pub mod seed;
+mod share;
 mod sim;
+mod site;
 mod subscriptions;
 mod wire;
 

@@ -112,6 +112,9 @@ pub enum Refusal {
     /// Already deleted.
     #[error("the message is deleted")]
     Deleted,
+    /// SharePoint takes no file of this name.
+    #[error("a file cannot have this name")]
+    BadName,
 }
 
 /// All of the tenant.

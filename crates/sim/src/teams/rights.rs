@@ -68,6 +68,10 @@ rules! {
     PRESENCE: ["Presence.Read.All", "Presence.ReadWrite.All"], [], ["Presence.Read.All"];
     FILES_FOLDER: ["Files.Read.All", "Files.ReadWrite.All", "Sites.Read.All", "Sites.ReadWrite.All"],
         ["File.Read.Group"], ["Files.Read", "Files.Read.All", "Files.ReadWrite", "Files.ReadWrite.All"];
+    FILES_READ: ["Files.Read.All", "Files.ReadWrite.All", "Sites.Read.All", "Sites.ReadWrite.All"], [],
+        ["Files.Read", "Files.Read.All", "Files.ReadWrite", "Files.ReadWrite.All", "Sites.Read.All", "Sites.ReadWrite.All"];
+    FILES_WRITE: ["Files.ReadWrite.All", "Sites.ReadWrite.All"], [],
+        ["Files.ReadWrite", "Files.ReadWrite.All", "Sites.ReadWrite.All"];
     SUBSCRIBE_CHAT: ["Chat.Read.All", "Chat.ReadWrite.All"], [], ["Chat.Read", "Chat.ReadWrite"];
     SUBSCRIBE_ALL_CHANNELS: ["ChannelMessage.Read.All"], [], [];
     SUBSCRIBE_ALL_CHATS: ["Chat.Read.All", "Chat.ReadWrite.All"], [], [];

@@ -12,6 +12,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
 use super::config::TeamsSimConfig;
+use super::drive::Drives;
 use super::entra::Entra;
 use super::http::{Req, Res, segments};
 use super::keys::KeySet;
@@ -19,7 +20,7 @@ use super::limits::Windows;
 use super::model::{Change, ChangeKind, State};
 use super::notify::Outbox;
 use super::subscriptions::Subscription;
-use super::{activity, connector, control, graph, login, notify};
+use super::{activity, connector, control, graph, login, notify, site};
 use crate::core::control::{ControlContext, router as control_router};
 use crate::core::fault::{CallInfo, FaultShape, guard};
 use crate::core::world::lock;
@@ -70,6 +71,7 @@ pub(super) struct Core {
     pub subscriptions: BTreeMap<String, Subscription>,
     pub windows: Windows,
     pub outbox: Outbox,
+    pub drives: Drives,
     pub twists: BTreeMap<Twist, u32>,
 }
 
@@ -119,6 +121,7 @@ impl Inner {
             subscriptions: BTreeMap::new(),
             windows: Windows::default(),
             outbox: Outbox::default(),
+            drives: Drives::default(),
             twists: BTreeMap::new(),
         };
         Ok(Self {
@@ -210,6 +213,7 @@ enum Area {
     Login,
     BotLogin,
     Connector,
+    Site,
 }
 
 /// Which service a request is for: by real host name, else by path.
@@ -223,10 +227,13 @@ fn area(req: &Req) -> Area {
         "login.botframework.com" => return Area::BotLogin,
         h if h.starts_with("graph.microsoft.") => return Area::Graph,
         h if h.starts_with("smba.") => return Area::Connector,
+        h if h.ends_with(".sharepoint.com") => return Area::Site,
         _ => {}
     }
     let well_known = req.segments.iter().any(|s| s == ".well-known");
-    if ["v1.0", "beta"].contains(&first) {
+    if ["_api", "sites", "personal"].contains(&first) {
+        Area::Site
+    } else if ["v1.0", "beta"].contains(&first) {
         Area::Graph
     } else if first == "v1" && well_known {
         Area::BotLogin
@@ -294,11 +301,14 @@ async fn serve(AxumState(inner): AxumState<Arc<Inner>>, request: Request<Body>) 
     let effect = {
         let inner = Arc::clone(&inner);
         async move {
+            if area == Area::Site {
+                return site::handle(&inner, &req);
+            }
             match area {
                 Area::Login => login::handle(&mut inner.core(), &req),
                 Area::BotLogin => login::bot_metadata(&inner.core(), &req),
                 Area::Graph => graph::handle(&inner, req).await,
-                Area::Connector | Area::Page => connector::handle(&inner, &req),
+                Area::Connector | Area::Page | Area::Site => connector::handle(&inner, &req),
             }
             .into_response()
         }

@@ -418,17 +418,3 @@ pub(super) fn presences(call: &mut Call<'_>) -> Result<Res, Error> {
         .collect();
     Ok(Res::json(200, &wire::collection(&call.view(), "Collection(microsoft.graph.presence)", items, None)))
 }
-
-/// `GET /teams/{id}/channels/{id}/filesFolder`
-pub(super) fn files_folder(call: &mut Call<'_>, team: &str, channel: &str) -> Result<Res, Error> {
-    call.need(&rights::FILES_FOLDER, Some(&team_place(team)))?;
-    let c = call.conversation(channel, Some(team))?;
-    let id = opaque(&["folder", channel]).replace('=', "");
-    let object = json!({
-        "id": id, "name": c.name, "size": 0, "folder": {"childCount": 0},
-        "webUrl": format!("{}/sites/{team}/Shared%20Documents/{}", call.req.origin, encode(c.name.as_deref().unwrap_or(""))),
-        "parentReference": {"driveId": format!("b!{}", opaque(&["drive", team]).replace('=', "")), "driveType": "documentLibrary"},
-    });
-    let context = format!("teams('{team}')/channels('{}')/filesFolder/$entity", encode(channel));
-    Ok(Res::json(200, &wire::with_context(&call.view(), &context, object)))
-}

@@ -246,7 +246,25 @@ fn send(call: &mut Call<'_>, c: &Conversation, root: Option<u64>) -> Result<Done
     if root.is_some() || !c.is_channel() {
         draft.subject = None;
     }
+    references(call, &draft)?;
     post(call, c, root, &by, draft)
+}
+
+/// Files that a message names have to be there, under the ids that their tags say.
+fn references(call: &Call<'_>, draft: &Draft) -> Result<(), Error> {
+    for a in draft.attachments.iter().filter(|a| a["contentType"] == "reference") {
+        let address = a["contentUrl"].as_str().unwrap_or_default();
+        let id = a["id"].as_str().unwrap_or_default();
+        if !draft.content.contains(&format!("<attachment id=\"{id}\">")) {
+            return Err(bad(format!("The body has no marker for the attachment '{id}'.")));
+        }
+        let Some(path) = address.strip_prefix(&call.req.origin) else { continue };
+        let item = call.core.drives.by_path(path);
+        if !item.is_some_and(|item| item.guid.eq_ignore_ascii_case(id)) {
+            return Err(bad("The attachment is no file, or has another id."));
+        }
+    }
+    Ok(())
 }
 
 fn post(

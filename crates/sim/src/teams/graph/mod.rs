@@ -3,6 +3,7 @@
 mod call;
 mod directory;
 mod draft;
+mod files;
 mod list;
 mod messages;
 mod route;

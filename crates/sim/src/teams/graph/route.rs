@@ -14,7 +14,7 @@ use super::super::model::Place;
 use super::super::sim::Inner;
 use super::call::{Call, Error, bad, body, error};
 use super::messages::{self, Done};
-use super::{directory, subscribe};
+use super::{directory, files, subscribe};
 
 const BATCH_MAX: usize = 20;
 
@@ -103,9 +103,7 @@ fn operation(call: &mut Call<'_>, s: &[String], low: &[&str]) -> Result<Done, Er
         ["teams", _, "channels", _, "members" | "allmembers"] if get => {
             directory::channel_members(call, &s[1], &s[3])?.into()
         }
-        ["teams", _, "channels", _, "filesfolder"] if get => {
-            directory::files_folder(call, &s[1], &s[3])?.into()
-        }
+        ["teams", _, "channels", _, "filesfolder"] if get => files::files_folder(call, &s[1], &s[3])?.into(),
         ["chats"] if get => directory::chats(call, None)?.into(),
         ["chats"] if post => directory::create_chat(call)?.into(),
         ["chats", _] if get => directory::chat(call, &s[1])?.into(),
@@ -133,6 +131,17 @@ fn operation(call: &mut Call<'_>, s: &[String], low: &[&str]) -> Result<Done, Er
         ["users", _, "chats", "getallmessages"] if get => messages::all_of_person(call, &s[1])?,
         ["users", _, "chats", _] if get => directory::chat(call, &s[3])?.into(),
         ["users", _, "chats", _, "members"] if get => directory::chat_members(call, &s[3])?.into(),
+        ["drives", _, "items", _, _, "content"] if call.req.method == Method::PUT => {
+            files::put(call, &s[1], &s[3], &s[4])?.into()
+        }
+        ["drives", _, "items", _, _, "createuploadsession"] if post => {
+            files::session(call, &s[1], &s[3], &s[4])?.into()
+        }
+        ["drives", _, "items", _] if get => files::item(call, &s[1], &s[3], false)?.into(),
+        ["drives", _, "items", _] if delete => files::delete(call, &s[1], &s[3])?.into(),
+        ["drives", _, "items", _, "content"] if get => files::item(call, &s[1], &s[3], true)?.into(),
+        ["shares", _, "driveitem"] if get => files::shared(call, &s[1], false)?.into(),
+        ["shares", _, "driveitem", "content"] if get => files::shared(call, &s[1], true)?.into(),
         ["communications", "getpresencesbyuserid"] if post => directory::presences(call)?.into(),
         _ => {
             let name = s.last().map_or("", String::as_str);

@@ -67,12 +67,15 @@ function texts(node) {
   const own = typeof node.text === "string" ? [[node.text, node.weight === "bolder"]] : typeof node.title === "string" ? [[node.title, true]] : [];
   return [...own, ...["body", "items", "columns", "facts", "actions"].flatMap((k) => (node[k] || []).flatMap(texts))];
 }
+/** Where the page gets a file that is on the tenant's sites. */
+const onSite = (url) => /^\/(sites|personal)\//.test(new URL(url, location.href).pathname);
+const stored = (url) => (onSite(url) ? `/_sim/file?address=${encodeURIComponent(url)}` : url);
 function attachment(a) {
   if (a.type === "messageReference") {
     const from = a.content?.messageSender?.user?.displayName || a.content?.messageSender?.application?.displayName || "";
     return `<div class="quote"><b>${esc(from)}</b><br>${esc(a.content?.messagePreview)}</div>`;
   }
-  if (a.type === "reference") return `<a class="file" href="${esc(a.url)}" rel="noreferrer">📎 ${esc(a.name)}</a>`;
+  if (a.type === "reference") return `<a class="file" data-test="file" href="${esc(stored(a.url))}" rel="noreferrer">📎 ${esc(a.name)}</a>`;
   return `<div class="card">${texts(a.content).map(([t, bold]) => (bold ? `<b>${esc(t)}</b>` : `${esc(t)}<br>`)).join("") || esc(a.name || a.type)}</div>`;
 }
 function body(m) {
@@ -90,6 +93,10 @@ function body(m) {
     }
   }
   for (const a of host.querySelectorAll("a[href]")) {
+    if (a.protocol.startsWith("http") && onSite(a.href)) {
+      a.href = stored(a.href);
+      a.dataset.test = "file";
+    }
     a.target = "_blank";
     a.rel = "noreferrer";
   }
@@ -205,7 +212,7 @@ async function reload() {
 }
 
 // Writing ------------------------------------------------------------------
-const toolbar = (test) => `<button type="button" data-cmd="bold" title="Bold"><b>B</b></button><button type="button" data-cmd="italic" title="Italic"><i>I</i></button><button type="button" data-cmd="strikeThrough" title="Strikethrough"><s>S</s></button><button type="button" data-cmd="code" title="Code">&lt;/&gt;</button><button type="button" data-cmd="quote" title="Quote">❝</button><button type="button" data-cmd="insertUnorderedList" title="List">•</button><button type="button" data-cmd="at" title="Mention">@</button><span class="gap"></span>${test}`;
+const toolbar = (test) => `<button type="button" data-cmd="bold" title="Bold"><b>B</b></button><button type="button" data-cmd="italic" title="Italic"><i>I</i></button><button type="button" data-cmd="strikeThrough" title="Strikethrough"><s>S</s></button><button type="button" data-cmd="code" title="Code">&lt;/&gt;</button><button type="button" data-cmd="quote" title="Quote">❝</button><button type="button" data-cmd="insertUnorderedList" title="List">•</button><button type="button" data-cmd="at" title="Mention">@</button><label class="clip" title="Attach a file">📎<input type="file" data-test="attach" aria-label="Attach a file"></label><span class="gap"></span>${test}`;
 $("#write .tools").innerHTML = toolbar(`<button class="send" data-test="send">Send</button>`);
 $("#thread-write .tools").innerHTML = toolbar(`<button class="send" data-test="thread-send">Reply</button>`);
 
@@ -224,6 +231,15 @@ async function send(form) {
   if (edit) stopEditing();
   const done = edit ? await act("edit", { conversation: page.open, message: edit.id, html }) : await act("post", { conversation: page.open, root, html });
   if (!done) editor.innerHTML = html;
+}
+/** Sends a file with what is written beside it; pictures are attached too, so that their bytes stay as they are. */
+async function upload(form, file) {
+  const editor = $(".editor", form);
+  const text = editor.textContent.trim();
+  const query = new URLSearchParams({ as: page.me, conversation: page.open, root: form.id === "thread-write" ? page.thread : "", name: file.name, text });
+  const r = await fetch(`/_sim/upload?${query}`, { method: "POST", body: file });
+  if (r.ok) editor.innerHTML = "";
+  else toast((await r.json()).error || "That did not work.");
 }
 function stopEditing() {
   for (const n of document.querySelectorAll(".notice")) n.hidden = true;
@@ -313,6 +329,10 @@ $("#person").addEventListener("change", async (e) => {
 });
 for (const form of [$("#write"), $("#thread-write")]) {
   const editor = $(".editor", form);
+  $("input[type=file]", form).addEventListener("change", async (e) => {
+    for (const file of e.target.files) await upload(form, file);
+    e.target.value = "";
+  });
   form.addEventListener("submit", (e) => {
     e.preventDefault();
     send(form);

@@ -7,6 +7,7 @@ mod catch_up;
 mod connector;
 mod directory;
 mod faults;
+mod files;
 mod harness;
 mod limits;
 mod login;

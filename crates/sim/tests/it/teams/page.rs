@@ -25,6 +25,8 @@ async fn the_page_has_its_hooks_and_needs_nobody_else() {
         "thread",
         "thread-composer",
         "thread-send",
+        "attach",
+        "file",
     ] {
         let forms = [format!("data-test=\"{hook}\""), format!("dataset.test = \"{hook}\"")];
         let found = [&page, &script].iter().any(|t| forms.iter().any(|f| t.contains(f)));

@@ -1,0 +1,173 @@
+//! Files: the folder of a channel, uploads, and what links in messages lead to.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+use super::super::drive::{Conflict, Folder, Item, SIMPLE_MAX, bad_name, folder, media_type};
+use super::super::http::Res;
+use super::super::ids::{encode, iso};
+use super::super::message::Conversation;
+use super::super::model::Place;
+use super::super::rights;
+use super::super::wire;
+use super::call::{Call, Error, bad, error};
+use crate::core::blob::Blob;
+
+fn missing() -> Error {
+    error(404, "itemNotFound", "The resource could not be found.")
+}
+
+fn shown(call: &Call<'_>, item: &Item) -> Value {
+    let folder = &item.folder;
+    json!({
+        "id": item.id, "name": item.name, "size": item.blob.size(),
+        "eTag": format!("\"{{{}}},1\"", item.guid), "cTag": format!("\"c:{{{}}},1\"", item.guid),
+        "createdDateTime": iso(call.req.now), "lastModifiedDateTime": iso(call.req.now),
+        "webUrl": format!("{}{}", call.req.origin, item.path()),
+        "file": {"mimeType": media_type(&item.name)},
+        "parentReference": {"driveId": folder.drive, "driveType": "documentLibrary", "id": folder.id},
+    })
+}
+
+/// `GET /teams/{id}/channels/{id}/filesFolder`
+pub(super) fn files_folder(call: &mut Call<'_>, team: &str, channel: &str) -> Result<Res, Error> {
+    call.need(&rights::FILES_FOLDER, Some(&Place::Team(team.to_owned())))?;
+    let c = call.conversation(channel, Some(team))?;
+    let place = folder(&c, "");
+    if call.core.tenant.config.doubts.files_folder_late && !call.core.drives.is_provisioned(&place) {
+        return Err(error(
+            404,
+            "NotFound",
+            "Folder location for this channel is not ready yet, please try again later.",
+        ));
+    }
+    let object = json!({
+        "id": place.id, "name": c.name, "size": 0, "folder": {"childCount": 0},
+        "webUrl": format!("{}{}", call.req.origin, place.path),
+        "parentReference": {"driveId": place.drive, "driveType": "documentLibrary"},
+    });
+    let context = format!("teams('{team}')/channels('{}')/filesFolder/$entity", encode(channel));
+    Ok(Res::json(200, &wire::with_context(&call.view(), &context, object)))
+}
+
+/// The folder of a drive, where the caller may see its conversation.
+fn place(call: &Call<'_>, drive: &str, id: &str) -> Result<Folder, Error> {
+    let state = &call.core.tenant;
+    let owners = |c: &Conversation| if c.is_channel() { vec![String::new()] } else { c.members.clone() };
+    let found = state
+        .conversations
+        .values()
+        .flat_map(|c| owners(c).into_iter().map(move |owner| (c, folder(c, &owner))))
+        .find(|(_, folder)| folder.drive == drive && folder.id == id);
+    let (c, folder) = found.ok_or_else(missing)?;
+    if call.user().is_some_and(|oid| !state.sees(oid, c)) {
+        return Err(error(403, "accessDenied", "Access denied"));
+    }
+    Ok(folder)
+}
+
+/// What follows `items/` in `{folder}:/{name}:`.
+fn target(call: &Call<'_>, drive: &str, folder: &str, name: &str) -> Result<(Folder, String), Error> {
+    let id = folder.strip_suffix(':').ok_or_else(|| bad("Resource not found for the segment."))?;
+    let name = name.strip_suffix(':').ok_or_else(|| bad("Resource not found for the segment."))?;
+    if bad_name(name) {
+        return Err(error(400, "invalidRequest", "The provided name cannot be the name of a file."));
+    }
+    Ok((place(call, drive, id)?, name.to_owned()))
+}
+
+fn taken() -> Error {
+    error(409, "nameAlreadyExists", "An item with the same name already exists under the parent")
+}
+
+/// `PUT /drives/{id}/items/{folder}:/{name}:/content`
+pub(super) fn put(call: &mut Call<'_>, drive: &str, folder: &str, name: &str) -> Result<Res, Error> {
+    call.need(&rights::FILES_WRITE, None)?;
+    let (folder, name) = target(call, drive, folder, name)?;
+    let behaviour = call.req.query("@microsoft.graph.conflictBehavior").unwrap_or("replace");
+    let conflict = Conflict::parse(behaviour).ok_or_else(|| bad("Invalid conflictBehavior."))?;
+    if call.req.body.len() as u64 > SIMPLE_MAX {
+        return Err(error(413, "requestEntityTooLarge", "The request is too large."));
+    }
+    let blob = Blob::from(&call.req.body[..]);
+    let (item, new) = call.core.drives.put(&folder, &name, blob, conflict).ok_or_else(taken)?;
+    Ok(Res::json(if new { 201 } else { 200 }, &shown(call, &item)))
+}
+
+/// `POST /drives/{id}/items/{folder}:/{name}:/createUploadSession`
+pub(super) fn session(call: &mut Call<'_>, drive: &str, folder: &str, name: &str) -> Result<Res, Error> {
+    call.need(&rights::FILES_WRITE, None)?;
+    let (folder, name) = target(call, drive, folder, name)?;
+    let body = if call.req.body.is_empty() {
+        json!({})
+    } else {
+        call.req.json().ok_or_else(|| bad("Unable to read JSON request payload."))?
+    };
+    let behaviour = body["item"]["@microsoft.graph.conflictBehavior"].as_str().unwrap_or("fail");
+    let conflict = Conflict::parse(behaviour).ok_or_else(|| bad("Invalid conflictBehavior."))?;
+    let now = call.req.now;
+    let key = call.core.drives.open(&folder, &name, conflict, now);
+    let expires = call.core.drives.session(&key, now).map_or(now, |session| session.expires);
+    let object = json!({
+        "uploadUrl": format!("{}/_api/upload/{key}", call.req.origin),
+        "expirationDateTime": iso(expires),
+        "nextExpectedRanges": ["0-"],
+    });
+    Ok(Res::json(200, &wire::with_context(&call.view(), "uploadSession", object)))
+}
+
+fn readable(call: &Call<'_>, item: &Item) -> Result<(), Error> {
+    let state = &call.core.tenant;
+    let c = state.conversations.get(&item.folder.conversation).ok_or_else(missing)?;
+    match call.user() {
+        Some(oid) if !state.sees(oid, c) => Err(error(403, "accessDenied", "Access denied")),
+        _ => Ok(()),
+    }
+}
+
+/// `GET /drives/{id}/items/{id}`, `…/content`
+pub(super) fn item(call: &mut Call<'_>, drive: &str, id: &str, content: bool) -> Result<Res, Error> {
+    call.need(&rights::FILES_READ, None)?;
+    let item = call.core.drives.item(drive, id).cloned().ok_or_else(missing)?;
+    answer(call, &item, content)
+}
+
+/// `DELETE /drives/{id}/items/{id}`
+pub(super) fn delete(call: &mut Call<'_>, drive: &str, id: &str) -> Result<Res, Error> {
+    call.need(&rights::FILES_WRITE, None)?;
+    let item = call.core.drives.item(drive, id).cloned().ok_or_else(missing)?;
+    readable(call, &item)?;
+    call.core.drives.delete(drive, id);
+    Ok(Res::empty(204))
+}
+
+/// `GET /shares/{u!address}/driveItem`, `…/content`
+pub(super) fn shared(call: &mut Call<'_>, encoded: &str, content: bool) -> Result<Res, Error> {
+    call.need(&rights::FILES_READ, None)?;
+    let malformed = || error(400, "invalidRequest", "The sharing token is malformed.");
+    let encoded = encoded.strip_prefix("u!").ok_or_else(malformed)?;
+    let bytes =
+        URL_SAFE_NO_PAD.decode(encoded).or_else(|_| URL_SAFE.decode(encoded)).map_err(|_| malformed())?;
+    let text = String::from_utf8(bytes).map_err(|_| malformed())?;
+    let url = url::Url::parse(&text).map_err(|_| malformed())?;
+    let item = call.core.drives.by_path(url.path()).cloned();
+    let item = item.ok_or_else(|| {
+        error(
+            404,
+            "itemNotFound",
+            "The sharing link no longer exists, or you do not have permission to access it.",
+        )
+    })?;
+    answer(call, &item, content)
+}
+
+fn answer(call: &mut Call<'_>, item: &Item, content: bool) -> Result<Res, Error> {
+    readable(call, item)?;
+    if content {
+        let now = call.req.now;
+        let key = call.core.drives.address(&item.id, now);
+        return Ok(Res::redirect(format!("{}/_api/download/{key}", call.req.origin)));
+    }
+    Ok(Res::json(200, &wire::with_context(&call.view(), "driveItem", shown(call, item))))
+}

@@ -1,0 +1,86 @@
+//! What people do with files: attach them, paste pictures, open what others attached.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::drive::{Conflict, Item, bad_name, folder};
+use super::handle::TeamsSim;
+use super::html::escape;
+use super::ids::opaque;
+use super::model::{Draft, Hosted, Refusal};
+use crate::core::blob::Blob;
+
+impl TeamsSim {
+    /// Attaches files to a draft, as Teams' own client does: they go into the channel's folder, or for chats into the
+    /// sender's, a number added where the name is taken.
+    ///
+    /// # Errors
+    /// When there is no such conversation, or SharePoint takes no file of this name.
+    pub fn attaching(
+        &self,
+        person: &str,
+        conversation: &str,
+        mut draft: Draft,
+        files: &[(&str, &[u8])],
+    ) -> Result<Draft, Refusal> {
+        let base = self.base_url().to_owned();
+        let mut core = self.inner.core();
+        let place = core.tenant.conversations.get(conversation).map(|c| folder(c, person));
+        let place = place.ok_or(Refusal::NoConversation)?;
+        if !draft.html {
+            draft.content = format!("<p>{}</p>", escape(&draft.content));
+            draft.html = true;
+        }
+        for (name, bytes) in files {
+            if bad_name(name) {
+                return Err(Refusal::BadName);
+            }
+            let put = core.drives.put(&place, name, Blob::from(*bytes), Conflict::Rename);
+            let (item, _) = put.ok_or(Refusal::BadName)?;
+            attach(&mut draft, &base, &item);
+        }
+        Ok(draft)
+    }
+
+    /// Pastes a picture into a draft.
+    #[must_use]
+    pub fn pasting(&self, mut draft: Draft, content_type: &str, bytes: &[u8]) -> Draft {
+        let random = self.inner.core().tenant.guid();
+        let id = opaque(&["hosted", &random]).replace(['+', '/', '='], "");
+        // Writing to a text cannot fail.
+        let _ = write!(draft.content, "<p><img src=\"../hostedContents/{id}/$value\" alt=\"image\"></p>");
+        draft.html = true;
+        let hosted = Hosted { content_type: content_type.to_owned(), bytes: bytes.to_vec() };
+        draft.hosted.insert(id, hosted);
+        draft
+    }
+
+    /// The bytes behind the address of a file, as who may see it gets them.
+    pub fn file_at(&self, address: &str) -> Option<Vec<u8>> {
+        let path = url::Url::parse(address).ok()?.path().to_owned();
+        self.inner.core().drives.by_path(&path).map(|item| item.blob.to_vec())
+    }
+
+    /// Deletes the file behind an address; the messages that name it stay.
+    pub fn delete_file(&self, address: &str) -> bool {
+        let Some(path) = url::Url::parse(address).ok().map(|url| url.path().to_owned()) else { return false };
+        let mut core = self.inner.core();
+        let found = core.drives.by_path(&path).map(|item| (item.folder.drive.clone(), item.id.clone()));
+        found.is_some_and(|(drive, id)| core.drives.delete(&drive, &id))
+    }
+
+    /// Upload sessions and addresses without tokens end, as they do after a while.
+    pub fn expire_addresses(&self) {
+        self.inner.core().drives.expire();
+    }
+}
+
+fn attach(draft: &mut Draft, base: &str, item: &Item) {
+    let id = item.guid.to_lowercase();
+    let _ = write!(draft.content, "<attachment id=\"{id}\"></attachment>");
+    draft.attachments.push(json!({
+        "id": id, "contentType": "reference", "contentUrl": format!("{base}{}", item.path()), "content": null,
+        "name": item.name, "thumbnailUrl": null, "teamsAppId": null,
+    }));
+}
