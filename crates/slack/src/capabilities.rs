@@ -31,7 +31,9 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
         }
         Feature::ReactionApp => when(react, Level::Partial, Level::Fallback),
         Feature::ReactionOwn => when(react, Level::Native, Level::Fallback),
-        Feature::File | Feature::Card | Feature::CustomEmoji => Level::Fallback,
+        // A shared file tells only when it is read again which message it became.
+        Feature::File => when(has("files:write") && has("files:read"), Level::Native, Level::Fallback),
+        Feature::Card | Feature::CustomEmoji => Level::Fallback,
         Feature::AuthorPicture => when(customise, Level::Native, Level::Dropped),
         Feature::AuthorName
         | Feature::Text

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use dragoman_model::{Capabilities, Feature, Level, TextLimit, TextUnit};
 use dragoman_platform::{Conversation, ConversationKind, Example, Installation};
 
+use crate::files::FILES_FACT;
 use crate::ids::{is_channel, is_personal};
 
 use Feature as F;
@@ -26,6 +27,7 @@ const LEVELS: &[(Feature, Level, Level)] = &[
     (F::ReactionOwn, Native, Native),
     // "Bots can add and remove reactions": public preview; one identity, so one reaction per emoji.
     (F::ReactionApp, Partial, Partial),
+    // Into channels where the app may put files, see below: of the bot a link to the file in the channel's folder.
     (F::File, Fallback, Fallback),
     (F::AuthorName, Native, Native),
     (F::AuthorPicture, Dropped, Dropped),
@@ -52,6 +54,7 @@ pub(crate) fn examples() -> Vec<Example> {
     let mut channel = Example::new("channel", ConversationKind::Channel);
     channel.conversation.remote = "19:example@thread.tacv2".into();
     channel.conversation.facts.insert("team_guid".to_owned(), "example".to_owned());
+    channel.conversation.facts.insert(FILES_FACT.to_owned(), "yes".to_owned());
     let mut chat = Example::new("chat", ConversationKind::Group);
     chat.conversation.remote = "19:example@thread.v2".into();
     vec![channel, chat]
@@ -63,7 +66,12 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
     let channel = is_channel(id);
     let levels: BTreeMap<Feature, Level> =
         LEVELS.iter().map(|(feature, c, h)| (*feature, if channel { *c } else { *h })).collect();
-    let own_levels = OWN_LEVELS.iter().filter(|_| channel).copied().collect();
+    let mut levels = levels;
+    let mut own_levels: BTreeMap<Feature, Level> = OWN_LEVELS.iter().filter(|_| channel).copied().collect();
+    if channel && conversation.fact(FILES_FACT) == "yes" {
+        levels.insert(F::File, Partial);
+        own_levels.insert(F::File, Native);
+    }
     let known_team = !conversation.fact("team_guid").is_empty()
         || !installation.fact(&format!("team:{}", conversation.fact("team_id"))).is_empty();
     let readable = conversation.fact("graph") != "no"

@@ -174,7 +174,11 @@ fn matching(messages: Vec<ChatMessage>, post: &Post, app_id: &str, since_ms: i64
                 at_ms: made.sent_at_ms,
                 version: made.version.or(Some(Version(made.sent_at_ms))),
                 same,
-                file: made.files.into_iter().next().map(|file| file.name),
+                file: made
+                    .files
+                    .first()
+                    .map(|file| file.name.clone())
+                    .or_else(|| encode::linked_file(&made.body)),
             })
         })
         .collect();

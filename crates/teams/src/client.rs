@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use dragoman_model::codes::{ADDRESS_BLOCKED, CONFIG, MALFORMED, SIGN_IN};
 use dragoman_model::{Clock, Random};
-use dragoman_platform::http::{Hosts, HttpClient, HttpRequest, HttpResponse, retry_after_ms};
+use dragoman_platform::http::{
+    Hosts, HttpClient, HttpRequest, HttpResponse, HttpStreamed, Upload, retry_after_ms,
+};
 use dragoman_platform::{App, Failure, Session, TokenSet, TokenSlot};
 use dragoman_seal::Token;
 use http::{HeaderName, HeaderValue, Method};
@@ -23,6 +25,9 @@ use crate::wire::auth::{Metadata, TokenAnswer};
 
 /// The largest token answer or key set.
 const SMALL: usize = 512 * 1024;
+
+/// Redirects that lead from an address of Graph to the bytes of a file.
+const HOPS: u8 = 3;
 
 /// Who speaks to Graph.
 #[derive(Clone)]
@@ -66,6 +71,7 @@ pub(crate) struct Client {
     pub(crate) random: Arc<dyn Random>,
     tokens: Tokens,
     services: Services,
+    file_hosts: Vec<String>,
     turns: Turns,
 }
 
@@ -80,7 +86,17 @@ impl Client {
         random: Arc<dyn Random>,
     ) -> Self {
         let services = Services::new(&settings.allowed_service_hosts);
-        Self { settings, http, clock, random, tokens: Tokens::default(), services, turns: Turns::default() }
+        let file_hosts = settings.file_host_patterns();
+        Self {
+            settings,
+            http,
+            clock,
+            random,
+            tokens: Tokens::default(),
+            services,
+            file_hosts,
+            turns: Turns::default(),
+        }
     }
 
     /// A Graph address below `/v1.0`.
@@ -233,6 +249,102 @@ impl Client {
         Err(Trouble::Refused(refusal(response.status.as_u16(), response.body.expose(), after_ms, scope)))
     }
 
+    /// Whether an address is Graph's, so that its token may go there.
+    pub(crate) fn is_graph(&self, url: &Url) -> bool {
+        Url::parse(&self.settings.graph_base).is_ok_and(|base| base.origin() == url.origin())
+    }
+
+    /// Whether an address is one that may see the bot's token.
+    pub(crate) fn is_service(&self, url: &Url) -> bool {
+        self.services.include(url)
+    }
+
+    /// Opens what is at an address of a service. Where it leads on to a file's own address, the token stays behind:
+    /// such addresses refuse it.
+    pub(crate) async fn fetch(
+        &self,
+        app: &App,
+        audience: Audience,
+        url: Url,
+    ) -> Result<HttpStreamed, Trouble> {
+        let token = self.tokens.get(self, app, audience, None).await.map_err(Trouble::Token)?;
+        match self.fetch_with(&url, Some(&token)).await {
+            Err(trouble) if trouble.status() == Some(401) => {
+                let token =
+                    self.tokens.get(self, app, audience, Some(&token)).await.map_err(Trouble::Token)?;
+                self.fetch_with(&url, Some(&token)).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// Opens what is at a file's own address, without a token.
+    pub(crate) async fn fetch_open(&self, url: Url) -> Result<HttpStreamed, Trouble> {
+        self.fetch_with(&url, None).await
+    }
+
+    async fn fetch_with(&self, url: &Url, token: Option<&Token>) -> Result<HttpStreamed, Trouble> {
+        let mut request = HttpRequest::new(Method::GET, url.clone());
+        if let Some(token) = token {
+            let own = url.host_str().unwrap_or_default().to_owned();
+            request = request.bearer(token.expose()).only(&Hosts::new(self.file_hosts.iter().chain([&own])));
+        } else {
+            request = request.only(&Hosts::new(&self.file_hosts));
+        }
+        request.redirects = HOPS;
+        self.streamed(request, None).await
+    }
+
+    /// Writes bytes with the app's token, once: they are gone afterwards.
+    pub(crate) async fn put(&self, app: &App, url: &str, upload: Upload) -> Result<HttpStreamed, Trouble> {
+        let url = Url::parse(url).map_err(|_| Trouble::Token(Failure::Refused(CONFIG)))?;
+        let token = self.tokens.get(self, app, Audience::Graph, None).await.map_err(Trouble::Token)?;
+        let request =
+            HttpRequest::new(Method::PUT, url.clone()).bearer(token.expose()).only(&Hosts::of(&url));
+        let answer = self.streamed(request, Some(upload)).await;
+        if answer.as_ref().is_err_and(|trouble| trouble.status() == Some(401)) {
+            // Revoked before its end: the next attempt has another.
+            self.tokens.get(self, app, Audience::Graph, Some(&token)).await.map_err(Trouble::Token)?;
+            return Err(Trouble::Token(Failure::Retry { after_ms: None, code: SIGN_IN }));
+        }
+        answer
+    }
+
+    /// Writes a part to an upload session, whose address needs no token.
+    pub(crate) async fn put_part(
+        &self,
+        url: Url,
+        range: &str,
+        upload: Upload,
+    ) -> Result<HttpStreamed, Trouble> {
+        let range = HeaderValue::from_str(range).map_err(|_| Trouble::Garbled)?;
+        let request = HttpRequest::new(Method::PUT, url)
+            .header(http::header::CONTENT_RANGE, range)
+            .only(&Hosts::new(&self.file_hosts));
+        self.streamed(request, Some(upload)).await
+    }
+
+    /// Gives an upload session up; it would end by itself.
+    pub(crate) async fn close_session(&self, url: Url) {
+        let request = HttpRequest::new(Method::DELETE, url).only(&Hosts::new(&self.file_hosts));
+        if self.http.send(request).await.is_err() {
+            tracing::debug!("an upload session was left to end by itself");
+        }
+    }
+
+    async fn streamed(&self, request: HttpRequest, upload: Option<Upload>) -> Result<HttpStreamed, Trouble> {
+        let answer = self.http.transfer(request, upload).await.map_err(Trouble::Http)?;
+        if answer.status.is_success() {
+            return Ok(answer);
+        }
+        let after_ms = retry_after_ms(&answer.headers, self.clock.now_ms());
+        let scope = answer.headers.get("x-ms-throttle-scope").and_then(|value| value.to_str().ok());
+        let scope = scope.map(str::to_owned);
+        let status = answer.status.as_u16();
+        let body = answer.read(SMALL).await.map(|answer| answer.body.expose().to_vec()).unwrap_or_default();
+        Err(Trouble::Refused(refusal(status, &body, after_ms, scope.as_deref())))
+    }
+
     /// A token for the app itself.
     pub(crate) async fn client_credentials(
         &self,
@@ -309,7 +421,7 @@ impl Client {
 
     /// Waits for a turn to read a conversation. Graph grants one read a second and counts those that it refuses too, so
     /// that several members of a bridge who read the same message would keep each other from it for ever.
-    async fn turn(&self, url: &str) {
+    pub(crate) async fn turn(&self, url: &str) {
         let pause_ms = i64::try_from(self.settings.graph_pause_ms).unwrap_or(i64::MAX);
         let Some((place, _)) = url.split_once("/messages").filter(|_| pause_ms > 0) else { return };
         let now_ms = self.clock.monotonic_ms();

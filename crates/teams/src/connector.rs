@@ -7,14 +7,14 @@ use async_trait::async_trait;
 use dragoman_markup::split;
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    Capabilities, Clock, Document, Event, Message, Operation, Outcome, Platform, Post, Random,
+    Capabilities, Clock, Document, Event, FileRef, Message, Operation, Outcome, Platform, Post, Random,
     RemoteConversation, RemoteMessage, RemoteUser, Spokesman, TextLimit, TextUnit,
 };
 use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
-    App, Connector, Conversation, Delivery, Example, Failure, Field, Grant, Granted, HistoryPage,
+    App, Connector, Conversation, Delivery, Example, Failure, Field, FileBytes, Grant, Granted, HistoryPage,
     HistoryQuery, Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page, Profile,
-    Rejection, Session, Sink, Watch,
+    Rejection, Session, Share, Sink, Watch,
 };
 use dragoman_seal::Content;
 use tokio_util::sync::CancellationToken;
@@ -124,6 +124,16 @@ impl Connector for TeamsConnector {
         self.read_profile_by_email(session, conversation, email).await
     }
 
+    async fn download(
+        &self,
+        session: &Session,
+        _conversation: &Conversation,
+        _message: &RemoteMessage,
+        file: &FileRef,
+    ) -> Result<FileBytes, Failure> {
+        self.download_file(session, file).await
+    }
+
     fn split(&self, post: &Post) -> Vec<Document> {
         let (max, unit) = match post.spokesman {
             Spokesman::App => (TEXT_LIMIT, TextUnit::Utf16),
@@ -145,6 +155,16 @@ impl Connector for TeamsConnector {
         operation: &Operation,
     ) -> Outcome {
         self.perform_operation(session, conversation, operation).await
+    }
+
+    async fn share(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        share: &Share,
+        bytes: FileBytes,
+    ) -> Outcome {
+        self.share_file(session, conversation, share, bytes).await
     }
 
     async fn find(

@@ -186,7 +186,7 @@ fn graph_files(message: &ChatMessage) -> Vec<FileRef> {
     let listed = message.attachments.iter().filter(|it| it.content_type == "reference").map(reference);
     let pasted = images(&message.body.content, Budget::default()).into_iter().filter_map(|image| {
         Some(FileRef {
-            id: format!("hosted:{}", hosted_id(&image.src)?),
+            id: hosted_id(&image.src).map(|_| image.src.clone())?,
             name: Some(image.alt).filter(|alt| !alt.is_empty()).unwrap_or_else(|| "image".to_owned()),
             media_type: None,
             size: None,

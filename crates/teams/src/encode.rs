@@ -1,9 +1,10 @@
 //! From canonical posts to what Teams takes. Pure.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use dragoman_markup::teams::{Flavour, MentionKind, RenderedMention, render};
-use dragoman_model::{Document, Inline, Mention, Post, ShownAuthor, Spokesman};
+use dragoman_model::{Block, Document, Inline, Mention, Post, ShownAuthor, Spokesman};
 use serde_json::{Value, json};
 
 use crate::body::escape;
@@ -84,6 +85,40 @@ pub(crate) fn activity(text: &Text, accounts: &BTreeMap<String, String>) -> Vec<
         entities: entities.collect(),
     };
     serde_json::to_vec(&activity).expect("texts and lists are always JSON")
+}
+
+/// What stands before the name of a file in a bot's message.
+pub(crate) const CLIP: &str = "\u{1f4ce} ";
+
+/// A message activity that links to a file: a bot cannot attach one.
+pub(crate) fn file_activity(post: &Post, name: &str, address: &str) -> Vec<u8> {
+    let mut text = text(post);
+    if !post.body.blocks.is_empty() {
+        text.html.push_str("<br/>");
+    }
+    // Writing to a text cannot fail.
+    let _ = write!(text.html, "{CLIP}<a href=\"{}\">{}</a>", escape(address), escape(name));
+    activity(&text, &BTreeMap::new())
+}
+
+/// The name of the file that a message of [`file_activity`] links to.
+pub(crate) fn linked_file(body: &Document) -> Option<String> {
+    let Some(Block::Paragraph(line)) = body.blocks.last() else { return None };
+    let [.., Inline::Text(sign), Inline::Link { text, .. }] = line.as_slice() else { return None };
+    let [Inline::Text(name)] = text.as_slice() else { return None };
+    sign.trim_end().ends_with(CLIP.trim_end()).then(|| name.clone())
+}
+
+/// A chatMessage of a person that refers to a file as Teams' own do.
+pub(crate) fn file_message(post: &Post, name: &str, address: &str, guid: &str) -> Vec<u8> {
+    let text = text(post);
+    let message = chat_message(&text, post.conversation.as_str(), &BTreeMap::new());
+    let mut message: Value = serde_json::from_slice(&message).unwrap_or_default();
+    let tag = format!("<attachment id=\"{guid}\"></attachment>");
+    message["body"]["content"] = json!(text.html + &tag);
+    message["attachments"] =
+        json!([{ "id": guid, "contentType": "reference", "contentUrl": address, "name": name }]);
+    message.to_string().into_bytes()
 }
 
 /// A chatMessage that a person sends. `objects` gives the directory's ids for accounts of bot traffic.

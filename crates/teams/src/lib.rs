@@ -12,6 +12,7 @@ mod door;
 mod encode;
 mod envelope;
 mod errors;
+mod files;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod ids;

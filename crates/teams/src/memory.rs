@@ -30,12 +30,30 @@ struct Inner {
     teams: BTreeMap<(String, String), String>,
     accounts: BTreeMap<(String, String), String>,
     objects: BTreeMap<(String, String), String>,
+    files: BTreeMap<(String, String), String>,
 }
 
 impl Memory {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Entries are inserted whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers which file a message of ours brought: conversation and message, the file's path in Graph.
+    pub(crate) fn learn_file(&self, message: (String, String), path: String) {
+        let mut inner = self.lock();
+        bound(&mut inner.files);
+        inner.files.insert(message, path);
+    }
+
+    /// The file of a message of ours.
+    pub(crate) fn file(&self, message: &(String, String)) -> Option<String> {
+        self.lock().files.get(message).cloned()
+    }
+
+    /// The file is gone.
+    pub(crate) fn forget_file(&self, message: &(String, String)) {
+        self.lock().files.remove(message);
     }
 
     /// Remembers what is known now; what is not known is kept as it was.

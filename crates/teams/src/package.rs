@@ -36,6 +36,14 @@ const PERMISSIONS: &[(&str, &str, &str)] = &[
     ("File.Read.Group", "files", "Find the folder of a channel's files, to relay files."),
 ];
 
+/// A permission of the app registration itself, which an admin grants for the whole organisation: there is none limited
+/// to one team ("Microsoft Graph permissions reference").
+const GRANTED: &[(&str, &str, &str)] = &[(
+    "Files.ReadWrite.All",
+    "files",
+    "Put files of other platforms into the folders of linked channels, and read the files of their messages.",
+)];
+
 /// Features that can be switched on.
 pub(crate) const FEATURES: &[&str] = &[ALWAYS, "chats", "files"];
 
@@ -46,8 +54,10 @@ const ALWAYS: &str = "messages";
 pub(crate) fn package(request: &PackageRequest) -> Package {
     let features = features(request);
     let chosen: Vec<_> = PERMISSIONS.iter().filter(|(_, feature, _)| features.contains(feature)).collect();
+    let granted: Vec<_> = GRANTED.iter().filter(|(_, feature, _)| features.contains(feature)).collect();
     let scopes = chosen
         .iter()
+        .chain(&granted)
         .map(|(name, feature, reason)| Scope { name: (*name).to_owned(), feature, reason })
         .collect();
     let app_id = request.facts.get("app_id").map_or("", String::as_str);
@@ -66,6 +76,12 @@ pub(crate) fn package(request: &PackageRequest) -> Package {
         "Give app_id, tenant_id and client_secret to `dragoman app set`, and write the package again."
             .to_owned(),
     ];
+    for (name, ..) in granted {
+        steps.push(format!(
+            "In the app registration, under API permissions, add the Microsoft Graph application permission {name}; \
+             without it, files are shown as links."
+        ));
+    }
     // Without the app id there is no package that Teams would take.
     let files: Vec<PackageFile> = (!app_id.is_empty())
         .then(|| archive(&manifest))

@@ -25,6 +25,11 @@ impl TeamsConnector {
         conversation: &Conversation,
         operation: &Operation,
     ) -> Outcome {
+        if let Operation::Delete { conversation, message, .. } = operation
+            && let Some(again) = self.withdraw(session, conversation.as_str(), message.as_str()).await
+        {
+            return again;
+        }
         match spokesman(operation) {
             Spokesman::App => self.as_bot(session, conversation, operation).await,
             Spokesman::Person(person) => {
@@ -181,7 +186,7 @@ fn reaction(emoji: &Emoji) -> Option<String> {
 }
 
 /// What an answer says about what was done.
-fn finish(answer: Result<HttpResponse, Trouble>, doing: Doing) -> Outcome {
+pub(crate) fn finish(answer: Result<HttpResponse, Trouble>, doing: Doing) -> Outcome {
     let response = match answer {
         Ok(response) => response,
         Err(trouble) => return trouble.outcome(doing),

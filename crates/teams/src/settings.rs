@@ -26,6 +26,17 @@ pub struct TeamsSettings {
     pub graph_pause_ms: u64,
 }
 
+impl TeamsSettings {
+    /// Patterns of the hosts that have files: those of SharePoint and OneDrive in all clouds, and Graph's own.
+    pub(crate) fn file_host_patterns(&self) -> Vec<String> {
+        let own = url::Url::parse(&self.graph_base).ok();
+        let own = own.and_then(|url| url.host_str().map(str::to_owned));
+        let clouds =
+            ["*.sharepoint.com", "*.sharepoint.us", "*.sharepoint-mil.us", "*.sharepoint.cn", "*.svc.ms"];
+        clouds.map(str::to_owned).into_iter().chain(own).collect()
+    }
+}
+
 impl Default for TeamsSettings {
     fn default() -> Self {
         Self {

@@ -9,6 +9,7 @@ use crate::client::{Call, Voice};
 use crate::connector::TeamsConnector;
 use crate::crypt::certificate_for_graph;
 use crate::errors::{Refusal, Trouble};
+use crate::files::FILES_FACT;
 use crate::ids::{format_time, is_channel, is_personal, parse_time, segment};
 use crate::places;
 use crate::verify::client_state;
@@ -65,14 +66,16 @@ impl TeamsConnector {
         }
         if let Some(id) = &current {
             match self.renew(session, conversation, id, &wanted).await {
-                Ok(subscription) => return Ok(self.watching(session, conversation, &wanted, &subscription)),
+                Ok(subscription) => {
+                    return Ok(self.watching(session, conversation, &wanted, &subscription).await);
+                }
                 // It ended while nobody looked.
                 Err(trouble) if matches!(trouble.status(), Some(404 | 410)) => {}
                 Err(trouble) => return Err(trouble.failure()),
             }
         }
         match self.create(session, &wanted).await {
-            Ok(subscription) => Ok(self.watching(session, conversation, &wanted, &subscription)),
+            Ok(subscription) => Ok(self.watching(session, conversation, &wanted, &subscription).await),
             Err(Trouble::Refused(refusal)) if matches!(refusal.status, 403 | 409) => {
                 self.refused(session, conversation, &wanted, &refusal).await
             }
@@ -176,14 +179,14 @@ impl TeamsConnector {
             if same {
                 let renewed = self.renew(session, conversation, &existing.id, wanted).await;
                 return match renewed {
-                    Ok(subscription) => Ok(self.watching(session, conversation, wanted, &subscription)),
+                    Ok(subscription) => Ok(self.watching(session, conversation, wanted, &subscription).await),
                     Err(trouble) => Err(trouble.failure()),
                 };
             }
             // One for another address of ours: it cannot be changed, and only one is allowed.
             self.delete(session, &existing.id).await?;
             let made = self.create(session, wanted).await.map_err(Trouble::failure)?;
-            return Ok(self.watching(session, conversation, wanted, &made));
+            return Ok(self.watching(session, conversation, wanted, &made).await);
         }
         if refusal.quota {
             return Err(Failure::Refused(REFUSED));
@@ -198,6 +201,7 @@ impl TeamsConnector {
         };
         tracing::warn!(code = %SCOPE, app = %session.app.id, "the app may not subscribe to a conversation; events come through the bot only");
         let mut facts = self.learnt(session, conversation);
+        self.learn_rights(session, conversation, &mut facts).await;
         facts.insert(READ_FACT.to_owned(), readable.to_owned());
         let again = self.client.clock.now_ms() + AGAIN_MS;
         Ok(Watch { id: String::new(), renew_at_ms: Some(again), expires_at_ms: None, facts })
@@ -236,11 +240,21 @@ impl TeamsConnector {
         if current.id.is_empty() { Ok(()) } else { self.delete(session, &current.id).await }
     }
 
+    /// Whether files can be put into a channel. What cannot be told now stays as it was.
+    async fn learn_rights(&self, session: &Session, conversation: &Conversation, facts: &mut Facts) {
+        if !is_channel(conversation.remote.as_str()) {
+            return;
+        }
+        if let Some(may) = self.may_share(session, conversation).await {
+            facts.insert(FILES_FACT.to_owned(), if may { "yes" } else { "no" }.to_owned());
+        }
+    }
+
     fn learnt(&self, session: &Session, conversation: &Conversation) -> Facts {
         places::facts(&self.place(session, conversation.remote.as_str(), Some(&conversation.facts)))
     }
 
-    fn watching(
+    async fn watching(
         &self,
         session: &Session,
         conversation: &Conversation,
@@ -254,6 +268,7 @@ impl TeamsConnector {
         let spread = u64::try_from(life / 5).unwrap_or(0);
         let jitter = i64::try_from(self.client.random.below(spread.max(1))).unwrap_or(0) - life / 10;
         let mut facts = self.learnt(session, conversation);
+        self.learn_rights(session, conversation, &mut facts).await;
         facts.insert(URL_FACT.to_owned(), wanted.notifications.clone());
         facts.insert(CERTIFICATE_FACT.to_owned(), wanted.certificate_id.clone());
         facts.insert(READ_FACT.to_owned(), "yes".to_owned());

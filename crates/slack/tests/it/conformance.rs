@@ -80,7 +80,7 @@ impl Kit for SlackKit {
     }
 
     fn not_yet(&self) -> &'static [Feature] {
-        &[Feature::File]
+        &[]
     }
 
     async fn perform(&self, script: Script, operation: &Operation) -> Outcome {

@@ -5,6 +5,7 @@ pub(crate) mod activity;
 pub(crate) mod auth;
 pub(crate) mod connector;
 pub(crate) mod directory;
+pub(crate) mod drive;
 mod lenient;
 pub(crate) mod message;
 pub(crate) mod notification;

@@ -150,8 +150,10 @@ async fn converse(
         let Reply(status, retry_after, body) = reply.unwrap_or_else(|| Reply::error(404, "NotScripted"));
         calls.lock().unwrap().push(call);
         let retry_after = retry_after.map_or_else(String::new, |value| format!("Retry-After: {value}\r\n"));
+        // A redirect leads to what its body says.
+        let location = if status == 302 { format!("Location: {body}\r\n") } else { String::new() };
         let answer = format!(
-            "HTTP/1.1 {status} Fake\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{retry_after}\r\n{body}",
+            "HTTP/1.1 {status} Fake\r\n{location}Content-Type: application/json\r\nContent-Length: {}\r\n{retry_after}\r\n{body}",
             body.len()
         );
         socket.write_all(answer.as_bytes()).await?;

@@ -6,6 +6,7 @@
 mod conformance;
 mod door;
 mod fake;
+mod files;
 mod history;
 mod recorded;
 mod setup;

@@ -1,0 +1,469 @@
+//! Files: bytes out of a message, and bytes into the folder of a channel with a message that names them.
+//!
+//! Sources: "driveItem: download content", "Access shared items by using shares", "driveItem: createUploadSession",
+//! "Get filesFolder", "chatMessageHostedContent: get content", "Send and receive files through a bot". A bot cannot
+//! attach a file: its message links to it; a person's message refers to it as Teams' own do.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use dragoman_model::{FileRef, Outcome, Spokesman, codes};
+use dragoman_platform::http::{HttpError, HttpStreamed, Upload};
+use dragoman_platform::{Chunks, Conversation, Failure, FileBytes, Session, Share};
+use futures_util::{StreamExt as _, stream};
+use http::Method;
+use serde_json::json;
+use tokio::sync::Mutex;
+use url::Url;
+
+use crate::client::{Call, Voice};
+use crate::connector::TeamsConnector;
+use crate::encode;
+use crate::errors::{Doing, Trouble};
+use crate::ids::{in_thread, is_channel, segment};
+use crate::perform::finish;
+use crate::tokens::Audience;
+use crate::wire::drive::{Folder, Item, UploadSession};
+
+/// Fact: whether the app may put files into the folder of a channel.
+pub(crate) const FILES_FACT: &str = "files";
+
+/// Files up to here go in one request: "for files larger than 10 MB use an upload session".
+const SIMPLE: u64 = 10 * 1024 * 1024;
+/// Parts of an upload session, a multiple of 320 KiB.
+const PART: u64 = 32 * 320 * 1024;
+/// The largest answer about a file, in bytes.
+const ANSWER_CAP: usize = 256 * 1024;
+/// The longest name of a file, in characters; SharePoint counts the whole path.
+const LONGEST_NAME: usize = 120;
+
+/// Where the bytes of a file are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Source<'a> {
+    /// In SharePoint or OneDrive, at an address that a message names.
+    Shared(&'a str),
+    /// Pasted into a message: with Graph.
+    Hosted(&'a str),
+    /// Shown to the bot: with the Bot Connector.
+    Bot(&'a str),
+    /// At an address that needs no token.
+    Open(&'a str),
+}
+
+fn source(file: &FileRef) -> Option<Source<'_>> {
+    let id = file.id.as_str();
+    let link = file.permalink.as_deref().filter(|link| !link.is_empty());
+    if !id.starts_with("http") {
+        return link.map(Source::Shared);
+    }
+    Some(if id.contains("/hostedContents/") {
+        Source::Hosted(id)
+    } else if link == Some(id) {
+        Source::Open(id)
+    } else {
+        Source::Bot(id)
+    })
+}
+
+/// `u!` and the address in base64url, as `/shares` takes it.
+fn sharing_token(address: &str) -> String {
+    format!("u!{}", URL_SAFE_NO_PAD.encode(address))
+}
+
+/// A name that SharePoint takes: without the characters it reserves, without spaces and full stops at the ends.
+pub(crate) fn file_name(name: &str) -> String {
+    let clean: String = name
+        .chars()
+        .filter(|sign| !sign.is_control())
+        .map(|sign| if "\"*:<>?/\\|#%".contains(sign) { '_' } else { sign })
+        .collect();
+    let clean = clean.trim().trim_end_matches(['.', ' ']).trim_start_matches("~$");
+    let signs: Vec<char> = clean.chars().collect();
+    if signs.len() <= LONGEST_NAME {
+        return if clean.is_empty() { "file".to_owned() } else { clean.to_owned() };
+    }
+    let ending = signs.iter().rposition(|sign| *sign == '.').filter(|at| signs.len() - at <= 16);
+    let ending = &signs[ending.unwrap_or(signs.len())..];
+    signs[..LONGEST_NAME - ending.len()].iter().chain(ending).collect()
+}
+
+/// What a failed step of an upload means: nobody can see anything of it yet.
+fn upload_outcome(trouble: Trouble) -> Outcome {
+    let Trouble::Refused(refusal) = trouble else { return trouble.outcome(Doing::Edit) };
+    let retry = |code| Outcome::Retry { after_ms: refusal.after_ms, code, whole_installation: refusal.wide };
+    match refusal.status {
+        401 => Outcome::SignIn(codes::SIGN_IN),
+        // Of the site, not of the conversation: texts go on.
+        402 | 403 => Outcome::Refused(codes::SCOPE),
+        413 => Outcome::Refused(codes::FILE_TOO_LARGE),
+        // The quota of the site.
+        507 => Outcome::Refused(codes::FILE_FORBIDDEN),
+        429 => retry(codes::RATE_LIMITED),
+        // 404, 410: the session or the folder is gone; 409, 412, 416, 423: somebody else is there. Start over.
+        404 | 409 | 410 | 412 | 416 | 423 | 500.. => retry(codes::TARGET_FAILED),
+        _ => Outcome::Refused(codes::REFUSED),
+    }
+}
+
+/// What a refused download means.
+fn download_failure(trouble: Trouble) -> Failure {
+    match trouble.status() {
+        Some(404 | 410) => Failure::Refused(codes::FILE_GONE),
+        // A permission that is missing, or somebody's file that the app may not see: this file's own matter.
+        Some(401..=403) => Failure::Refused(codes::SCOPE),
+        _ => trouble.failure(),
+    }
+}
+
+impl TeamsConnector {
+    pub(crate) async fn download_file(
+        &self,
+        session: &Session,
+        file: &FileRef,
+    ) -> Result<FileBytes, Failure> {
+        let source = source(file).ok_or(Failure::Refused(codes::FILE_GONE))?;
+        let parse = |text: &str| Url::parse(text).map_err(|_| Failure::Malformed(codes::MALFORMED));
+        let client = &self.client;
+        let answer = match source {
+            Source::Shared(address) => {
+                let path = format!("shares/{}/driveItem/content", sharing_token(address));
+                let url = parse(&client.graph_url(&path))?;
+                client.fetch(&session.app, Audience::Graph, url).await
+            }
+            Source::Hosted(address) => {
+                let url = parse(address)?;
+                if !client.is_graph(&url) {
+                    return Err(Failure::Refused(codes::ADDRESS_BLOCKED));
+                }
+                client.turn(address).await;
+                client.fetch(&session.app, Audience::Graph, url).await
+            }
+            Source::Bot(address) => {
+                let url = parse(address)?;
+                if !client.is_service(&url) {
+                    return Err(Failure::Refused(codes::ADDRESS_BLOCKED));
+                }
+                client.fetch(&session.app, Audience::Bot, url).await
+            }
+            Source::Open(address) => client.fetch_open(parse(address)?).await,
+        };
+        Ok(answer.map_err(download_failure)?.into_file())
+    }
+
+    /// Posts a file into a channel.
+    pub(crate) async fn share_file(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        share: &Share,
+        bytes: FileBytes,
+    ) -> Outcome {
+        let remote = share.post.conversation.as_str();
+        if !is_channel(remote) {
+            return Outcome::Refused(codes::NOT_CARRIED);
+        }
+        // Parts are parts of a stated whole.
+        let Some(size) = bytes.size else { return Outcome::Refused(codes::BAD_REQUEST) };
+        let folder = match self.files_folder(session, conversation).await {
+            Ok(folder) => folder,
+            Err(trouble) if trouble.status() == Some(404) => return Outcome::Refused(codes::NOT_CARRIED),
+            Err(trouble) => return upload_outcome(trouble),
+        };
+        let target = format!(
+            "drives/{}/items/{}:/{}:",
+            segment(&folder.parent_reference.drive_id),
+            segment(&folder.id),
+            segment(&file_name(&share.name))
+        );
+        let put = if size <= SIMPLE {
+            self.put_whole(session, &target, bytes).await
+        } else {
+            self.put_parts(session, &target, size, bytes.chunks).await
+        };
+        let item = match put {
+            Ok(item) => item,
+            Err(outcome) => return outcome,
+        };
+        let outcome = self.announce(session, conversation, share, &item).await;
+        match &outcome {
+            Outcome::Done(done) => {
+                if let Some(message) = &done.message {
+                    let key = (remote.to_owned(), message.as_str().to_owned());
+                    self.memory.learn_file(key, item.path());
+                }
+            }
+            // Where nobody knows whether the message is there, it may need its file.
+            Outcome::Unknown(_) => {}
+            _ => {
+                self.remove_item(session, &item.path()).await;
+            }
+        }
+        outcome
+    }
+
+    /// The message of a file that is there.
+    async fn announce(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        share: &Share,
+        item: &Item,
+    ) -> Outcome {
+        let post = &share.post;
+        let remote = post.conversation.as_str();
+        let root = post.thread_root.as_ref().map(dragoman_model::RemoteMessage::as_str);
+        match &post.spokesman {
+            Spokesman::App => {
+                let place = self.place(session, remote, Some(&conversation.facts));
+                let thread = in_thread(remote, root);
+                let path = format!("v3/conversations/{}/activities", segment(&thread));
+                let body = encode::file_activity(post, &item.name, &item.web_url);
+                let url = self.service_url(&place);
+                finish(
+                    self.client.bot(&session.app, &url, Method::POST, &path, Some(body)).await,
+                    Doing::Post,
+                )
+            }
+            Spokesman::Person(person) => {
+                let base = match self.path_of(session, conversation).await {
+                    Ok(base) => base,
+                    Err(failure) => return failure.into_outcome(),
+                };
+                let path = match root {
+                    Some(root) => format!("{base}/messages/{}/replies", segment(root)),
+                    None => format!("{base}/messages"),
+                };
+                let Some(guid) = item.guid() else { return Outcome::retry(codes::TARGET_FAILED) };
+                let body = encode::file_message(post, &item.name, &item.web_url, guid);
+                let call = Call::new(Method::POST, self.client.graph_url(&path)).json(body);
+                finish(self.client.graph(session, &Voice::Person(person.clone()), &call).await, Doing::Post)
+            }
+        }
+    }
+
+    async fn files_folder(&self, session: &Session, conversation: &Conversation) -> Result<Folder, Trouble> {
+        let base = self.path_of(session, conversation).await.map_err(Trouble::Token)?;
+        let url = self.client.graph_url(&format!("{base}/filesFolder"));
+        self.client.graph_json(session, url).await
+    }
+
+    async fn put_whole(&self, session: &Session, target: &str, bytes: FileBytes) -> Result<Item, Outcome> {
+        let path = format!("{target}/content?@microsoft.graph.conflictBehavior=rename");
+        let answer = self.client.put(&session.app, &self.client.graph_url(&path), Upload::raw(bytes)).await;
+        item_of(answer.map_err(upload_outcome)?).await
+    }
+
+    async fn put_parts(
+        &self,
+        session: &Session,
+        target: &str,
+        size: u64,
+        chunks: Chunks,
+    ) -> Result<Item, Outcome> {
+        let opened = self.open_session(session, target).await.map_err(upload_outcome)?;
+        let url = Url::parse(opened.upload_url.expose()).map_err(|_| Outcome::retry(codes::TARGET_FAILED))?;
+        let cutter = Cutter::new(chunks);
+        let mut at = 0;
+        let failed = loop {
+            let length = PART.min(size - at);
+            let part = FileBytes { size: Some(length), media_type: None, chunks: cutter.piece(length) };
+            let range = format!("bytes {at}-{}/{size}", at + length - 1);
+            match self.client.put_part(url.clone(), &range, Upload::raw(part)).await {
+                Ok(answer) if answer.status == http::StatusCode::ACCEPTED => {
+                    drop(answer.read(ANSWER_CAP).await);
+                    at += length;
+                    if at >= size {
+                        break Outcome::retry(codes::TARGET_FAILED);
+                    }
+                }
+                Ok(answer) => return item_of(answer).await,
+                // Taken, though nobody said so.
+                Err(Trouble::Http(HttpError::Lost { .. }))
+                    if at + length < size && self.wants(&url).await == Some(at + length) =>
+                {
+                    at += length;
+                }
+                Err(trouble) => break upload_outcome(trouble),
+            }
+        };
+        self.client.close_session(url).await;
+        Err(failed)
+    }
+
+    async fn open_session(&self, session: &Session, target: &str) -> Result<UploadSession, Trouble> {
+        let body = json!({ "item": { "@microsoft.graph.conflictBehavior": "rename" } });
+        let url = self.client.graph_url(&format!("{target}/createUploadSession"));
+        let call = Call::new(Method::POST, url).json(body.to_string().into_bytes());
+        let answer = self.client.graph(session, &Voice::App, &call).await?;
+        serde_json::from_slice(answer.body.expose()).map_err(|_| Trouble::Garbled)
+    }
+
+    /// From which byte on a session wants more.
+    async fn wants(&self, url: &Url) -> Option<u64> {
+        let answer = self.client.fetch_open(url.clone()).await.ok()?.read(ANSWER_CAP).await.ok()?;
+        let state: UploadSession = serde_json::from_slice(answer.body.expose()).ok()?;
+        state.next_expected_ranges.first()?.split('-').next()?.parse().ok()
+    }
+
+    /// Whether the app may put files into the folder of a channel, as Graph itself tells: a session is opened and closed
+    /// again without a byte. `None`: it cannot be told now.
+    pub(crate) async fn may_share(&self, session: &Session, conversation: &Conversation) -> Option<bool> {
+        let certain = |trouble: &Trouble| matches!(trouble.status(), Some(400..=404));
+        let folder = match self.files_folder(session, conversation).await {
+            Ok(folder) => folder,
+            Err(trouble) => return certain(&trouble).then_some(false),
+        };
+        let drive = segment(&folder.parent_reference.drive_id);
+        let target = format!("drives/{drive}/items/{}:/{}:", segment(&folder.id), segment("dragoman.tmp"));
+        match self.open_session(session, &target).await {
+            Ok(opened) => {
+                if let Ok(url) = Url::parse(opened.upload_url.expose()) {
+                    self.client.close_session(url).await;
+                }
+                Some(true)
+            }
+            Err(trouble) => certain(&trouble).then_some(false),
+        }
+    }
+
+    /// Deletes the file of a message that this process posted, before the message goes. `Some`: try again later.
+    pub(crate) async fn withdraw(&self, session: &Session, remote: &str, message: &str) -> Option<Outcome> {
+        let key = (remote.to_owned(), message.to_owned());
+        let path = self.memory.file(&key)?;
+        let outcome = self.remove_item(session, &path).await;
+        if matches!(outcome, Outcome::Retry { .. }) {
+            return Some(outcome);
+        }
+        self.memory.forget_file(&key);
+        None
+    }
+
+    async fn remove_item(&self, session: &Session, path: &str) -> Outcome {
+        let call = Call::new(Method::DELETE, self.client.graph_url(path));
+        match self.client.graph(session, &Voice::App, &call).await {
+            Ok(_) => Outcome::done(),
+            Err(trouble) => trouble.outcome(Doing::Delete),
+        }
+    }
+}
+
+/// The file that an upload made.
+async fn item_of(answer: HttpStreamed) -> Result<Item, Outcome> {
+    let answer = answer.read(ANSWER_CAP).await.map_err(HttpError::into_repeatable_outcome)?;
+    let item: Item = serde_json::from_slice(answer.body.expose()).unwrap_or_default();
+    if item.id.is_empty() || item.web_url.is_empty() {
+        return Err(Outcome::retry(codes::TARGET_FAILED));
+    }
+    Ok(item)
+}
+
+/// Cuts a stream into pieces of given lengths.
+struct Cutter(Arc<Mutex<Rest>>);
+
+struct Rest {
+    chunks: Chunks,
+    left: Bytes,
+}
+
+impl Cutter {
+    fn new(chunks: Chunks) -> Self {
+        Self(Arc::new(Mutex::new(Rest { chunks, left: Bytes::new() })))
+    }
+
+    /// The next piece; shorter where the stream ends.
+    fn piece(&self, length: u64) -> Chunks {
+        let state = (self.0.clone(), length);
+        Box::pin(stream::unfold(state, |(rest, wanted)| async move {
+            if wanted == 0 {
+                return None;
+            }
+            let mut rest_now = rest.lock().await;
+            if rest_now.left.is_empty() {
+                rest_now.left = loop {
+                    match rest_now.chunks.next().await? {
+                        Ok(chunk) if chunk.is_empty() => {}
+                        Ok(chunk) => break chunk,
+                        Err(failure) => {
+                            drop(rest_now);
+                            return Some((Err(failure), (rest, 0)));
+                        }
+                    }
+                };
+            }
+            let most = usize::try_from(wanted).unwrap_or(usize::MAX).min(rest_now.left.len());
+            let part = rest_now.left.split_to(most);
+            drop(rest_now);
+            let wanted = wanted - part.len() as u64;
+            Some((Ok(part), (rest, wanted)))
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(id: &str, link: Option<&str>) -> FileRef {
+        let name = "a".to_owned();
+        FileRef { id: id.to_owned(), name, media_type: None, size: None, permalink: link.map(str::to_owned) }
+    }
+
+    #[test]
+    fn a_file_tells_where_its_bytes_are() {
+        let site = "https://x.sharepoint.com/a.txt";
+        let hosted = "https://graph.microsoft.com/v1.0/chats/c/messages/1/hostedContents/h/$value";
+        let shown = "https://smba.trafficmanager.net/v3/attachments/1/views/original";
+        assert_eq!(source(&file("guid", Some(site))), Some(Source::Shared(site)));
+        assert_eq!(source(&file("guid", None)), None);
+        assert_eq!(
+            source(&file(hosted, Some("https://teams.microsoft.com/l"))),
+            Some(Source::Hosted(hosted))
+        );
+        assert_eq!(source(&file(shown, None)), Some(Source::Bot(shown)));
+        assert_eq!(source(&file(site, Some(site))), Some(Source::Open(site)));
+    }
+
+    #[test]
+    fn sharing_tokens_are_as_published() {
+        assert_eq!(
+            sharing_token("https://onedrive.live.com/redir?resid=1"),
+            "u!aHR0cHM6Ly9vbmVkcml2ZS5saXZlLmNvbS9yZWRpcj9yZXNpZD0x"
+        );
+    }
+
+    #[test]
+    fn names_become_names_of_files() {
+        assert_eq!(file_name("a:b/c?.txt"), "a_b_c_.txt");
+        assert_eq!(file_name(" ..Größe\u{7} (1). "), "..Größe (1)");
+        assert_eq!(file_name("~$doc.docx"), "doc.docx");
+        for empty in ["", " ", "...", "\u{0}"] {
+            assert_eq!(file_name(empty), "file", "{empty:?}");
+        }
+        let long = file_name(&format!("{}.tar.gz", "n".repeat(300)));
+        assert_eq!((long.chars().count(), &long[long.len() - 4..]), (LONGEST_NAME, "n.gz"));
+    }
+
+    #[tokio::test]
+    async fn pieces_are_cut_where_they_end_and_failures_pass() {
+        let parts = [Ok(Bytes::from_static(b"abc")), Ok(Bytes::new()), Ok(Bytes::from_static(b"defg"))];
+        let cutter = Cutter::new(Box::pin(stream::iter(parts)));
+        let read = async |length| {
+            let mut piece = cutter.piece(length);
+            let mut all = Vec::new();
+            while let Some(chunk) = piece.next().await {
+                all.extend_from_slice(&chunk.unwrap());
+            }
+            all
+        };
+        assert_eq!(read(2).await, b"ab");
+        assert_eq!(read(4).await, b"cdef");
+        assert_eq!(read(4).await, b"g");
+        assert_eq!(read(4).await, b"");
+        let broken = Failure::Refused(codes::FILE_GONE);
+        let cutter = Cutter::new(Box::pin(stream::iter([Ok(Bytes::from_static(b"a")), Err(broken.clone())])));
+        let got: Vec<_> = cutter.piece(9).collect().await;
+        assert_eq!(got, [Ok(Bytes::from_static(b"a")), Err(broken)]);
+    }
+}
