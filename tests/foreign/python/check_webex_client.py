@@ -92,6 +92,25 @@ with check("a local file goes up as multipart and comes down with its name"):
     update = lambda: api.messages.update(messageId=sent.id, roomId=made["room"].id, text="no")  # noqa: E731
     same(refused(ApiError, update).status_code, 400)
 
+with check("a large file with a strange name goes through whole"):
+    plan = folder / "tide; \u00fcber \"all\".bin"
+    plan.write_bytes(bytes(range(256)) * 24_576)
+    sent = api.messages.create(roomId=made["room"].id, markdown="**Ana:**", files=[str(plan)])
+    bearer = {"Authorization": f"Bearer {WEBEX['access_token']}"}
+    status, headers, body = http("GET", sent.files[0], headers=bearer)
+    same((status, body == plan.read_bytes()), (200, True))
+    holds("filename*=UTF-8''tide%3B%20%C3%BCber" in headers["Content-Disposition"], headers["Content-Disposition"])
+
+with check("a file is not there before it was scanned, nor when it may not be"):
+    for state, wanted in (("running", 423), ("infected", 410), ("unscannable", 428), ("clean", 200)):
+        http("POST", f"{BASE}/_sim/webex/scan", {"message": sent.id, "state": state})
+        status, headers, _ = http("GET", sent.files[0], headers=bearer)
+        same((state, status), (state, wanted))
+        same(headers.get("Retry-After") is not None, wanted == 423)
+    http("POST", f"{BASE}/_sim/webex/scan", {"message": sent.id, "state": "unscannable"})
+    same(http("GET", sent.files[0] + "?allow=unscannable", headers=bearer)[0], 200)
+    api.messages.delete(sent.id)
+
 with check("messages.list goes through all pages, newest first"):
     texts = [one.text for one in api.messages.list(roomId=made["room"].id, max=1)]
     same(texts, ["see", "Hello back", "v10"])

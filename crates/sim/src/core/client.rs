@@ -16,7 +16,7 @@ use url::Url;
 use super::net::BoxIo;
 use super::world::{Tasks, World};
 
-const ANSWER_CAP: usize = 4 * 1024 * 1024;
+const ANSWER_CAP: usize = 16 * 1024 * 1024;
 
 /// What came back.
 #[derive(Debug, Clone)]

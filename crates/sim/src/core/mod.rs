@@ -7,6 +7,7 @@ pub mod control;
 pub mod delivery;
 pub mod fault;
 pub mod log;
+pub mod multipart;
 pub mod net;
 pub mod page;
 pub mod proxy;

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::error::{ApiError, refuse};
+use crate::core::Blob;
+use crate::core::multipart::{FormError, FormPart};
 
 /// An uploaded file.
 #[derive(Debug, Clone)]
@@ -12,8 +14,10 @@ pub struct Upload {
     pub name: String,
     /// Content type.
     pub content_type: String,
-    /// The bytes.
-    pub bytes: Bytes,
+    /// The bytes, as far as they were kept.
+    pub bytes: Blob,
+    /// How many bytes came.
+    pub size: u64,
 }
 
 /// What came in a body.
@@ -26,6 +30,30 @@ pub struct Fields {
 }
 
 impl Fields {
+    /// The fields and files of a form.
+    pub fn form(parts: Result<Vec<FormPart>, FormError>) -> Result<Self, ApiError> {
+        let parts = parts.map_err(|_| refuse(400, "The multipart body could not be read."))?;
+        let mut fields = Self::default();
+        for part in parts {
+            let given = |name: &str| part.parameter(name).map(|given| given.value);
+            let name = given("name").unwrap_or_default();
+            let encoded = given("filename*").and_then(|value| value.rsplit("''").next().map(str::to_owned));
+            let file_name = encoded
+                .map(|value| percent_encoding::percent_decode_str(&value).decode_utf8_lossy().into_owned())
+                .or_else(|| given("filename"))
+                // As browsers write what would end the name.
+                .map(|name| name.replace("%22", "\"").replace("%0D", "\r").replace("%0A", "\n"));
+            if let Some(file) = file_name {
+                let content_type = part.content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
+                let upload = Upload { name: file, content_type, bytes: part.content, size: part.size };
+                fields.uploads.push((name, upload));
+            } else {
+                fields.values.insert(name, Value::String(part.text()));
+            }
+        }
+        Ok(fields)
+    }
+
     /// Reads a body by its content type.
     pub fn read(content_type: &str, body: &Bytes) -> Result<Self, ApiError> {
         let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -44,8 +72,6 @@ impl Fields {
                     .collect();
                 Ok(Self { values, uploads: Vec::new() })
             }
-            "multipart/form-data" => multipart(content_type, body)
-                .ok_or_else(|| refuse(400, "The multipart body could not be read.")),
             other => Err(ApiError {
                 prefix: "NA_",
                 ..refuse(415, &format!("Content type '{other}' not supported"))
@@ -83,71 +109,25 @@ impl Fields {
     }
 }
 
-fn multipart(content_type: &str, body: &Bytes) -> Option<Fields> {
-    let boundary = content_type.split(';').find_map(|part| part.trim().strip_prefix("boundary="))?;
-    let marker = format!("--{}", boundary.trim_matches('"'));
-    let closing = format!("\r\n{marker}");
-    let mut fields = Fields::default();
-    let mut at = find(body, marker.as_bytes(), 0)? + marker.len();
-    loop {
-        if body.get(at..at + 2) == Some(b"--") {
-            return Some(fields);
-        }
-        let head_start = find(body, b"\r\n", at)? + 2;
-        let head_end = find(body, b"\r\n\r\n", head_start.saturating_sub(2))?;
-        let head = String::from_utf8_lossy(body.get(head_start..head_end.max(head_start))?).into_owned();
-        let content_end = find(body, closing.as_bytes(), head_end + 4)?;
-        let content = body.slice(head_end + 4..content_end);
-        let name = parameter(&head, "name").unwrap_or_default();
-        let file_name = parameter(&head, "filename*")
-            .and_then(|value| value.rsplit("''").next().map(str::to_owned))
-            .map(|value| percent_encoding::percent_decode_str(&value).decode_utf8_lossy().into_owned())
-            .or_else(|| parameter(&head, "filename"));
-        if let Some(file) = file_name {
-            let content_type = head
-                .lines()
-                .find_map(|line| {
-                    let (key, value) = line.split_once(':')?;
-                    key.eq_ignore_ascii_case("content-type").then(|| value.trim().to_owned())
-                })
-                .unwrap_or_else(|| "application/octet-stream".to_owned());
-            fields.uploads.push((name, Upload { name: file, content_type, bytes: content }));
-        } else {
-            let text = String::from_utf8_lossy(&content).into_owned();
-            fields.values.insert(name, Value::String(text));
-        }
-        at = content_end + closing.len();
-    }
-}
-
-/// A parameter of the `Content-Disposition` line.
-fn parameter(head: &str, name: &str) -> Option<String> {
-    let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with("content-disposition:"))?;
-    line.split(';').skip(1).find_map(|part| {
-        let (key, value) = part.trim().split_once('=')?;
-        (key == name).then(|| value.trim().trim_matches('"').replace("%22", "\""))
-    })
-}
-
-fn find(body: &[u8], what: &[u8], from: usize) -> Option<usize> {
-    body.get(from..)?.windows(what.len()).position(|window| window == what).map(|at| at + from)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use axum::body::Body;
 
-    #[test]
-    fn multipart_bodies_have_fields_and_files() {
-        let body = Bytes::from_static(
-            b"--xx\r\nContent-Disposition: form-data; name=\"roomId\"\r\n\r\nR\r\n--xx\r\nContent-Disposition: \
-              form-data; name=\"files\"; filename=\"a b.txt\"\r\nContent-Type: text/plain\r\n\r\na\r\n--x\r\n--xx--\r\n",
-        );
-        let fields = Fields::read("multipart/form-data; boundary=\"xx\"", &body).expect("well-formed");
+    use super::*;
+    use crate::core::multipart;
+
+    #[tokio::test]
+    async fn multipart_bodies_have_fields_and_files() {
+        let body = "--xx\r\nContent-Disposition: form-data; name=\"roomId\"\r\n\r\nR\r\n--xx\r\nContent-Disposition: \
+             form-data; name=\"files\"; filename=\"a; %22b%22.txt\"\r\nContent-Type: text/plain\r\n\r\na\r\n--x\r\n--xx--\r\n";
+        let parts = multipart::form("multipart/form-data; boundary=\"xx\"", Body::from(body), 100).await;
+        let fields = Fields::form(parts).expect("well-formed");
         assert_eq!(fields.text("roomId").as_deref(), Some("R"));
         let (part, file) = &fields.uploads[0];
-        assert_eq!((part.as_str(), file.name.as_str()), ("files", "a b.txt"));
-        assert_eq!((file.content_type.as_str(), &file.bytes[..]), ("text/plain", &b"a\r\n--x"[..]));
+        assert_eq!((part.as_str(), file.name.as_str()), ("files", "a; \"b\".txt"));
+        assert_eq!((file.content_type.as_str(), &file.bytes.to_vec()[..]), ("text/plain", &b"a\r\n--x"[..]));
+        let broken = multipart::form("multipart/form-data", Body::from(body), 100).await;
+        assert_eq!(Fields::form(broken).expect_err("no boundary").status, 400);
     }
 
     #[test]

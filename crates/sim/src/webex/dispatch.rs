@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State as Extract};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::{Value, json};
@@ -18,12 +17,12 @@ use super::ids;
 use super::state::{Content, Kind, Person, Room, Token};
 use crate::core::fault::{FaultShape, guard};
 use crate::core::world::lock;
-use crate::core::{CallInfo, ConnControl};
+use crate::core::{CallInfo, ConnControl, multipart};
 
 /// The content type of answers.
 pub const JSON: &str = "application/json;charset=UTF-8";
 
-const BODY_CAP: usize = 128 * 1024 * 1024;
+const BODY_CAP: usize = 4 * 1024 * 1024;
 
 /// Who calls, with what.
 pub struct Caller {
@@ -114,9 +113,6 @@ pub async fn call(
 ) -> Response {
     let connection = request.extensions().get::<ConnControl>().cloned();
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, BODY_CAP).await else {
-        return refuse(413, "The request payload is too big").response(&engine.tracking("ROUTER_"));
-    };
     let segments: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
     let query: Vec<(String, String)> =
         form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
@@ -126,7 +122,18 @@ pub async fn call(
         .and_then(|value| value.to_str().ok())
         .unwrap_or("application/json");
     let has_body = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
-    let fields = if has_body { Fields::read(content_type, &body) } else { Ok(Fields::default()) };
+    let fields = if !has_body {
+        Ok(Fields::default())
+    } else if content_type.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
+        // One byte more than is taken, so that it is seen to be too much.
+        let most = u64::try_from(engine.config.limits.file_bytes).unwrap_or(u64::MAX).saturating_add(1);
+        Fields::form(multipart::form(content_type, body, most).await)
+    } else {
+        match to_bytes(body, BODY_CAP).await {
+            Ok(body) => Fields::read(content_type, &body),
+            Err(_) => Err(refuse(413, "The request payload is too big")),
+        }
+    };
     let names: Vec<&str> = segments.iter().map(String::as_str).collect();
     let info = CallInfo {
         platform: PLATFORM,
@@ -279,8 +286,8 @@ fn answer(engine: &Engine, parts: &Parts, reply: Reply, caller: &Caller) -> Resp
         }
         Reply::File(content) => {
             let disposition = format!("attachment; filename=\"{}\"", header_safe(&content.name));
-            let length = content.bytes.len();
-            let body = if parts.method == Method::HEAD { Bytes::new() } else { content.bytes };
+            let length = content.bytes.size();
+            let body = if parts.method == Method::HEAD { Body::empty() } else { content.bytes.body() };
             let mut answer = (StatusCode::OK, body).into_response();
             let headers = answer.headers_mut();
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));

@@ -1,6 +1,5 @@
 //! What people do in their clients, through the same state code as the API. Ids are public ids or UUIDs.
 
-use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::desk::{Desk, Draft};
@@ -8,6 +7,7 @@ use super::error::{ApiError, bad_id, not_found, refuse};
 use super::ids;
 use super::sim::WebexSim;
 use super::state::{Content, Kind, RoomKind, Scan, millis};
+use crate::core::Blob;
 
 /// What a person posts.
 #[derive(Debug, Clone, Default)]
@@ -135,7 +135,7 @@ impl WebexSim {
             let files = post.files.iter().map(|(name, bytes)| Content {
                 name: (*name).to_owned(),
                 content_type: content_type(name).to_owned(),
-                bytes: Bytes::copy_from_slice(bytes),
+                bytes: Blob::from(*bytes),
                 scan: Scan::CleanFrom(clean_from),
             });
             let attachments = post.card.iter().cloned().collect();

@@ -195,13 +195,20 @@ impl WebexSim {
             .unwrap_or_default()
     }
 
-    /// The bytes of a message's files.
-    pub fn file_bytes(&self, message: &str) -> Vec<Vec<u8>> {
+    /// Names and bytes of a message's files.
+    pub fn files(&self, message: &str) -> Vec<(String, Vec<u8>)> {
         let state = lock(&self.engine.state);
         ids::read("MESSAGE", message)
             .and_then(|named| state.room_of(&named.key)?.message(&named.key))
-            .map(|message| message.files.iter().map(|file| file.bytes.to_vec()).collect())
+            .map(|message| {
+                message.files.iter().map(|file| (file.name.clone(), file.bytes.to_vec())).collect()
+            })
             .unwrap_or_default()
+    }
+
+    /// The bytes of a message's files.
+    pub fn file_bytes(&self, message: &str) -> Vec<Vec<u8>> {
+        self.files(message).into_iter().map(|(_, bytes)| bytes).collect()
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
@@ -10,6 +9,7 @@ use super::config::{USER_SCOPES, WebexTiming};
 use super::error::{ApiError, not_found};
 use super::hooks::{Event, Webhook};
 use super::ids;
+use crate::core::Blob;
 
 /// An organisation.
 #[derive(Debug, Clone)]
@@ -230,7 +230,7 @@ pub struct Content {
     /// Content type.
     pub content_type: String,
     /// The bytes.
-    pub bytes: Bytes,
+    pub bytes: Blob,
     /// The scan.
     pub scan: Scan,
 }

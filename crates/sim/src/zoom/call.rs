@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::config::AppKind;
 use super::desk::Desk;
 use super::error::{ApiError, bad_json, invalid, no_user, refuse};
 use super::state::{Token, TokenKind};
+use crate::core::Blob;
+use crate::core::multipart::{FormError, FormPart, Parameter};
 
 /// A part of a multipart body.
 #[derive(Debug, Clone)]
@@ -17,8 +18,10 @@ pub struct Part {
     pub name: String,
     /// File name, for files.
     pub filename: Option<String>,
-    /// Content.
-    pub content: Bytes,
+    /// Content, as far as it was kept.
+    pub content: Blob,
+    /// How many bytes came.
+    pub size: u64,
 }
 
 /// A request.
@@ -91,7 +94,7 @@ impl Call {
         self.parts
             .iter()
             .find(|part| part.name == name && part.filename.is_none())
-            .map(|part| String::from_utf8_lossy(&part.content).into_owned())
+            .map(|part| String::from_utf8_lossy(&part.content.to_vec()).into_owned())
     }
 
     /// Whom the `{userId}` of the path (its first placeholder) means.
@@ -153,72 +156,42 @@ impl Call {
 ///
 /// # Errors
 /// When it is malformed.
-pub fn multipart(content_type: &str, body: &Bytes) -> Result<Vec<Part>, ApiError> {
+pub fn multipart(form: Result<Vec<FormPart>, FormError>) -> Result<Vec<Part>, ApiError> {
     let wrong = || refuse(400, 300, "Invalid 'Content-Disposition' in multipart form");
-    let boundary = content_type
-        .split(';')
-        .filter_map(|piece| piece.trim().strip_prefix("boundary="))
-        .map(|text| text.trim_matches('"'))
-        .next()
-        .filter(|text| !text.is_empty())
-        .ok_or_else(wrong)?;
-    let opening = format!("--{boundary}");
-    let between = format!("\r\n--{boundary}");
-    let mut rest = strip(body, opening.as_bytes()).ok_or_else(wrong)?;
-    let mut parts = Vec::new();
-    while let Some(inner) = strip(rest, b"\r\n") {
-        let head_end = find(inner, b"\r\n\r\n").ok_or_else(wrong)?;
-        let head = std::str::from_utf8(&inner[..head_end]).map_err(|_| wrong())?;
-        let content = &inner[head_end + 4..];
-        let end = find(content, between.as_bytes()).ok_or_else(wrong)?;
-        let line = head
-            .lines()
-            .find(|line| line.to_ascii_lowercase().starts_with("content-disposition:"))
-            .ok_or_else(wrong)?;
-        let name = quoted(line, "name").map_err(|()| wrong())?.ok_or_else(wrong)?;
-        let filename = quoted(line, "filename").map_err(|()| wrong())?;
-        parts.push(Part { name, filename, content: body.slice_ref(&content[..end]) });
-        rest = &content[end + between.len()..];
-    }
-    Ok(parts)
-}
-
-fn strip<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
-    bytes.strip_prefix(prefix)
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
-}
-
-/// A quoted parameter of a header line: absent, there, or there without quotes.
-fn quoted(line: &str, key: &str) -> Result<Option<String>, ()> {
-    for piece in line.split(';').skip(1) {
-        let Some(value) = piece.trim().strip_prefix(key).and_then(|rest| rest.strip_prefix('=')) else {
-            continue;
-        };
-        let inner = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).ok_or(())?;
-        return Ok(Some(inner.to_owned()));
-    }
-    Ok(None)
+    let quoted = |given: Option<Parameter>| match given {
+        Some(given) if !given.quoted => Err(wrong()),
+        given => Ok(given.map(|given| given.value)),
+    };
+    let part = |part: FormPart| {
+        let name = quoted(part.parameter("name"))?.ok_or_else(wrong)?;
+        let filename = quoted(part.parameter("filename"))?;
+        // As browsers write what would end the name.
+        let filename = filename.map(|name| name.replace("%22", "\""));
+        Ok(Part { name, filename, content: part.content, size: part.size })
+    };
+    form.map_err(|_| wrong())?.into_iter().map(part).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use axum::body::Body;
 
-    #[test]
-    fn names_in_multipart_bodies_must_be_quoted() {
-        let body = |name: &str| {
-            Bytes::from(format!(
-                "--xx\r\nContent-Disposition: form-data; name={name}; filename=\"a.txt\"\r\n\
+    use super::*;
+    use crate::core::multipart::form;
+
+    #[tokio::test]
+    async fn names_in_multipart_bodies_must_be_quoted() {
+        let read = async |name: &str| {
+            let body = format!(
+                "--xx\r\nContent-Disposition: form-data; name={name}; filename=\"a;b.txt\"\r\n\
                  Content-Type: text/plain\r\n\r\nab\r\ncd\r\n--xx--\r\n"
-            ))
+            );
+            multipart(form("multipart/form-data; boundary=xx", Body::from(body), 100).await)
         };
-        let parts = multipart("multipart/form-data; boundary=xx", &body("\"file\"")).expect("well-formed");
-        assert_eq!((parts[0].name.as_str(), parts[0].filename.as_deref()), ("file", Some("a.txt")));
-        assert_eq!(&parts[0].content[..], b"ab\r\ncd");
-        let refused = multipart("multipart/form-data; boundary=xx", &body("file")).map(|_| ());
+        let parts = read("\"file\"").await.expect("well-formed");
+        assert_eq!((parts[0].name.as_str(), parts[0].filename.as_deref()), ("file", Some("a;b.txt")));
+        assert_eq!((&parts[0].content.to_vec()[..], parts[0].size), (&b"ab\r\ncd"[..], 6));
+        let refused = read("file").await.map(|_| ());
         assert!(refused.is_err_and(|error| error.message.contains("Content-Disposition")));
     }
 }

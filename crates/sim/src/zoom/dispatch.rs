@@ -14,17 +14,20 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::api::{self, Need, Operation};
-use super::call::{Call, Reply, multipart};
+use super::call::{self, Call, Reply};
 use super::config::AppKind;
 use super::doubts::BlockedSend;
 use super::engine::{Engine, PLATFORM};
 use super::error::{ApiError, bad_json, bad_token, refuse};
 use super::state::{Token, TokenKind};
 use crate::core::fault::{CallNote, FaultShape, guard};
+use crate::core::multipart::{self, FormError, FormPart};
 use crate::core::world::lock;
 use crate::core::{CallInfo, ConnControl};
 
-const MOST_BODY: usize = 1_100 * 1024 * 1024;
+const MOST_BODY: usize = 4 * 1024 * 1024;
+/// One byte more than the largest file, so that it is seen to be too much.
+const MOST_FILE: u64 = 1_024 * 1_024 * 1_024 + 1;
 
 const SHAPE: FaultShape = FaultShape { rate_limited: limited, server_error: broken };
 
@@ -62,8 +65,14 @@ pub async fn upload(engine: Extract<Arc<Engine>>, request: Request<Body>) -> Res
 pub async fn call(Extract(engine): Extract<Arc<Engine>>, request: Request<Body>) -> Response {
     let connection = request.extensions().get::<ConnControl>().cloned();
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, MOST_BODY).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    let uploads = kind_of(&parts.headers).starts_with("multipart/form-data");
+    let (form, body) = if uploads {
+        (Some(multipart::form(kind_of(&parts.headers), body, MOST_FILE).await), Bytes::new())
+    } else {
+        let Ok(body) = to_bytes(body, MOST_BODY).await else {
+            return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+        };
+        (None, body)
     };
     let path = parts.uri.path().to_owned();
     let found = api::operation(&parts.method, path.strip_prefix("/v2").unwrap_or_default());
@@ -79,7 +88,7 @@ pub async fn call(Extract(engine): Extract<Arc<Engine>>, request: Request<Body>)
     let hold = engine.config.timing.post_answer_delay;
     let inner = Arc::clone(&engine);
     let effect = async move {
-        let result = respond(&inner, found, &parts, query, json, &body).await;
+        let result = respond(&inner, found, &parts, query, json, form).await;
         if name == "POST /chat/users/{}/messages" && !hold.is_zero() {
             tokio::time::sleep(hold).await;
         }
@@ -111,18 +120,13 @@ async fn respond(
     parts: &Parts,
     query: BTreeMap<String, String>,
     json: Result<Value, ApiError>,
-    body: &Bytes,
+    form: Option<Result<Vec<FormPart>, FormError>>,
 ) -> Reply {
     let found = found.ok_or_else(|| refuse(404, 404, "This API endpoint is not recognized."))?;
     let (token, kind) = authenticate(engine, &parts.headers, &found)?;
     scoped(engine, &token, &found)?;
     count(engine, &token, &found)?;
-    let content_type = kind_of(&parts.headers);
-    let uploads = if content_type.starts_with("multipart/form-data") {
-        multipart(content_type, body)?
-    } else {
-        Vec::new()
-    };
+    let uploads = form.map_or_else(|| Ok(Vec::new()), call::multipart)?;
     let mut rest: Vec<String> = query
         .iter()
         .filter(|(key, _)| key.as_str() != "next_page_token")

@@ -103,6 +103,8 @@ pub struct ZoomDoubts {
     pub socket_outlives_token: bool,
     /// The file host redirects uploads (307) to another host.
     pub upload_redirect: bool,
+    /// A message with files has to have a text too.
+    pub files_need_text: bool,
     /// Downloads want the bearer token as well.
     pub download_needs_bearer: bool,
     /// Message ids in answers are lower case.
@@ -143,6 +145,7 @@ impl Default for ZoomDoubts {
             socket_content: SocketContent::Text,
             socket_outlives_token: false,
             upload_redirect: true,
+            files_need_text: false,
             download_needs_bearer: false,
             lower_case_ids: false,
             bot_update_no_content: false,

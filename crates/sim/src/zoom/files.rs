@@ -14,6 +14,7 @@ use super::engine::Engine;
 use super::error::{ApiError, refuse};
 use super::events::Audience;
 use super::state::File;
+use crate::core::Blob;
 use crate::core::world::lock;
 
 /// What proves that the simulator made a download address.
@@ -36,7 +37,7 @@ impl Desk<'_> {
     }
 
     /// Keeps a file; its id.
-    pub fn store_file(&mut self, owner: &str, name: &str, bytes: Vec<u8>) -> String {
+    pub fn store_file(&mut self, owner: &str, name: &str, bytes: Blob) -> String {
         let id = self.world.alnum(22);
         let file = File {
             id: id.clone(),
@@ -147,5 +148,5 @@ pub fn serve(engine: &Engine, id: &str) -> Response {
         "pdf" => "application/pdf",
         _ => "application/octet-stream",
     };
-    ([(header::CONTENT_TYPE, kind)], file.bytes.clone()).into_response()
+    ([(header::CONTENT_TYPE, kind)], file.bytes.body()).into_response()
 }

@@ -37,4 +37,5 @@ pub use config::{
 };
 pub use doubts::{BlockedSend, BodyForm, SignatureFault, SocketContent, ZoomDoubts};
 pub use error::ApiError;
+pub use people::Post;
 pub use sim::ZoomSim;

@@ -10,6 +10,7 @@ use super::sim::ZoomSim;
 use super::state::Author;
 use super::text::{At, Range, units};
 use super::views::Form;
+use crate::core::Blob;
 
 /// What a person posts.
 #[derive(Debug, Clone, Default)]
@@ -103,7 +104,7 @@ impl Desk<'_> {
         let mut files = Vec::new();
         for (name, bytes) in &post.files {
             self.files_allowed(user)?;
-            files.push(self.store_file(user, name, bytes.to_vec()));
+            files.push(self.store_file(user, name, Blob::from(*bytes)));
         }
         let Typed { text, ranges, mentions } = typed;
         let mentions = if self.state.room(room)?.channel.is_some() { mentions } else { Vec::new() };

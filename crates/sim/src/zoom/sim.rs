@@ -194,9 +194,18 @@ impl ZoomSim {
         state.rooms.get(room).map(|room| room.members.keys().cloned().collect()).unwrap_or_default()
     }
 
+    /// Names and bytes of the files of a message.
+    pub fn files_of(&self, channel: &str, message: &str) -> Vec<(String, Vec<u8>)> {
+        let state = lock(&self.engine.state);
+        let message = state.rooms.get(channel).and_then(|room| room.message(message).ok());
+        let ids = message.map(|message| message.files.clone()).unwrap_or_default();
+        let files = ids.iter().filter_map(|id| state.files.get(id)).filter(|file| !file.deleted);
+        files.map(|file| (file.name.clone(), file.bytes.to_vec())).collect()
+    }
+
     /// The bytes of a file.
     pub fn file_bytes(&self, id: &str) -> Option<Vec<u8>> {
-        lock(&self.engine.state).files.get(id).filter(|file| !file.deleted).map(|file| file.bytes.clone())
+        lock(&self.engine.state).files.get(id).filter(|file| !file.deleted).map(|file| file.bytes.to_vec())
     }
 }
 

@@ -9,6 +9,7 @@ use super::config::{SeedApp, SeedSubscription};
 use super::error::{ApiError, no_channel, no_message, no_user};
 use super::events::Outgoing;
 use super::text::{At, Range};
+use crate::core::Blob;
 
 /// A company.
 #[derive(Debug, Clone)]
@@ -201,7 +202,7 @@ pub struct File {
     /// Name.
     pub name: String,
     /// Content.
-    pub bytes: Vec<u8>,
+    pub bytes: Blob,
     /// Who uploaded it.
     pub owner: String,
     /// Milliseconds since 1970.
@@ -214,6 +215,20 @@ impl File {
     /// Extension in lower case, empty without one.
     pub fn extension(&self) -> String {
         self.name.rsplit_once('.').map(|(_, end)| end.to_lowercase()).unwrap_or_default()
+    }
+
+    /// SHA-256 of the content, in hex.
+    pub fn digest(&self) -> String {
+        let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+        let mut at = 0;
+        loop {
+            let piece = self.bytes.read(at, 256 * 1024);
+            if piece.is_empty() {
+                return hex::encode(digest.finish());
+            }
+            digest.update(&piece);
+            at += piece.len() as u64;
+        }
     }
 
     /// Whether clients show it as a picture.

@@ -151,7 +151,7 @@ impl Views<'_> {
             .filter_map(|id| self.state.files.get(id))
             .filter(|file| !file.deleted)
             .map(|file| {
-                json!({"file_id": file.id, "file_name": file.name, "file_size": file.bytes.len(),
+                json!({"file_id": file.id, "file_name": file.name, "file_size": file.bytes.size(),
                     "download_url": self.download_url(file)})
             })
             .collect()
@@ -267,7 +267,7 @@ impl Views<'_> {
         ids.iter()
             .filter_map(|id| self.state.files.get(id))
             .map(|file| {
-                json!({"file_id": file.id, "file_name": file.name, "file_size": file.bytes.len(),
+                json!({"file_id": file.id, "file_name": file.name, "file_size": file.bytes.size(),
                     "OS_file_type": file.extension().to_uppercase(),
                     "file_message_type": if file.is_image() { "image" } else { "file" }})
             })

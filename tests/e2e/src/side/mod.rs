@@ -6,7 +6,7 @@ mod teams;
 mod webex;
 mod zoom;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -43,6 +43,21 @@ pub trait Side: Send + Sync {
     async fn edit(&self, id: &str, thread: Option<&str>, markup: &str) -> Result<()>;
     /// Deletes what the person posted.
     async fn delete(&self, id: &str, thread: Option<&str>) -> Result<()>;
+    /// Posts a file as the person, with a text beside it that may be empty; the id of the message.
+    async fn post_file(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        markup: &str,
+        thread: Option<&str>,
+    ) -> Result<String> {
+        let _ = (name, bytes, markup, thread);
+        bail!("nobody sends files at {}", self.platform())
+    }
+    /// The files of a message, each by its name with its bytes.
+    async fn files(&self, message: &Seen) -> Result<Vec<(String, Vec<u8>)>> {
+        bail!("nobody reads the files of {} at {}", message.id, self.platform())
+    }
     /// Reads the conversation, threads included, oldest first; deleted messages are not in it.
     async fn read(&self) -> Result<Vec<Seen>>;
 }

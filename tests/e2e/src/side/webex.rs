@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use async_trait::async_trait;
-use dragoman_sim::webex::{ApiError, WebexSim};
+use dragoman_sim::webex::{ApiError, Post, WebexSim};
 use serde_json::Value;
 
 use super::{Seen, Side};
@@ -42,6 +42,21 @@ impl Side for WebexSide {
             Some(root) => self.sim.reply(&self.uuid, root, markup),
             None => self.sim.post(&self.uuid, &self.room, markup),
         })
+    }
+
+    async fn post_file(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        markup: &str,
+        thread: Option<&str>,
+    ) -> Result<String> {
+        let post = Post { text: markup, parent: thread, files: vec![(name, bytes)], card: None };
+        done(self.sim.post_with(&self.uuid, &self.room, &post))
+    }
+
+    async fn files(&self, message: &Seen) -> Result<Vec<(String, Vec<u8>)>> {
+        Ok(self.sim.files(&message.id))
     }
 
     async fn edit(&self, id: &str, _thread: Option<&str>, markup: &str) -> Result<()> {

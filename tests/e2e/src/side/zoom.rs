@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use async_trait::async_trait;
-use dragoman_sim::zoom::{ApiError, ZoomSim};
+use dragoman_sim::zoom::{ApiError, Post, ZoomSim};
 use serde_json::Value;
 
 use super::{Seen, Side};
@@ -41,6 +41,21 @@ impl Side for ZoomSide {
             Some(root) => self.sim.reply(&self.id, &self.channel, root, markup),
             None => self.sim.post(&self.id, &self.channel, markup),
         })
+    }
+
+    async fn post_file(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        markup: &str,
+        thread: Option<&str>,
+    ) -> Result<String> {
+        let post = Post { text: markup, root: thread, files: vec![(name, bytes)] };
+        done(self.sim.post_with(&self.id, &self.channel, &post))
+    }
+
+    async fn files(&self, message: &Seen) -> Result<Vec<(String, Vec<u8>)>> {
+        Ok(self.sim.files_of(&self.channel, &message.id))
     }
 
     async fn edit(&self, id: &str, _thread: Option<&str>, markup: &str) -> Result<()> {

@@ -15,6 +15,7 @@ use super::super::error::{ApiError, bad_id, forbidden, not_found, refuse};
 use super::super::ids;
 use super::super::state::{Content, Message, Room, RoomKind, Scan, millis};
 use super::{person_of, room_of, sees_all};
+use crate::core::Blob;
 
 const CARD: &str = "application/vnd.microsoft.card.adaptive";
 
@@ -52,7 +53,8 @@ pub async fn fetch_files(
             .unwrap_or("application/octet-stream")
             .to_owned();
         let name = url.split(['?', '#']).next().and_then(|url| url.rsplit('/').next()).unwrap_or("file");
-        files.push(Upload { name: name.to_owned(), content_type, bytes: answer.body });
+        let size = answer.body.len() as u64;
+        files.push(Upload { name: name.to_owned(), content_type, bytes: Blob::from(&answer.body[..]), size });
     }
     Ok(files)
 }
@@ -99,7 +101,8 @@ pub(super) fn create(desk: &mut Desk<'_>, caller: &Caller, fetched: Fetched) -> 
     }
     check_cards(&cards)?;
     short_enough(desk, [&text, &markdown])?;
-    if uploads.iter().any(|file| file.bytes.len() > desk.config.limits.file_bytes) {
+    let most = u64::try_from(desk.config.limits.file_bytes).unwrap_or(u64::MAX);
+    if uploads.iter().any(|file| file.size > most) {
         return Err(refuse(400, "The file is too big."));
     }
     let me = caller.person.uuid.clone();

@@ -102,7 +102,7 @@ async fn messages(Extract(engine): Extract<Arc<Engine>>, Query(which): Query<Whi
             let files: Vec<Value> = message
                 .files
                 .iter()
-                .map(|file| json!({"name": file.name, "type": file.content_type, "size": file.bytes.len()}))
+                .map(|file| json!({"name": file.name, "type": file.content_type, "size": file.bytes.size()}))
                 .collect();
             view["reactions"] = Value::Object(reactions);
             view["shownFiles"] = json!(files);
@@ -236,7 +236,7 @@ async fn file(Extract(engine): Extract<Arc<Engine>>, Path((id, index)): Path<(St
         .and_then(|named| state.room_of(&named.key)?.message(&named.key)?.files.get(index));
     match file {
         Some(file) => {
-            ([(header::CONTENT_TYPE, file.content_type.clone())], file.bytes.clone()).into_response()
+            ([(header::CONTENT_TYPE, file.content_type.clone())], file.bytes.body()).into_response()
         }
         None => StatusCode::NOT_FOUND.into_response(),
     }

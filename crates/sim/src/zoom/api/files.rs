@@ -9,14 +9,14 @@ use crate::zoom::error::{ApiError, invalid, refuse};
 use crate::zoom::messages::Draft;
 use crate::zoom::state::{Author, File};
 
-const MB: usize = 1024 * 1024;
+const MB: u64 = 1024 * 1024;
 
 fn file<'c>(call: &'c Call, name: &str) -> Result<&'c Part, ApiError> {
     // A text where a file is expected is no file.
     call.parts.iter().find(|part| part.name == name && part.filename.is_some()).ok_or_else(|| invalid(name))
 }
 
-fn too_large(most: usize) -> ApiError {
+fn too_large(most: u64) -> ApiError {
     refuse(400, 300, format!("Maximum file size exceeded: {most}"))
 }
 
@@ -25,11 +25,11 @@ pub(super) fn upload(desk: &mut Desk<'_>, call: &Call) -> Reply {
     let user = call.acting(desk)?;
     desk.files_allowed(&user)?;
     let part = file(call, "file")?;
-    if part.content.len() > 1_024 * MB {
+    if part.size > 1_024 * MB {
         return Err(too_large(1_024 * MB));
     }
     let name = part.filename.clone().unwrap_or_default();
-    let id = desk.store_file(&user, &name, part.content.to_vec());
+    let id = desk.store_file(&user, &name, part.content.clone());
     // Unless told otherwise it also appears in the uploader's own chat.
     if call.query("postToPersonalChat") != Some("false") {
         let room = desk.state.direct(&user, &user.clone());
@@ -55,10 +55,10 @@ pub(super) fn send(desk: &mut Desk<'_>, call: &Call) -> Reply {
         Some(id) => Some(desk.root(desk.state.room(&room_id)?, &id)?),
         None => None,
     };
-    let id = desk.store_file(&user, &name, part.content.to_vec());
+    let id = desk.store_file(&user, &name, part.content.clone());
     let image = desk.state.files.get(&id).is_some_and(File::is_image);
     let most = if image { 16 * MB } else { 20 * MB };
-    if part.content.len() > most {
+    if part.size > most {
         desk.state.files.shift_remove(&id);
         return Err(too_large(most));
     }
@@ -89,11 +89,11 @@ pub(super) fn get(desk: &mut Desk<'_>, call: &Call) -> Reply {
     let id = &call.path[0];
     reachable(desk, call, id)?;
     let file = desk.state.files.get(id).ok_or_else(not_found)?;
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &file.bytes);
+    let digest = file.digest();
     Ok((
         200,
         json!({"file_id": file.id, "file_name": file.name, "OS_file_type": file.extension(),
-        "length": file.bytes.len(), "digest": hex::encode(digest), "created_time": file.created,
+        "length": file.bytes.size(), "digest": digest, "created_time": file.created,
         "modified_time": file.created, "download_url": desk.views().download_url(file)}),
     ))
 }
@@ -136,7 +136,7 @@ pub(super) fn add_emoji(desk: &mut Desk<'_>, call: &Call) -> Reply {
     let name = call.part("name").unwrap_or_default();
     let sound = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let part = file(call, "file")?;
-    if !(3..=100).contains(&name.len()) || !sound || part.content.len() > 256 * 1024 {
+    if !(3..=100).contains(&name.len()) || !sound || part.size > 256 * 1024 {
         return Err(refuse(400, 300, "Invalid parameter."));
     }
     let extension = part.filename.as_deref().and_then(|name| name.rsplit_once('.')).map(|(_, end)| end);

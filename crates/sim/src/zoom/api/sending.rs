@@ -71,7 +71,8 @@ fn draft(desk: &Desk<'_>, user: &str, room_id: &str, body: &Value) -> Result<Dra
         Value::Null if !files.is_empty() || !cards.is_empty() => String::new(),
         _ => return Err(invalid("message")),
     };
-    if !desk.fits(&text) || (text.is_empty() && files.is_empty() && cards.is_empty()) {
+    let bare = files.is_empty() || desk.config.doubts.files_need_text;
+    if !desk.fits(&text) || (text.is_empty() && bare && cards.is_empty()) {
         return Err(invalid("message"));
     }
     let doubts = &desk.config.doubts;

@@ -48,6 +48,30 @@ async fn a_file_comes_in_by_multipart_and_goes_out_with_its_name() {
 }
 
 #[tokio::test]
+async fn large_files_pass_through_without_being_held() {
+    let bench = Bench::new().await;
+    let large: Vec<u8> = (0..6 * 1024 * 1024_u32).map(|at| at.to_le_bytes()[at as usize % 3]).collect();
+    let general = room(GENERAL);
+    let mut body = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"roomId\"\r\n\r\n{general}\r\n--b\r\nContent-Disposition: \
+         form-data; name=\"files\"; filename=\"large; %22one%22.bin\"\r\n\r\n"
+    )
+    .into_bytes();
+    body.extend_from_slice(&large);
+    body.extend_from_slice(b"\r\n--b--\r\n");
+    let bearer = format!("Bearer {TOKEN}");
+    let headers = [("authorization", bearer.as_str()), ("content-type", "multipart/form-data; boundary=b")];
+    let (status, posted) = parts(&bench.send(Method::POST, "/v1/messages", &headers, &body).await);
+    assert_eq!(status, 200, "{posted}");
+    let got = bench.call(TOKEN, Method::GET, posted["files"][0].as_str().unwrap(), &Value::Null).await;
+    assert_eq!(got.headers["content-length"], large.len().to_string());
+    assert!(got.body[..] == large[..]);
+    let named = bench.sim.files(id(&posted)).remove(0);
+    assert_eq!((named.0.as_str(), named.1.len()), ("large; \"one\".bin", large.len()));
+    bench.done().await;
+}
+
+#[tokio::test]
 async fn names_beyond_ascii_are_told_twice() {
     let bench = Bench::new().await;
     let posted = upload(&bench, "Übersicht.pdf", "").await.1;

@@ -10,7 +10,8 @@ const PNG: &[u8] = b"\x89PNG not really";
 fn multipart(parts: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, filename, content) in parts {
-        let file = filename.map(|name| format!("; filename=\"{name}\"")).unwrap_or_default();
+        let file = filename.map(|name| name.replace('"', "%22"));
+        let file = file.map(|name| format!("; filename=\"{name}\"")).unwrap_or_default();
         body.extend_from_slice(
             format!("--xx\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n").as_bytes(),
         );
@@ -96,6 +97,32 @@ async fn files_are_sent_with_a_message_and_shown_in_events_and_answers() {
     let events = bench.app.events(2, "team_chat.channel_message_posted").await;
     let alone = events.iter().find(|event| event["payload"]["object"]["channel_id"] == LAUNCH).unwrap();
     assert!(alone["payload"]["object"].get("message").is_none());
+    bench.done().await;
+}
+
+#[tokio::test]
+async fn files_may_have_to_have_a_text_beside_them() {
+    let mut config = config();
+    config.doubts.files_need_text = true;
+    let bench = Bench::with(config).await;
+    let file = upload(&bench, "a.txt", b"a").await;
+    let with = |text: &str| json!({"message": text, "to_channel": GENERAL, "file_ids": [file]});
+    assert_eq!(code(&bench.post(with("")).await), (400, 300));
+    assert_eq!(bench.post(with("a.txt")).await.0, 201);
+    bench.done().await;
+}
+
+#[tokio::test]
+async fn large_files_pass_through_without_being_held() {
+    let bench = Bench::new().await;
+    let large: Vec<u8> = (0..6 * 1024 * 1024_u32).map(|at| at.to_le_bytes()[at as usize % 3]).collect();
+    let file = upload(&bench, "large; \"one\".bin", &large).await;
+    let info = bench.get(&format!("/chat/files/{file}")).await;
+    assert_eq!(info["file_name"], "large; \"one\".bin");
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &large);
+    assert_eq!((&info["length"], &info["digest"]), (&json!(large.len()), &json!(hex::encode(digest))));
+    let got = bench.send(Method::GET, info["download_url"].as_str().unwrap(), &[], b"").await;
+    assert!(got.body[..] == large[..]);
     bench.done().await;
 }
 
