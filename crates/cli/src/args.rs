@@ -163,7 +163,8 @@ pub(crate) enum Org {
     },
     /// List organisations with their policies
     List,
-    /// Set a policy: unknown_outcome (duplicate, gap), relay_bots (no, yes), relay_everyone (yes, no)
+    /// Set a policy: unknown_outcome (duplicate, gap), relay_bots (no, yes), relay_everyone (yes, no), file_max_mb (any or a number),
+    /// file_denied (none or extensions and media types: exe,video/*)
     Policy {
         /// Name or id; may be left out where there is one
         #[arg(long)]

@@ -10,7 +10,7 @@ use dragoman_platform::Connector;
 use dragoman_platform::http::{HttpClient, HttpSettings, Proxy, TcpDialer};
 use dragoman_relay::{AvatarLinks, Ladder, Parts, Relay, RelayError, Slots, Timing, Vault};
 use dragoman_seal::{
-    EpochPolicy, KeyService, Keyring, LocalKeys, SlotLimits, SlotStore, StdDisk, SystemRandom, Token,
+    EpochPolicy, KeyService, Keyring, LocalKeys, SlotLimits, SlotStore, Spool, StdDisk, SystemRandom, Token,
 };
 use dragoman_slack::{SlackConnector, SlackSettings};
 use dragoman_store::{Faults, SqliteStore, Store};
@@ -174,6 +174,8 @@ pub(crate) async fn open_relay(
         .with_context(|| format!("data_folder: {} cannot be opened", config.data_folder.display()))?;
     let limits = SlotLimits { limit: config.relay.max_in_flight, ..SlotLimits::default() };
     let slots = SlotStore::open(&data_disk, "secrets.slots", limits, Arc::clone(random))?;
+    let spool = Spool::open(&config.data_folder.join("spool"), Arc::clone(random));
+    let spool = Arc::new(spool.context("the spool folder in data_folder cannot be used")?);
     let parts = Parts {
         store,
         vault: Arc::new(Vault::new(Arc::new(keyring))),
@@ -181,6 +183,7 @@ pub(crate) async fn open_relay(
         connectors: connectors(config, shared)?,
         clock: Arc::clone(clock),
         random: Arc::clone(random),
+        spool: Some(spool),
         avatars,
         timing: timing(config),
         // One data folder has one process: a new life takes over the leases of the last one at once.

@@ -107,13 +107,13 @@ codes! {
     REFUSED = "DRG-REFUSED";
     /// The target found a fault in our request.
     BAD_REQUEST = "DRG-BAD-REQUEST";
-    /// A file that is gone from its source.
+    /// A file that its source does not give.
     FILE_GONE = "DRG-FILE-GONE";
     /// A file without bytes, which the target does not take.
     FILE_EMPTY = "DRG-FILE-EMPTY";
-    /// A file that is larger than the target takes.
+    /// A file that is larger than the target or the organisation's policy takes.
     FILE_TOO_LARGE = "DRG-FILE-TOO-LARGE";
-    /// A file that a platform's rules do not let through.
+    /// A file that the rules of a platform or of the organisation do not let through.
     FILE_FORBIDDEN = "DRG-FILE-FORBIDDEN";
     /// The message is too long even after splitting.
     MESSAGE_TOO_LONG = "DRG-MESSAGE-TOO-LONG";
@@ -137,6 +137,8 @@ codes! {
     KEY_GONE = "DRG-KEY-GONE";
     /// Something that a person wrote is shown in a simpler form.
     SIMPLIFIED = "DRG-SIMPLIFIED";
+    /// A file that the target does not take.
+    FILE_REFUSED = "DRG-FILE-REFUSED";
     /// Somebody else's bridge sends messages in circles.
     LOOP = "DRG-LOOP";
     /// What happened before could not be read from the source.

@@ -125,6 +125,8 @@ pub trait Connector: Send + Sync {
     /// Where the platform carries markers: what has the post's. Where it does not: everything that the app posted and
     /// that begins with an author's name, whatever it says; an earlier attempt may have had another text. In a person's
     /// own name copies look like what they type: only what says the same.
+    ///
+    /// Copies of files are found in the same way, with [`Candidate::file`], also where a file's message says nothing.
     async fn find(
         &self,
         session: &Session,

@@ -53,7 +53,7 @@ pub(crate) enum Admission {
 }
 
 /// Judges an event.
-pub(crate) fn admit(event: &Event, known: &Known, policy: Policy) -> Admission {
+pub(crate) fn admit(event: &Event, known: &Known, policy: &Policy) -> Admission {
     match &event.happening {
         Happening::Ignored(code) => Admission::Drop(*code),
         Happening::Notice(_) => Admission::Drop(codes::NOTICE_OFF),
@@ -106,7 +106,7 @@ pub(crate) fn message_of(event: &Event) -> Option<&Message> {
     }
 }
 
-fn admit_post(message: &Message, known: &Known, policy: Policy) -> Admission {
+fn admit_post(message: &Message, known: &Known, policy: &Policy) -> Admission {
     if let Some(code) = unwelcome(message, known, policy) {
         return Admission::Drop(code);
     }
@@ -122,7 +122,7 @@ fn admit_post(message: &Message, known: &Known, policy: Policy) -> Admission {
     }
 }
 
-fn admit_change(after: &Message, before: Option<&Message>, known: &Known, policy: Policy) -> Admission {
+fn admit_change(after: &Message, before: Option<&Message>, known: &Known, policy: &Policy) -> Admission {
     if let Some(code) = unwelcome(after, known, policy) {
         return Admission::Drop(code);
     }
@@ -152,7 +152,7 @@ fn admit_change(after: &Message, before: Option<&Message>, known: &Known, policy
     Admission::Edit
 }
 
-fn unwelcome(message: &Message, known: &Known, policy: Policy) -> Option<Code> {
+fn unwelcome(message: &Message, known: &Known, policy: &Policy) -> Option<Code> {
     let marked = message.origin.marker.is_some();
     // Our marker under another app's name.
     let foreign = marked && !message.origin.ours && message.author.kind == AuthorKind::Bot;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use dragoman_model::{Clock, ConversationId, InstallationId, Random, RemoteUser};
 use dragoman_platform::Connector;
+use dragoman_seal::Spool;
 use dragoman_store::{Faults, LaneId, Lease, Store};
 use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
@@ -94,6 +95,8 @@ pub struct Parts {
     pub random: Arc<dyn Random>,
     /// Pictures.
     pub avatars: Option<Arc<dyn AvatarLinks>>,
+    /// Where files rest whose length a target wants to know first; `None`: such files become lines.
+    pub spool: Option<Arc<Spool>>,
     /// Times.
     pub timing: Timing,
     /// Names this process among the owners of lanes.

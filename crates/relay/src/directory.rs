@@ -324,7 +324,7 @@ impl Directory {
 
     /// An organisation's policies.
     pub fn policy(&self, id: &OrgId) -> Policy {
-        self.orgs.get(id).map(|(_, policy)| *policy).unwrap_or_default()
+        self.orgs.get(id).map(|(_, policy)| policy.clone()).unwrap_or_default()
     }
 }
 

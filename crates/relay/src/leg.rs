@@ -1,9 +1,10 @@
 //! Events and legs in memory, between acceptance and settlement.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dragoman_model::{ConversationId, Event, EventKind, LegId, RemoteMessage};
+use dragoman_model::{Code, ConversationId, Event, EventKind, LegId, RemoteMessage};
 use dragoman_seal::{SealedRecord, SlotSecret};
 use dragoman_store::{CopyRow, EventRow, LaneId};
 
@@ -105,6 +106,9 @@ pub(crate) struct Leg {
     doubt: AtomicU8,
     failures: AtomicU32,
     parts: Mutex<Vec<CopyRow>>,
+    /// By the keys of files: failed attempts to read them, and why they are not posted at all.
+    unread: Mutex<BTreeMap<String, u32>>,
+    barred: Mutex<BTreeMap<String, Code>>,
 }
 
 impl Leg {
@@ -126,6 +130,8 @@ impl Leg {
             doubt: AtomicU8::new(0),
             failures: AtomicU32::new(0),
             parts: Mutex::default(),
+            unread: Mutex::default(),
+            barred: Mutex::default(),
         }
     }
 
@@ -168,6 +174,24 @@ impl Leg {
     /// Parts that were delivered already.
     pub(crate) fn parts(&self) -> Vec<CopyRow> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Counts a failed attempt to read a file and tells how many there are now.
+    pub(crate) fn count_unread(&self, key: &str) -> u32 {
+        let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = unread.entry(key.to_owned()).or_default();
+        *count += 1;
+        *count
+    }
+
+    /// A file will not pass: a line stands in its place.
+    pub(crate) fn bar(&self, key: &str, code: Code) {
+        self.barred.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), code);
+    }
+
+    /// Files that will not pass, and why.
+    pub(crate) fn barred(&self) -> BTreeMap<String, Code> {
+        self.barred.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Remembers a delivered part.

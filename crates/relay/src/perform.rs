@@ -3,17 +3,20 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use dragoman_model::{Operation, Outcome, codes};
+use dragoman_model::{Code, Operation, Outcome, codes};
+use dragoman_platform::Failure;
 use dragoman_store::Mutation;
 
 use crate::core::Relay;
 use crate::directory::{Place, Spot};
 use crate::error::RelayError;
+use crate::freight::{Carried, Unread, judge_unread, reason};
 use crate::leg::{Doubt, Leg};
 use crate::plan::{Step, first_part};
 use crate::retry::Verdict;
 use crate::settle::{Ending, Shown};
 use crate::turn::Turn;
+use crate::unknown::Lost;
 use crate::voice::speaker;
 
 impl Relay {
@@ -22,6 +25,7 @@ impl Relay {
         &self,
         leg: &Arc<Leg>,
         fence: i64,
+        source: &Spot,
         target: &Spot,
         steps: Vec<Step>,
         mut ending: Ending,
@@ -36,7 +40,15 @@ impl Relay {
             if let Err(until_ms) = self.with_breaker(installation, |breaker| breaker.admit(now_ms)) {
                 return Ok(Turn::Hold(until_ms));
             }
-            match self.perform(leg, target, &step.operation).await? {
+            let several = several || step.freight.is_some();
+            let outcome = match self.perform(leg, source, target, &step).await? {
+                Carried::Answered(outcome) => outcome,
+                Carried::Unread(failure) => {
+                    return self.unread(leg, fence, source, &step, failure, ending).await;
+                }
+                Carried::Stopped => return Ok(Turn::Hold(self.now_ms())),
+            };
+            match outcome {
                 Outcome::Done(done) => {
                     self.0.parts.faults.hit("settle.before");
                     if let Some(shown) = &mut ending.shown
@@ -70,6 +82,9 @@ impl Relay {
                         leg.rootless.store(true, Ordering::Relaxed);
                         return Ok(Turn::Later(self.now_ms(), code));
                     }
+                    Operation::Post(_) if step.freight.is_some() => {
+                        return Ok(self.bar(leg, &step, reason(code, codes::FILE_REFUSED)));
+                    }
                     _ => return self.judge(leg, fence, &Outcome::Refused(code), ending).await,
                 },
                 Outcome::Refused(codes::NOT_EDITABLE) if matches!(step.operation, Operation::Edit { .. }) => {
@@ -91,6 +106,9 @@ impl Relay {
                     leg.voiceless.store(true, Ordering::Relaxed);
                     return Ok(Turn::Later(self.now_ms(), code));
                 }
+                Outcome::Refused(code) if step.freight.is_some() => {
+                    return Ok(self.bar(leg, &step, reason(code, codes::FILE_REFUSED)));
+                }
                 outcome => return self.judge_at(&target.place, leg, fence, &outcome, ending).await,
             }
         }
@@ -100,27 +118,68 @@ impl Relay {
         self.end(leg, fence, ending).await
     }
 
-    async fn perform(&self, leg: &Leg, target: &Spot, operation: &Operation) -> Result<Outcome, RelayError> {
-        if let Operation::Post(post) = operation {
-            let doubt = leg.set_doubt(Doubt::None);
-            let worth = doubt == Doubt::Grave || doubt == Doubt::Slight && target.capabilities.read_back;
-            if worth && let Some(found) = self.look(leg, target, post, doubt, false).await? {
-                return Ok(found);
-            }
+    async fn perform(
+        &self,
+        leg: &Leg,
+        source: &Spot,
+        target: &Spot,
+        step: &Step,
+    ) -> Result<Carried, RelayError> {
+        let Operation::Post(post) = &step.operation else {
+            return Ok(Carried::Answered(match self.call(leg, target, &step.operation).await {
+                // Doing these twice does no harm.
+                Outcome::Unknown(code) => Outcome::retry(code),
+                outcome => outcome,
+            }));
+        };
+        let lost = Lost { post, file: step.freight.as_ref().map(|file| file.name.as_str()) };
+        let doubt = leg.set_doubt(Doubt::None);
+        let worth = doubt == Doubt::Grave || doubt == Doubt::Slight && target.capabilities.read_back;
+        if worth && let Some(found) = self.look(leg, target, lost, doubt, false).await? {
+            return Ok(Carried::Answered(found));
         }
         self.0.parts.faults.hit("send.before");
-        let expected = match operation {
-            Operation::Post(post) => Some(self.0.pending.expect(post.marker.clone())),
-            _ => None,
+        let expected = self.0.pending.expect(post.marker.clone());
+        let outcome = match (&step.freight, &leg.event.row.message) {
+            (Some(file), Some(message)) => match self.carry(leg, source, message, target, post, file).await {
+                Carried::Answered(outcome) => outcome,
+                other => return Ok(other),
+            },
+            _ => self.call(leg, target, &step.operation).await,
         };
-        match (operation, self.call(leg, target, operation).await) {
-            (Operation::Post(post), Outcome::Unknown(code)) => {
-                self.unknown(leg, target, post, expected, code).await
+        Ok(Carried::Answered(match outcome {
+            Outcome::Unknown(code) => self.unknown(leg, target, lost, expected, code).await?,
+            outcome => outcome,
+        }))
+    }
+
+    /// A file could not be read: it is tried again as long as that promises something, and not at the cost of what
+    /// waits behind it.
+    async fn unread(
+        &self,
+        leg: &Arc<Leg>,
+        fence: i64,
+        source: &Spot,
+        step: &Step,
+        failure: Failure,
+        ending: Ending,
+    ) -> Result<Turn, RelayError> {
+        let attempts = step.file.as_ref().map_or(0, |key| leg.count_unread(key));
+        match judge_unread(failure, attempts) {
+            Unread::Again(failure) => {
+                self.judge_at(&source.place, leg, fence, &failure.into_outcome(), ending).await
             }
-            // Doing these twice does no harm.
-            (_, Outcome::Unknown(code)) => Ok(Outcome::retry(code)),
-            (_, outcome) => Ok(outcome),
+            Unread::Bar(code) => Ok(self.bar(leg, step, code)),
         }
+    }
+
+    /// A file will not pass: its part is planned anew as a line.
+    fn bar(&self, leg: &Leg, step: &Step, code: Code) -> Turn {
+        tracing::info!(leg = %leg.id, %code, "a file becomes a line");
+        if let Some(key) = &step.file {
+            leg.bar(key, code);
+        }
+        Turn::Later(self.now_ms(), code)
     }
 
     /// One call, with what the target's pace and the breaker learn from its outcome.
@@ -128,16 +187,22 @@ impl Relay {
         let place = &target.place;
         let outcome = place.connector.perform(&place.session, &target.conversation, operation).await;
         self.0.parts.faults.hit("send.unanswered");
+        self.note_answer(leg, target, &outcome);
+        outcome
+    }
+
+    /// What the target's pace and the breaker learn from an outcome.
+    pub(crate) fn note_answer(&self, leg: &Leg, target: &Spot, outcome: &Outcome) {
+        let place = &target.place;
         let now_ms = self.now_ms();
         let interval_ms = self.interval(&leg.lane);
-        self.with_breaker(&place.session.installation.id, |breaker| breaker.learn(&outcome, now_ms));
+        self.with_breaker(&place.session.installation.id, |breaker| breaker.learn(outcome, now_ms));
         self.with_lanes(|lanes| {
             lanes.sent(&leg.lane, interval_ms, now_ms);
             if matches!(outcome, Outcome::Retry { code: codes::RATE_LIMITED, .. }) {
                 lanes.complained(&leg.lane, interval_ms);
             }
         });
-        outcome
     }
 
     /// Judges an outcome that is not `Done`, of a call to this installation.

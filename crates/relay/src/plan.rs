@@ -9,6 +9,8 @@ use dragoman_model::{
 };
 use dragoman_store::CopyRow;
 
+use crate::files::FILES_AT;
+
 /// What mentions become at the target, by [`mention_key`].
 pub(crate) type Mentions = BTreeMap<String, Inline>;
 
@@ -41,6 +43,8 @@ pub(crate) struct Scene<'a> {
     pub corrects: Option<RemoteMessage>,
     /// In whose name it stands.
     pub spokesman: Spokesman,
+    /// Files that become lines of its text, each with the reason.
+    pub lines: &'a [(FileRef, Code)],
 }
 
 /// One thing to do, for one part of the copy.
@@ -49,6 +53,17 @@ pub(crate) struct Step {
     pub operation: Operation,
     /// Which part.
     pub part: u32,
+    /// The key of the file that this part stands for.
+    pub file: Option<String>,
+    /// The file to post with it.
+    pub freight: Option<FileRef>,
+}
+
+impl Step {
+    /// A step for a part that stands for no file.
+    pub(crate) fn new(operation: Operation, part: u32) -> Self {
+        Self { operation, part, file: None, freight: None }
+    }
 }
 
 /// The names of the distinct mentions of a text.
@@ -84,9 +99,9 @@ pub(crate) fn compose(scene: &Scene<'_>) -> (Post, Vec<Code>) {
             .unwrap_or_else(|| Inline::Text(plain_mention(&mention))),
         other => other,
     });
-    for file in &scene.message.files {
-        body.blocks.push(file_line(file));
-        notes.push(codes::SIMPLIFIED);
+    for (file, reason) in scene.lines {
+        body.blocks.push(file_line(file, *reason));
+        notes.push(*reason);
     }
     let threads = scene.capabilities.level(Feature::ThreadReply) >= Level::Partial;
     let mut say = |words: &str| {
@@ -127,7 +142,7 @@ pub(crate) fn compose(scene: &Scene<'_>) -> (Post, Vec<Code>) {
 }
 
 /// Parts are numbered through from here for every correction: the first has 1000 and the following, the second 2000.
-const STRIDE: u32 = 1_000;
+pub(crate) const STRIDE: u32 = 1_000;
 
 /// Which correction of a copy a part belongs to; 0 is the copy itself.
 pub(crate) fn generation(copy: &CopyRow) -> u32 {
@@ -158,7 +173,7 @@ pub(crate) fn revision(existing: &[CopyRow], done: &[CopyRow], max_edits: Option
 
 /// The message whose thread corrections of a copy go into.
 pub(crate) fn corrected(existing: &[CopyRow]) -> Option<RemoteMessage> {
-    let first = existing.iter().find(|copy| copy.part == 0)?;
+    let first = existing.iter().min_by_key(|copy| copy.part)?;
     Some(first.thread_root.clone().unwrap_or_else(|| first.message.clone()))
 }
 
@@ -172,7 +187,7 @@ pub(crate) fn steps(
     first: u32,
     marker: &dyn Fn(u32) -> Marker,
 ) -> Vec<Step> {
-    let end = u32::try_from(bodies.len()).unwrap_or(u32::MAX).min(STRIDE) + first;
+    let end = u32::try_from(bodies.len()).unwrap_or(u32::MAX).min(FILES_AT) + first;
     let mut steps = Vec::new();
     for (part, body) in (first..end).zip(bodies) {
         // Not a clone of `post`: its body is the whole text.
@@ -193,7 +208,7 @@ pub(crate) fn steps(
             }
             None => Operation::Post(post),
         };
-        steps.push(Step { operation, part });
+        steps.push(Step::new(operation, part));
     }
     for copy in existing.iter().filter(|copy| copy.part >= end) {
         steps.push(delete_step(&post.conversation, copy));
@@ -206,14 +221,14 @@ pub(crate) fn deletions(target: &RemoteConversation, existing: &[CopyRow]) -> Ve
     existing.iter().rev().map(|copy| delete_step(target, copy)).collect()
 }
 
-fn delete_step(target: &RemoteConversation, copy: &CopyRow) -> Step {
+pub(crate) fn delete_step(target: &RemoteConversation, copy: &CopyRow) -> Step {
     let operation = Operation::Delete {
         conversation: target.clone(),
         message: copy.message.clone(),
         thread_root: copy.thread_root.clone(),
         spokesman: spokesman(&copy.spokesman),
     };
-    Step { operation, part: copy.part }
+    Step::new(operation, copy.part)
 }
 
 /// Reads the stored word.
@@ -247,7 +262,8 @@ pub(crate) fn plain_mention(mention: &Mention) -> String {
     }
 }
 
-fn file_line(file: &FileRef) -> Block {
+/// The line that stands in the place of a file.
+pub(crate) fn file_line(file: &FileRef, reason: Code) -> Block {
     let size = file.size.map(|size| format!(" ({})", readable_size(size))).unwrap_or_default();
     let name = if file.name.is_empty() { "file".to_owned() } else { file.name.clone() };
     let mut line = vec![Inline::Text("📎 ".to_owned())];
@@ -257,6 +273,17 @@ fn file_line(file: &FileRef) -> Block {
     }
     if !size.is_empty() {
         line.push(Inline::Text(size));
+    }
+    let words = match reason {
+        codes::FILE_TOO_LARGE => ": too large to be posted here",
+        codes::FILE_FORBIDDEN => ": kept back by a rule",
+        codes::FILE_EMPTY => ": it is empty",
+        codes::FILE_GONE => ": could not be fetched",
+        codes::FILE_REFUSED => ": not accepted here",
+        _ => "",
+    };
+    if !words.is_empty() {
+        line.push(Inline::Text(words.to_owned()));
     }
     Block::Paragraph(line)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// An organisation's policies.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
     /// A send whose outcome cannot be found out is repeated (a duplicate is possible) instead of left (a
     /// gap is possible).
@@ -12,19 +12,33 @@ pub struct Policy {
     pub relay_bots: bool,
     /// A mention of everyone stays one.
     pub relay_everyone: bool,
+    /// Files that are kept back.
+    pub files: FilePolicy,
+}
+
+/// Which files an organisation keeps back.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct FilePolicy {
+    /// The largest file, in bytes.
+    pub max_bytes: Option<u64>,
+    /// Extensions (`exe`) and media types (`application/x-msdownload`, `video/*`), in lower case.
+    pub denied: Vec<String>,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { prefer_duplicate: true, relay_bots: false, relay_everyone: true }
+        Self { prefer_duplicate: true, relay_bots: false, relay_everyone: true, files: FilePolicy::default() }
     }
 }
 
-/// Names, allowed words (the default first) and meanings, for `config` and its help.
+/// Names, allowed words (the default first; those in brackets stand for what is written there) and meanings, for
+/// `config` and its help.
 pub const POLICIES: &[(&str, &[&str], &str)] = &[
     ("unknown_outcome", &["duplicate", "gap"], "what a send whose outcome cannot be found out may become"),
     ("relay_bots", &["no", "yes"], "whether messages of other apps are relayed"),
     ("relay_everyone", &["yes", "no"], "whether a mention of everyone stays one"),
+    ("file_max_mb", &["any", "<megabytes>"], "the largest file that is relayed; larger ones become a line"),
+    ("file_denied", &["none", "<list>"], "extensions and media types that are kept back: exe,video/*"),
 ];
 
 impl Policy {
@@ -35,6 +49,103 @@ impl Policy {
             prefer_duplicate: word("unknown_outcome") != Some("gap"),
             relay_bots: word("relay_bots") == Some("yes"),
             relay_everyone: word("relay_everyone") != Some("no"),
+            files: FilePolicy {
+                max_bytes: word("file_max_mb").and_then(megabytes),
+                denied: word("file_denied").and_then(kinds).unwrap_or_default(),
+            },
+        }
+    }
+
+    /// Whether a value is one that a policy of [`POLICIES`] takes.
+    pub fn takes(name: &str, value: &str) -> bool {
+        let words = POLICIES.iter().find(|(known, _, _)| *known == name).map(|(_, words, _)| *words);
+        let listed = words.is_some_and(|words| words.contains(&value) && !value.starts_with('<'));
+        listed
+            || match name {
+                "file_max_mb" => megabytes(value).is_some(),
+                "file_denied" => kinds(value).is_some(),
+                _ => false,
+            }
+    }
+}
+
+impl FilePolicy {
+    /// Whether a file of this name or media type is kept back.
+    pub fn denies(&self, name: &str, media_type: Option<&str>) -> bool {
+        let name = name.trim_end_matches(['.', ' ']).to_lowercase();
+        let media_type =
+            media_type.map(|stated| stated.split(';').next().unwrap_or_default().trim().to_lowercase());
+        self.denied.iter().any(|kind| match (kind.split_once('/'), &media_type) {
+            (Some((family, "*")), Some(stated)) => {
+                stated.split_once('/').is_some_and(|(stated, _)| stated == family)
+            }
+            (Some(_), stated) => stated.as_ref() == Some(kind),
+            (None, _) => name.strip_suffix(kind.as_str()).is_some_and(|rest| rest.ends_with('.')),
+        })
+    }
+}
+
+fn megabytes(word: &str) -> Option<u64> {
+    word.parse::<u64>().ok()?.checked_mul(1_000_000)
+}
+
+fn kinds(word: &str) -> Option<Vec<String>> {
+    let list: Vec<String> =
+        word.split(',').map(|kind| kind.trim().trim_start_matches('.').to_lowercase()).collect();
+    let sound = |kind: &String| {
+        let sign = |sign: char| sign.is_ascii_alphanumeric() || "+-._*/".contains(sign);
+        !kind.is_empty() && kind.chars().all(sign) && kind.matches('/').count() <= 1
+    };
+    Some(list).filter(|list| list.iter().all(sound) && word != "none")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(pairs: &[(&str, &str)]) -> FilePolicy {
+        let words = pairs.iter().map(|(name, word)| ((*name).to_owned(), (*word).to_owned())).collect();
+        Policy::from_words(&words).files
+    }
+
+    #[test]
+    fn files_are_kept_back_by_size_extension_and_type() {
+        assert_eq!(files(&[]), FilePolicy::default());
+        assert_eq!(files(&[("file_max_mb", "any"), ("file_denied", "none")]), FilePolicy::default());
+        assert_eq!(files(&[("file_max_mb", "20")]).max_bytes, Some(20_000_000));
+        let policy = files(&[("file_denied", ".EXE, video/*,application/zip")]);
+        for (name, media_type, denied) in [
+            ("setup.exe", None, true),
+            ("SETUP.Exe. ", None, true),
+            ("exe", None, false),
+            ("notexe", None, false),
+            ("a.mp4", Some("video/mp4"), true),
+            ("a", Some("Video/MP4; codecs=x"), true),
+            ("a.mp4", None, false),
+            ("a", Some("application/zip"), true),
+            ("a", Some("application/zipped"), false),
+            ("a.txt", Some("text/plain"), false),
+        ] {
+            assert_eq!(policy.denies(name, media_type), denied, "{name} {media_type:?}");
+        }
+    }
+
+    #[test]
+    fn a_policy_takes_its_words_and_what_they_stand_for() {
+        for (name, value, taken) in [
+            ("relay_bots", "yes", true),
+            ("relay_bots", "maybe", false),
+            ("file_max_mb", "any", true),
+            ("file_max_mb", "250", true),
+            ("file_max_mb", "<megabytes>", false),
+            ("file_max_mb", "much", false),
+            ("file_denied", "none", true),
+            ("file_denied", "exe,video/*", true),
+            ("file_denied", "exe,,x", false),
+            ("file_denied", "<list>", false),
+            ("nothing", "yes", false),
+        ] {
+            assert_eq!(Policy::takes(name, value), taken, "{name}={value}");
         }
     }
 }

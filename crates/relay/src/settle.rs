@@ -12,6 +12,7 @@ use dragoman_store::{
 use crate::activity::Stage;
 use crate::core::Relay;
 use crate::error::RelayError;
+use crate::files::is_file;
 use crate::leg::Leg;
 use crate::plan::{Step, generation, spokesman_word};
 
@@ -100,6 +101,7 @@ impl Shown {
                 version: self.version,
                 fingerprint: None,
                 epoch: None,
+                file: step.file.clone(),
             },
             Operation::Edit { .. } => {
                 let known = self.copies.iter().find(|copy| copy.part == step.part)?;
@@ -123,16 +125,21 @@ impl Shown {
     }
 
     fn finished(mut self, removed: &[(ConversationId, RemoteMessage)]) -> (OriginalRow, Vec<CopyRow>) {
-        self.made.retain(|copy| !removed.iter().any(|(_, gone)| *gone == copy.message));
-        // A correction speaks for the copy that it corrects.
-        if self.made.iter().any(|copy| generation(copy) > 0)
-            && let Some(first) = self.copies.iter().find(|copy| copy.part == 0)
-        {
-            self.made.push(CopyRow { version: self.version, ..first.clone() });
+        let stays = |copy: &CopyRow| !removed.iter().any(|(_, gone)| *gone == copy.message);
+        self.made.retain(stays);
+        // The first part speaks for all: where there is no text, the first file.
+        let first =
+            self.copies.iter().chain(&self.made).filter(|copy| stays(copy)).map(|copy| copy.part).min();
+        let first = first.unwrap_or_default();
+        // A correction speaks for the copy that it corrects, and a file shows no text that could be an earlier one.
+        if is_file(first) || self.made.iter().any(|copy| generation(copy) > 0) {
+            let known = self.made.iter().chain(&self.copies).find(|copy| copy.part == first).cloned();
+            self.made.retain(|copy| copy.part != first);
+            self.made.extend(known.map(|known| CopyRow { version: self.version, ..known }));
         }
         // A part made in an earlier attempt may show an earlier text.
         let version = self.version;
-        if let Some(first) = self.made.iter_mut().find(|copy| copy.part == 0 && copy.version == version) {
+        if let Some(first) = self.made.iter_mut().find(|copy| copy.part == first && copy.version == version) {
             let (epoch, fingerprint) = self.fingerprint.unzip();
             first.epoch = epoch;
             first.fingerprint = fingerprint;

@@ -1,11 +1,13 @@
 //! The turn of a leg: opened, admitted, planned and performed. The decisions are in `admit`, `plan` and `retry`;
 //! this is the thin layer that does what they say.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use dragoman_model::{
-    Code, Event, EventKind, Feature, Happening, Level, Message, RemoteMessage, Spokesman, codes,
+    Code, Event, EventKind, Feature, Happening, Level, Marker, Message, Operation, RemoteMessage, Spokesman,
+    codes,
 };
 use dragoman_platform::Failure;
 use dragoman_store::{BridgeState, CopyRow, LaneId, OriginalRow};
@@ -15,6 +17,7 @@ use crate::catchup::is_ours;
 use crate::core::Relay;
 use crate::directory::{Bridge, Place, Spot};
 use crate::error::RelayError;
+use crate::files::{self, Bounds, is_file};
 use crate::leg::{Doubt, Leg};
 use crate::open::{Opened, reread};
 use crate::plan::{self, Root, Scene};
@@ -124,7 +127,7 @@ impl Relay {
         if !ours && source.capabilities.unannounced_edits_ms.is_some() {
             self.expect_edits(&source, row.received_ms);
         }
-        match admit(&event, &known, directory.policy(&source.org)) {
+        match admit(&event, &known, &directory.policy(&source.org)) {
             Admission::Drop(code @ codes::DELETED_MEANWHILE) if taken_back => {
                 self.take_back(leg, fence, &source, &target, Ending::dropped(code)).await
             }
@@ -148,7 +151,7 @@ impl Relay {
                 let steps = plan::deletions(&target.conversation.remote, &copies);
                 let died = Fate { died_ms: event.at_ms, ..Fate::of(&source.id, message) };
                 let ending = Ending { fate: Some(died), gone: true, ..Ending::delivered() };
-                self.do_steps(leg, fence, &target, steps, ending).await
+                self.do_steps(leg, fence, &source, &target, steps, ending).await
             }
             Admission::Create | Admission::Edit => {
                 let fate = message_of(&event).filter(|_| revives(&event, &known)).map(|message| Fate {
@@ -195,16 +198,33 @@ impl Relay {
         let capabilities = &target.capabilities;
         let done_before = leg.parts();
         let directory = self.directory();
-        let latest = existing.iter().map(plan::generation).max();
-        let mut shown_now = existing.iter().filter(|copy| Some(plan::generation(copy)) == latest);
+        let texts: Vec<CopyRow> = existing.iter().filter(|copy| !is_file(copy.part)).cloned().collect();
+        let texts_done: Vec<CopyRow> =
+            done_before.iter().filter(|copy| !is_file(copy.part)).cloned().collect();
+        let latest = texts.iter().map(plan::generation).max();
+        let mut shown_now = texts.iter().filter(|copy| Some(plan::generation(copy)) == latest);
         let mute = shown_now.any(|copy| is_mute(&directory, target, copy));
         let refused = mute || leg.uneditable.load(Ordering::Relaxed);
-        let generation = plan::revision(&existing, &done_before, capabilities.max_edits, refused);
+        let generation = plan::revision(&texts, &texts_done, capabilities.max_edits, refused);
         let new = if leg.voiceless.load(Ordering::Relaxed) {
             Spokesman::App
         } else {
             voice::voice(&directory, source, target, message)
         };
+        let spokesman = voice::voice_of(existing.iter().chain(&done_before), generation, new, |copy| {
+            is_mute(&directory, target, copy)
+        });
+        let there: Vec<CopyRow> = existing.iter().chain(&done_before).cloned().collect();
+        let policy = directory.policy(&source.org).files;
+        let bounds = Bounds::of(capabilities, &spokesman, &policy);
+        let mut named = Vec::with_capacity(message.files.len());
+        for file in &message.files {
+            let key = self.vault().file_key(&source.org, &message.id, &file.id).await?;
+            named.push((file.clone(), key));
+        }
+        let mut cargo = files::sort(named, &there, &bounds, &leg.barred());
+        // What stands in the name of somebody whose token is gone nobody can delete.
+        cargo.gone.retain(|copy| !is_mute(&directory, target, copy));
         let scene = Scene {
             message,
             author: &author,
@@ -213,28 +233,36 @@ impl Relay {
             capabilities,
             root,
             corrects: plan::corrected(&existing).filter(|_| generation > 0),
-            spokesman: voice::voice_of(existing.iter().chain(&done_before), generation, new, |copy| {
-                is_mute(&directory, target, copy)
-            }),
+            spokesman,
+            lines: &cargo.lines,
         };
         let (post, mut notes) = plan::compose(&scene);
         if mute {
             notes.push(codes::OWN_TOKEN);
         }
-        let bodies = connector.split(&post);
+        notes.extend(cargo.notes());
+        // Files alone need no empty message above them.
+        let alone = post.body.is_empty() && !message.files.is_empty();
+        let bodies = if alone { Vec::new() } else { connector.split(&post) };
         let first = plan::first_part(generation);
-        let mut markers = Vec::with_capacity(bodies.len());
-        for part in (first..).take(bodies.len()) {
-            markers.push(self.vault().marker(&source.org, leg.id.as_str(), part).await?);
+        let mut markers = BTreeMap::new();
+        for part in (first..).take(bodies.len()).chain(cargo.parts()) {
+            markers.insert(part, self.vault().marker(&source.org, leg.id.as_str(), part).await?);
         }
+        let marker = |part: u32| markers.get(&part).cloned().unwrap_or_else(|| Marker::new(""));
         let done = |known: &CopyRow| done_before.iter().any(|copy| copy.part == known.part);
         let existing: Vec<CopyRow> = existing.into_iter().filter(|known| !done(known)).collect();
-        let current: Vec<CopyRow> =
-            existing.iter().filter(|copy| plan::generation(copy) == generation).cloned().collect();
-        let mut steps = plan::steps(&post, bodies, &current, first, &|part| {
-            markers[(part - first) as usize % markers.len().max(1)].clone()
+        let current: Vec<CopyRow> = existing
+            .iter()
+            .filter(|copy| !is_file(copy.part) && plan::generation(copy) == generation)
+            .cloned()
+            .collect();
+        let mut steps = plan::steps(&post, bodies, &current, first, &marker);
+        steps.extend(cargo.steps(&post, &marker));
+        steps.retain(|step| {
+            let deletes = matches!(step.operation, Operation::Delete { .. });
+            deletes || !done_before.iter().any(|copy| copy.part == step.part)
         });
-        steps.retain(|step| !done_before.iter().any(|copy| copy.part == step.part));
         notes.extend(plan::lost_by_edits(&steps, capabilities).filter(|code| !notes.contains(code)));
         let shown = Shown {
             original: OriginalRow {
@@ -251,7 +279,7 @@ impl Relay {
             made: done_before,
         };
         let ending = Ending { notes, shown: Some(shown), ..ending };
-        self.do_steps(leg, fence, target, steps, ending).await
+        self.do_steps(leg, fence, source, target, steps, ending).await
     }
 
     fn aside(&self, leg: &Leg) -> Turn {

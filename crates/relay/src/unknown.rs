@@ -6,12 +6,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dragoman_model::operation::Candidate;
-use dragoman_model::{Code, Document, Operation, Outcome, Post, ShownAuthor, Spokesman, codes};
+use dragoman_model::{Code, Document, Marker, Operation, Outcome, Post, ShownAuthor, Spokesman, codes};
 use dragoman_platform::Failure;
 
 use crate::core::Relay;
 use crate::directory::Spot;
 use crate::error::RelayError;
+use crate::files::{FILES_AT, is_alike, is_file};
 use crate::leg::{Doubt, Leg};
 use crate::pending::Expected;
 use crate::plan::{self, Step};
@@ -33,23 +34,41 @@ enum Sight {
     Failed(Failure),
 }
 
+/// A post whose outcome nobody knows.
+#[derive(Clone, Copy)]
+pub(crate) struct Lost<'a> {
+    /// What was posted.
+    pub(crate) post: &'a Post,
+    /// The name of the file that was posted with it.
+    pub(crate) file: Option<&'a str>,
+}
+
+impl Lost<'_> {
+    /// Whether something that was found could be it.
+    fn may_be(&self, found: &Candidate) -> bool {
+        match (self.file, &found.file) {
+            (Some(name), Some(found)) => is_alike(found, name),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+}
+
 impl Relay {
     /// Decides after a lost answer.
     pub(crate) async fn unknown(
         &self,
         leg: &Leg,
         target: &Spot,
-        post: &Post,
-        expected: Option<Expected<'_>>,
+        lost: Lost<'_>,
+        mut expected: Expected<'_>,
         code: Code,
     ) -> Result<Outcome, RelayError> {
         let wait = Duration::from_millis(self.timing().echo_wait_ms);
-        if let Some(mut expected) = expected
-            && let Ok(Some((message, version))) = tokio::time::timeout(wait, expected.wait()).await
-        {
+        if let Ok(Some((message, version))) = tokio::time::timeout(wait, expected.wait()).await {
             return Ok(Outcome::made(message, version));
         }
-        match self.look(leg, target, post, Doubt::Grave, true).await? {
+        match self.look(leg, target, lost, Doubt::Grave, true).await? {
             Some(found) => Ok(found),
             // Provably absent: the ladder sends it again.
             None => Ok(Outcome::retry(code)),
@@ -62,15 +81,18 @@ impl Relay {
         &self,
         leg: &Leg,
         target: &Spot,
-        post: &Post,
+        lost: Lost<'_>,
         doubt: Doubt,
         twice: bool,
     ) -> Result<Option<Outcome>, RelayError> {
-        let outcome = match self.sight(leg, target, post, twice).await? {
+        let outcome = match self.sight(leg, target, lost.post, twice, &|found| lost.may_be(found)).await? {
             Sight::Absent => return Ok(None),
             Sight::Blind => return Ok(self.by_policy(leg, target, doubt)),
-            Sight::Copy(found) if found.same => Some(Outcome::made(found.message, found.version)),
-            Sight::Copy(found) => self.convert(leg, target, post, found).await,
+            // A file is what it was, and no text makes it another.
+            Sight::Copy(found) if found.same || lost.file.is_some() => {
+                Some(Outcome::made(found.message, found.version))
+            }
+            Sight::Copy(found) => self.convert(leg, target, lost.post, found).await,
             Sight::Failed(failure) => Some(failure.into_outcome()),
         };
         if !matches!(outcome, None | Some(Outcome::Done(_))) {
@@ -94,39 +116,55 @@ impl Relay {
         if leg.doubt() != Doubt::None {
             let row = &leg.event.row;
             let root = row.thread_root.as_ref().filter(|root| row.message.as_ref() != Some(root));
-            let next = parts.iter().map(|copy| copy.part + 1).max().unwrap_or_default();
-            let lost = Post {
+            // What went out last is a text or a file, whichever comes after what is known.
+            let after = |files: bool| {
+                let known = parts.iter().filter(|copy| is_file(copy.part) == files);
+                known.map(|copy| copy.part + 1).max().unwrap_or(if files { FILES_AT } else { 0 })
+            };
+            let mut lost = Post {
                 conversation: target.conversation.remote.clone(),
                 thread_root: self.thread_of(leg, root, source, target).await?,
                 broadcast: false,
                 author: ShownAuthor { name: String::new(), via: String::new(), avatar_url: None },
                 spokesman: Spokesman::App,
                 body: Document::default(),
-                marker: self.vault().marker(&source.org, leg.id.as_str(), next).await?,
+                marker: Marker::new(""),
             };
-            match self.sight(leg, target, &lost, false).await? {
-                Sight::Copy(found) => {
-                    let operation = Operation::Delete {
-                        conversation: lost.conversation,
-                        message: found.message,
-                        thread_root: lost.thread_root,
-                        spokesman: lost.spokesman,
-                    };
-                    steps.push(Step { operation, part: next });
-                }
-                Sight::Absent | Sight::Blind => {}
-                Sight::Failed(failure) => {
-                    let outcome = failure.into_outcome();
-                    return self.judge_at(&target.place, leg, fence, &outcome, ending).await;
+            for files in [false, true] {
+                let next = after(files);
+                lost.marker = self.vault().marker(&source.org, leg.id.as_str(), next).await?;
+                match self.sight(leg, target, &lost, false, &|found| found.file.is_some() == files).await? {
+                    Sight::Copy(found) => {
+                        let operation = Operation::Delete {
+                            conversation: lost.conversation.clone(),
+                            message: found.message,
+                            thread_root: lost.thread_root.clone(),
+                            spokesman: lost.spokesman.clone(),
+                        };
+                        steps.push(Step::new(operation, next));
+                        break;
+                    }
+                    Sight::Absent | Sight::Blind => {}
+                    Sight::Failed(failure) => {
+                        let outcome = failure.into_outcome();
+                        return self.judge_at(&target.place, leg, fence, &outcome, ending).await;
+                    }
                 }
             }
         }
-        self.do_steps(leg, fence, target, steps, ending).await
+        self.do_steps(leg, fence, source, target, steps, ending).await
     }
 
     /// Whether an attempt left a copy. In a lane one message at a time is under way, so what the app posted and nobody
     /// knows of is the one that is looked for, or one whose own leg will miss it.
-    async fn sight(&self, leg: &Leg, target: &Spot, post: &Post, twice: bool) -> Result<Sight, RelayError> {
+    async fn sight(
+        &self,
+        leg: &Leg,
+        target: &Spot,
+        post: &Post,
+        twice: bool,
+        may_be: &(dyn Fn(&Candidate) -> bool + Sync),
+    ) -> Result<Sight, RelayError> {
         if !target.capabilities.read_back {
             return Ok(Sight::Blind);
         }
@@ -142,7 +180,8 @@ impl Relay {
             };
             let mut other = None;
             for candidate in found {
-                if parts.iter().any(|copy| copy.message == candidate.message)
+                if !may_be(&candidate)
+                    || parts.iter().any(|copy| copy.message == candidate.message)
                     || self.store().original_of_copy(&target.id, &candidate.message).await?.is_some()
                 {
                     continue;

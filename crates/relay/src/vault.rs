@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dragoman_model::{Marker, OrgId};
+use dragoman_model::{Marker, OrgId, RemoteMessage};
 use dragoman_seal::{ContentString, EpochId, FieldRef, Keyring};
 use dragoman_store::OrgRow;
 
@@ -54,6 +54,17 @@ impl Vault {
     pub async fn marker(&self, org: &OrgId, leg: &str, part: u32) -> Result<Marker, RelayError> {
         let digest = self.keyring.digest(org, "marker", format!("{leg}/{part}").as_bytes()).await?;
         Ok(Marker::new(hex(&digest[..16])))
+    }
+
+    /// What ties the copy of a file to the file: ids of some platforms are addresses that hold its name.
+    pub async fn file_key(
+        &self,
+        org: &OrgId,
+        message: &RemoteMessage,
+        file: &str,
+    ) -> Result<String, RelayError> {
+        let digest = self.keyring.digest(org, "file", format!("{message}/{file}").as_bytes()).await?;
+        Ok(hex(&digest[..16]))
     }
 
     /// The fingerprint of a text under the current epoch key, with the name of that epoch. `None` while no

@@ -15,6 +15,7 @@ mod locked;
 mod random;
 mod secret;
 mod slots;
+mod spool;
 
 pub use alloc::ZeroingAlloc;
 pub use disk::StdDisk;
@@ -29,3 +30,4 @@ pub use locked::{Protection, protection};
 pub use random::SystemRandom;
 pub use secret::{Content, ContentString, Key32, Token, equal};
 pub use slots::{SLOT_LEN, SlotError, SlotLimits, SlotSecret, SlotStore};
+pub use spool::{Spool, SpoolReader, SpoolWriter};

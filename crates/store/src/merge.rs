@@ -96,6 +96,7 @@ mod tests {
             version: version.map(Version),
             fingerprint: fingerprint.map(|byte| vec![byte]),
             epoch: fingerprint.map(|byte| byte.to_string()),
+            file: None,
         }
     }
 

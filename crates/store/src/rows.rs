@@ -387,6 +387,8 @@ pub struct CopyRow {
     pub fingerprint: Option<Vec<u8>>,
     /// Which epoch key.
     pub epoch: Option<String>,
+    /// Keyed digest of the source's id of the file that it is a copy of, where it is one of a file.
+    pub file: Option<String>,
 }
 
 /// A deletion, by the source's clock: what comes later of a state from before it is not relayed. A restoration is

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use dragoman_model::{OrgId, codes};
-use dragoman_relay::POLICIES;
+use dragoman_relay::{POLICIES, Policy};
 use dragoman_store::{Mutation, OrgRow};
 
 use super::api::{Org, OrgAdd, OrgList, OrgPolicy};
@@ -62,7 +62,7 @@ impl Act for OrgPolicy {
             let what = format!("there is no policy '{}'", self.policy);
             return Err(Problem::wrong(what, format!("take one of: {}", names.join(", "))));
         };
-        if !words.contains(&self.value.as_str()) {
+        if !Policy::takes(&self.policy, &self.value) {
             let what = format!("'{}' is no word of policy {}", self.value, self.policy);
             return Err(Problem::wrong(what, format!("take one of: {}", words.join(", "))));
         }

@@ -90,6 +90,7 @@ impl Rig {
             connectors,
             clock: clock.clone(),
             random,
+            spool: None,
             avatars: Some(avatars.clone()),
             timing: Timing::default(),
             owner: "test".to_owned(),

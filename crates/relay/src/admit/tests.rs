@@ -36,7 +36,7 @@ fn shown(version: i64) -> Known {
 
 #[track_caller]
 fn check(event: &Event, known: Known, expected: &Admission) {
-    assert_eq!(&admit(event, &known, Policy::default()), expected);
+    assert_eq!(&admit(event, &known, &Policy::default()), expected);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn other_apps_are_relayed_only_by_policy() {
     robot.author.kind = AuthorKind::Bot;
     check(&posted(robot.clone()), Known::default(), &Admission::Drop(codes::FOREIGN_BOT));
     let policy = Policy { relay_bots: true, ..Policy::default() };
-    assert_eq!(admit(&posted(robot), &Known::default(), policy), Admission::Create);
+    assert_eq!(admit(&posted(robot), &Known::default(), &policy), Admission::Create);
 }
 
 #[test]

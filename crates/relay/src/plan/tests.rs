@@ -48,6 +48,7 @@ fn copy(part: u32, message: &str) -> CopyRow {
         version: None,
         fingerprint: None,
         epoch: None,
+        file: None,
     }
 }
 
@@ -58,6 +59,7 @@ fn composed(
     root: Root,
 ) -> (Post, Vec<Code>) {
     let (author, target) = (author(), "C2".into());
+    let lines: Vec<_> = message.files.iter().map(|file| (file.clone(), codes::FILE_GONE)).collect();
     compose(&Scene {
         message,
         author: &author,
@@ -67,6 +69,7 @@ fn composed(
         root,
         corrects: None,
         spokesman: Spokesman::App,
+        lines: &lines,
     })
 }
 
@@ -106,9 +109,10 @@ fn a_file_becomes_a_line_with_name_size_and_link() {
         size: Some(1_250_000),
         permalink: Some("https://files.example/1".into()),
     });
-    let (post, _) = composed(&message, &Mentions::new(), &capabilities(&[]), Root::None);
-    assert!(dragoman_markup::plain(&post.body).contains("plan.pdf"));
-    assert!(dragoman_markup::plain(&post.body).contains("1.2 MB"));
+    let (post, notes) = composed(&message, &Mentions::new(), &capabilities(&[]), Root::None);
+    let line = dragoman_markup::plain(&post.body);
+    assert_eq!(line.trim(), "📎 plan.pdf (1.2 MB): could not be fetched");
+    assert_eq!(notes, [codes::FILE_GONE]);
 }
 
 fn names(existing: &[CopyRow], first: u32, bodies: usize) -> Vec<(&'static str, u32)> {
@@ -197,6 +201,7 @@ fn a_correction_says_so_and_stands_in_the_thread_of_its_copy() {
             capabilities,
             root: Root::Lost,
             corrects,
+            lines: &[],
             spokesman: Spokesman::App,
         };
         let (post, notes) = compose(&scene);

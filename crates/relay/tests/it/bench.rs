@@ -12,7 +12,7 @@ use std::time::Duration;
 use dragoman_model::{Clock, EventId, EventKind, LegId, OrgId, Random};
 use dragoman_platform::{Answer, App, Delivery, Item};
 use dragoman_relay::{Parts, Relay, Slots, Timing, Vault};
-use dragoman_seal::{EpochPolicy, FieldRef, KeyService, Keyring, LocalKeys, SlotLimits, SlotStore};
+use dragoman_seal::{EpochPolicy, FieldRef, KeyService, Keyring, LocalKeys, SlotLimits, SlotStore, Spool};
 use dragoman_store::{
     AccountRow, AppRow, BridgePast, BridgeRow, BridgeState, ConversationRow, Faults, InstallationRow, Lease,
     ModelStore, Mutation, OrgRow, TokenRow,
@@ -82,6 +82,8 @@ struct Bench {
     data: SimDisk,
     folder: SimDisk,
     fake: Arc<Fake>,
+    /// Where files rest whose length nobody knows.
+    spool: tempfile::TempDir,
     life: Option<Life>,
     delivered: u64,
     /// Heard of later.
@@ -122,6 +124,7 @@ impl Bench {
             random,
             data: SimDisk::new(),
             folder: SimDisk::new(),
+            spool: tempfile::tempdir().unwrap(),
             life: None,
             delivered: 0,
             held: Vec::new(),
@@ -152,7 +155,8 @@ impl Bench {
             assert_eq!(shown, wanted, "what {room} shows at `{line}`");
             return;
         }
-        if let Some((room, wanted)) = line.split_once(" calls: ") {
+        if let Some((room, wanted)) = line.split_once(" calls:") {
+            let wanted = wanted.trim_start();
             let calls =
                 self.fake.room(room, |room| std::mem::take(&mut room.calls)).join(" | ").replace('\n', "↵");
             assert_eq!(calls, wanted, "calls into {room} at `{line}`");
@@ -248,11 +252,34 @@ impl Bench {
             bot: false,
             marker: None,
             own: false,
+            files: Vec::new(),
+        };
+        // `a+b` are two files.
+        let files = |words: &str| -> Vec<String> {
+            words.split('+').filter(|name| *name != "none").map(str::to_owned).collect()
         };
         let (kind, said) = self.fake.room(room, |room| match words {
             ["post", id, text @ ..] => {
                 room.said.push(new(id, None, text));
                 (EventKind::Created, new(id, None, text))
+            }
+            ["file", id, names, text @ ..] => {
+                let said = Said { files: files(names), ..new(id, None, text) };
+                room.said.push(said.clone());
+                (EventKind::Created, said)
+            }
+            ["file-reply", id, root, names, text @ ..] => {
+                let said = Said { files: files(names), ..new(id, Some(root), text) };
+                room.said.push(said.clone());
+                (EventKind::Created, said)
+            }
+            ["edit-files", id, names, text @ ..] => {
+                let said = room.find(id).unwrap();
+                said.text = text.join(" ");
+                said.files = files(names);
+                said.version = now_ms;
+                said.at_ms = now_ms;
+                (EventKind::Changed, said.clone())
             }
             ["reply", id, root, text @ ..] => {
                 room.said.push(new(id, Some(root), text));
@@ -408,6 +435,7 @@ impl Bench {
                 connectors: BTreeMap::from([("fake", self.fake.clone() as _)]),
                 clock,
                 random: Arc::clone(&self.random),
+                spool: Some(Arc::new(Spool::open(self.spool.path(), Arc::clone(&self.random)).unwrap())),
                 avatars: None,
                 timing: Timing { pace: false, ..Timing::default() },
                 owner: "local".to_owned(),

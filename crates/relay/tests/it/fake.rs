@@ -5,19 +5,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use dragoman_model::capability::{Feature, Level, TextLimit, TextUnit};
 use dragoman_model::event::{Author, AuthorKind, Origin};
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    Capabilities, Clock, Document, Event, Happening, Marker, Message, Operation, Outcome, Platform, Post,
-    RemoteConversation, RemoteMessage, RemoteUser, Spokesman, Version, codes,
+    Capabilities, Clock, Document, Event, FileRef, Happening, Marker, Message, Operation, Outcome, Platform,
+    Post, RemoteConversation, RemoteMessage, RemoteUser, Spokesman, Version, codes,
 };
 use dragoman_platform::{
-    App, Connector, Conversation, Delivery, Failure, Field, Grant, HistoryPage, HistoryQuery, Inbound,
-    InstallError, Installation, Installed, Package, PackageRequest, Page, Profile, Rejection, Session, Sink,
-    Watch,
+    App, Connector, Conversation, Delivery, Failure, Field, FileBytes, Grant, HistoryPage, HistoryQuery,
+    Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page, Profile, Rejection,
+    Session, Share, Sink, Watch,
 };
 use dragoman_seal::Content;
+use futures_util::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 /// A message there.
@@ -36,6 +38,8 @@ pub(crate) struct Said {
     pub(crate) marker: Option<String>,
     /// In its author's own name: nobody is shown the marker.
     pub(crate) own: bool,
+    /// Names of its files; what a file holds follows from its name.
+    pub(crate) files: Vec<String>,
 }
 
 impl Said {
@@ -57,6 +61,25 @@ pub(crate) struct Room {
 }
 
 impl Room {
+    /// What the app posts.
+    fn take(&mut self, post: &Post, text: String, files: Vec<String>, now_ms: i64) -> Outcome {
+        let id = format!("c{}", self.said.len());
+        self.said.push(Said {
+            id: id.clone(),
+            root: post.thread_root.as_ref().map(ToString::to_string),
+            text,
+            version: now_ms,
+            sent_ms: now_ms,
+            at_ms: now_ms,
+            deleted: false,
+            bot: false,
+            marker: Some(post.marker.as_str().to_owned()),
+            own: post.spokesman != Spokesman::App,
+            files,
+        });
+        Outcome::made(id.into(), Some(Version(now_ms)))
+    }
+
     pub(crate) fn find(&mut self, id: &str) -> Option<&mut Said> {
         self.said.iter_mut().find(|said| said.id == id)
     }
@@ -84,8 +107,12 @@ impl Fake {
     fn trick(&self, room: &str, call: &str) -> Option<String> {
         self.room(room, |room| {
             let due = room.tricks.front().is_some_and(|trick| {
-                let read = trick.starts_with("unreadable");
-                read == matches!(call, "open" | "message" | "history" | "find")
+                let wanted: &[&str] = match trick.split_once('-').map_or(trick.as_str(), |(first, _)| first) {
+                    "unreadable" => &["open", "message", "history", "find"],
+                    "file" => &["download"],
+                    _ => &["perform", "share"],
+                };
+                wanted.contains(&call)
             });
             if due { room.tricks.pop_front() } else { None }
         })
@@ -105,7 +132,8 @@ pub(crate) fn payload(kind: &str, room: &str, said: &Said) -> Content {
     let marker = said.shown_marker().unwrap_or_default();
     let (version, sent, at) = (said.version.to_string(), said.sent_ms.to_string(), said.at_ms.to_string());
     let bot = if said.bot { "bot" } else { "" };
-    let fields = [kind, room, &said.id, root, &version, &sent, &at, bot, marker, &said.text];
+    let files = said.files.join("+");
+    let fields = [kind, room, &said.id, root, &version, &sent, &at, bot, marker, &files, &said.text];
     Content::new(fields.join("\u{1f}").into_bytes())
 }
 
@@ -122,11 +150,23 @@ fn message(said: &Said) -> Message {
             avatar_url: None,
         },
         body: Document::plain(&said.text),
-        files: Vec::new(),
+        files: said.files.iter().map(|name| file(name)).collect(),
         sent_at_ms: said.sent_ms,
         version: Some(Version(said.version)),
         origin: Origin { ours: said.shown_marker().is_some(), marker: said.shown_marker().map(Marker::new) },
     }
+}
+
+/// A file of this name: `NAME-SIZE`, or `NAME` alone, of which nobody knows the size before it was read.
+fn file(name: &str) -> FileRef {
+    let size = name.rsplit_once('-').and_then(|(_, size)| size.parse().ok());
+    FileRef { id: format!("id of {name}"), name: name.to_owned(), media_type: None, size, permalink: None }
+}
+
+/// What it holds.
+pub(crate) fn bytes_of(name: &str) -> Vec<u8> {
+    let size = file(name).size.unwrap_or(700);
+    name.bytes().cycle().take(usize::try_from(size).unwrap()).collect()
 }
 
 /// The text of a post, with a sign in front of replies.
@@ -134,6 +174,35 @@ fn text_of(post: &Post) -> String {
     let text = dragoman_markup::plain(&post.body);
     let text = text.trim().to_owned();
     if post.thread_root.is_some() { format!(">{text}") } else { text }
+}
+
+/// What a trick makes of a call before anything is done.
+async fn failed(trick: Option<&str>) -> Option<Outcome> {
+    Some(match trick? {
+        "retry" => Outcome::retry(codes::TARGET_FAILED),
+        "slow-down" => Outcome::retry_after(7_000, codes::RATE_LIMITED),
+        "refuse" => Outcome::Refused(codes::REFUSED),
+        "keep" => Outcome::Refused(codes::NOT_EDITABLE),
+        "sign-in" => Outcome::SignIn(codes::SIGN_IN),
+        "gone" => Outcome::Gone(codes::CONVERSATION_GONE),
+        "no-root" => Outcome::MessageGone(codes::MESSAGE_GONE),
+        "lost" => Outcome::Unknown(codes::NO_ANSWER),
+        "hang" => std::future::pending().await,
+        _ => return None,
+    })
+}
+
+/// What it makes of the answer.
+async fn ended(trick: Option<&str>, outcome: Outcome) -> Outcome {
+    match trick {
+        Some("unanswered") => Outcome::Unknown(codes::NO_ANSWER),
+        Some("done-and-hang") => std::future::pending().await,
+        Some("late") => {
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            outcome
+        }
+        _ => outcome,
+    }
 }
 
 #[async_trait]
@@ -151,8 +220,9 @@ impl Connector for Fake {
             self.room(conversation.remote.as_str(), |room| !room.cannot.iter().any(|cannot| cannot == what))
         };
         Capabilities {
-            levels: [Feature::ThreadReply, Feature::Edit, Feature::OwnToken]
+            levels: [Feature::ThreadReply, Feature::Edit, Feature::OwnToken, Feature::File]
                 .into_iter()
+                .filter(|feature| *feature != Feature::File || can("files"))
                 .map(|feature| (feature, Level::Native))
                 .collect(),
             own_levels: BTreeMap::new(),
@@ -163,8 +233,8 @@ impl Connector for Fake {
             reorder_window_ms: 0,
             max_edits: (!can("edit-often")).then_some(2),
             unannounced_edits_ms: (!can("announce")).then_some(300_000),
-            max_file_bytes: None,
-            file_needs_length: false,
+            max_file_bytes: Some(1_000),
+            file_needs_length: !can("guess-length"),
             send_interval_ms: 0,
         }
     }
@@ -184,7 +254,7 @@ impl Connector for Fake {
     async fn open(&self, _session: &Session, _feed: &str, payload: &Content) -> Result<Event, Failure> {
         let text = String::from_utf8_lossy(payload.expose()).into_owned();
         let fields: Vec<&str> = text.split('\u{1f}').collect();
-        let [kind, room, id, root, version, sent, at, bot, marker, text] = fields[..] else {
+        let [kind, room, id, root, version, sent, at, bot, marker, files, text] = fields[..] else {
             return Err(Failure::Malformed(codes::MALFORMED));
         };
         self.readable(room, "open")?;
@@ -200,6 +270,7 @@ impl Connector for Fake {
             bot: !bot.is_empty(),
             marker: filled(marker),
             own: false,
+            files: files.split('+').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
         };
         let happening = match kind {
             "created" => Happening::Posted(Box::new(message(&said))),
@@ -281,36 +352,12 @@ impl Connector for Fake {
         let call = if own { format!("own {call}") } else { call };
         self.room(room, |room| room.calls.push(call));
         let trick = self.trick(room, "perform");
-        match trick.as_deref() {
-            Some("retry") => return Outcome::retry(codes::TARGET_FAILED),
-            Some("slow-down") => return Outcome::retry_after(7_000, codes::RATE_LIMITED),
-            Some("refuse") => return Outcome::Refused(codes::REFUSED),
-            Some("keep") => return Outcome::Refused(codes::NOT_EDITABLE),
-            Some("sign-in") => return Outcome::SignIn(codes::SIGN_IN),
-            Some("gone") => return Outcome::Gone(codes::CONVERSATION_GONE),
-            Some("no-root") => return Outcome::MessageGone(codes::MESSAGE_GONE),
-            Some("lost") => return Outcome::Unknown(codes::NO_ANSWER),
-            Some("hang") => std::future::pending().await,
-            _ => {}
+        if let Some(outcome) = failed(trick.as_deref()).await {
+            return outcome;
         }
         let now_ms = self.clock.now_ms();
         let outcome = self.room(room, |room| match operation {
-            Operation::Post(post) => {
-                let id = format!("c{}", room.said.len());
-                room.said.push(Said {
-                    id: id.clone(),
-                    root: post.thread_root.as_ref().map(ToString::to_string),
-                    text: text_of(post),
-                    version: now_ms,
-                    sent_ms: now_ms,
-                    at_ms: now_ms,
-                    deleted: false,
-                    bot: false,
-                    marker: Some(post.marker.as_str().to_owned()),
-                    own,
-                });
-                Outcome::made(id.into(), Some(Version(now_ms)))
-            }
+            Operation::Post(post) => room.take(post, text_of(post), Vec::new(), now_ms),
             Operation::Edit { message, post } => match room.find(message.as_str()) {
                 Some(said) if !said.deleted => {
                     said.text = text_of(post);
@@ -327,15 +374,64 @@ impl Connector for Fake {
             },
             _ => Outcome::done(),
         });
-        match trick.as_deref() {
-            Some("unanswered") => Outcome::Unknown(codes::NO_ANSWER),
-            Some("done-and-hang") => std::future::pending().await,
-            Some("late") => {
-                tokio::time::sleep(Duration::from_secs(4)).await;
-                outcome
-            }
-            _ => outcome,
+        ended(trick.as_deref(), outcome).await
+    }
+
+    async fn download(
+        &self,
+        _session: &Session,
+        conversation: &Conversation,
+        _message: &RemoteMessage,
+        file: &FileRef,
+    ) -> Result<FileBytes, Failure> {
+        let room = conversation.remote.as_str();
+        self.room(room, |room| room.calls.push(format!("download {}", file.name)));
+        let again = Failure::Retry { after_ms: None, code: codes::UNREACHABLE };
+        let broken = match self.trick(room, "download").as_deref() {
+            Some("file-late") => return Err(again),
+            Some("file-gone") => return Err(Failure::Gone(codes::MESSAGE_GONE)),
+            Some("file-breaks") => Some(Err(again)),
+            _ => None,
+        };
+        let bytes = bytes_of(&file.name);
+        let whole = if broken.is_some() { bytes.len() / 2 } else { bytes.len() };
+        let chunks: Vec<_> =
+            bytes[..whole].chunks(64).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
+        let chunks = Box::pin(stream::iter(chunks.into_iter().chain(broken)));
+        Ok(FileBytes { size: file.size, media_type: Some("text/plain".to_owned()), chunks })
+    }
+
+    async fn share(
+        &self,
+        _session: &Session,
+        conversation: &Conversation,
+        share: &Share,
+        mut bytes: FileBytes,
+    ) -> Outcome {
+        let room = conversation.remote.as_str();
+        let reply = if share.post.thread_root.is_some() { ">" } else { "" };
+        assert!(share.post.body.is_empty() && !share.post.author.name.is_empty());
+        let call = format!("share {reply}{}", share.name);
+        self.room(room, |room| room.calls.push(call));
+        let knows = self.room(room, |room| !room.cannot.iter().any(|cannot| cannot == "guess-length"));
+        assert!(knows || bytes.size.is_some(), "a length is needed");
+        let trick = self.trick(room, "share");
+        if let Some(outcome) = failed(trick.as_deref()).await {
+            return outcome;
         }
+        let mut all = Vec::new();
+        while let Some(chunk) = bytes.chunks.next().await {
+            match chunk {
+                Ok(chunk) => all.extend_from_slice(&chunk),
+                Err(failure) => return failure.into_outcome(),
+            }
+        }
+        assert!(bytes.size.is_none_or(|size| size == all.len() as u64), "the length is another");
+        assert!(all == bytes_of(&share.name), "the bytes of {} are others", share.name);
+        let now_ms = self.clock.now_ms();
+        let text = format!("{reply}[{}]", share.name);
+        let outcome = self.room(room, |room| room.take(&share.post, text, vec![share.name.clone()], now_ms));
+        ended(trick.as_deref(), outcome).await
     }
 
     async fn find(
@@ -358,7 +454,7 @@ impl Connector for Fake {
                 at_ms: said.sent_ms,
                 version: Some(Version(said.version)),
                 same: said.text == text_of(post),
-                file: None,
+                file: said.files.first().cloned(),
             })
             .collect())
     }

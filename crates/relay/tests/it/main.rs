@@ -4,5 +4,6 @@
 
 mod bench;
 mod fake;
+mod files;
 mod stories;
 mod voices;

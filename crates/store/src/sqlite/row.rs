@@ -212,6 +212,7 @@ pub(super) fn copy(row: &Row<'_>) -> Result<CopyRow> {
         version: row.get::<_, Option<i64>>(6)?.map(Version),
         fingerprint: row.get(7)?,
         epoch: row.get(8)?,
+        file: row.get(9)?,
     })
 }
 

@@ -117,7 +117,7 @@ async fn a_newer_schema_is_left_alone() {
     conn.execute("INSERT INTO migration (version, applied_ms) VALUES (99, 0)", []).unwrap();
     drop(conn);
     let refused = SqliteStore::open(folder.path(), &ManualClock::default());
-    assert!(matches!(refused, Err(StoreError::NewerSchema { found: 99, known: 1 })));
+    assert!(matches!(refused, Err(StoreError::NewerSchema { found: 99, known: 2 })));
     let conn = Connection::open(&file).unwrap();
     conn.execute("DELETE FROM migration WHERE version = 99", []).unwrap();
     drop(conn);
@@ -229,4 +229,26 @@ async fn a_full_disk_refuses_the_batch_and_then_goes_on() {
     drop(locked);
     let ids = fresh(folder.path()).orgs().await.unwrap().into_iter().map(|org| org.id.to_string());
     assert_eq!(ids.collect::<Vec<_>>(), ["o", "q"]);
+}
+
+#[tokio::test]
+async fn a_map_from_before_files_is_taken_over() {
+    let folder = folder();
+    let conn = Connection::open(folder.path().join("dragoman.sqlite")).unwrap();
+    conn.execute_batch(
+        "CREATE TABLE migration (version INTEGER PRIMARY KEY, applied_ms INTEGER NOT NULL) STRICT",
+    )
+    .unwrap();
+    conn.execute_batch(include_str!("schema.sql")).unwrap();
+    conn.execute_batch(
+        "INSERT INTO migration VALUES (1, 1);
+         INSERT INTO original VALUES ('c1', 'm', 'b', NULL, 1, 1, 1, FALSE);
+         INSERT INTO copy VALUES ('c1', 'm', 'c2', 0, 'x', NULL, 'app', 2, 3, NULL, NULL)",
+    )
+    .unwrap();
+    drop(conn);
+    let store = fresh(folder.path());
+    let copies = store.copies((&"c1".into(), &"m".into()), &"c2".into()).await.unwrap();
+    assert_eq!(copies.len(), 1);
+    assert_eq!((copies[0].edits, copies[0].file.as_deref()), (2, None));
 }

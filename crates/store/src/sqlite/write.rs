@@ -267,6 +267,7 @@ pub(super) fn put_own_copy(
             copy.version.map(|version| version.0),
             copy.fingerprint,
             copy.epoch,
+            copy.file,
         ],
     )?;
     Ok(())

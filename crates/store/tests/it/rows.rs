@@ -166,6 +166,8 @@ pub(crate) fn copy(conversation: &str, part: u32, message: &str) -> CopyRow {
         version: Some(Version(1)),
         fingerprint: Some(vec![7, 7]),
         epoch: Some("e1".to_owned()),
+        // Second parts are files.
+        file: (part == 1).then(|| "f1".to_owned()),
     }
 }
 

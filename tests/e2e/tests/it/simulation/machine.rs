@@ -165,6 +165,7 @@ impl Machine {
             connectors,
             clock,
             random: Arc::clone(&self.random),
+            spool: None,
             avatars: None,
             timing: Timing::default(),
             owner: "local".to_owned(),
