@@ -135,7 +135,7 @@ impl Relay {
         let lost = Lost { post, file: step.freight.as_ref().map(|file| file.name.as_str()) };
         let doubt = leg.set_doubt(Doubt::None);
         let worth = doubt == Doubt::Grave || doubt == Doubt::Slight && target.capabilities.read_back;
-        if worth && let Some(found) = self.look(leg, target, lost, doubt, false).await? {
+        if worth && let Some(found) = self.look(leg, target, lost, doubt).await? {
             return Ok(Carried::Answered(found));
         }
         self.0.parts.faults.hit("send.before");

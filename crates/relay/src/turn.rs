@@ -453,9 +453,13 @@ fn root_of(copy: &CopyRow) -> RemoteMessage {
     copy.thread_root.clone().unwrap_or_else(|| copy.message.clone())
 }
 
-/// An event with the text of a later edit of its message.
+/// An event with the text of a later edit of its message. What comes later need not be later: one feed may tell of an
+/// edit after another feed told of the next.
 fn overtaken(event: &Event, newer: &Event) -> Option<Event> {
     let Happening::Changed { after, .. } = &newer.happening else { return None };
+    if message_of(event).is_some_and(|message| after.version < message.version) {
+        return None;
+    }
     let happening = match &event.happening {
         Happening::Posted(_) => Happening::Posted(after.clone()),
         // What it was before the later edit is not what the target shows.

@@ -68,7 +68,7 @@ impl Relay {
         if let Ok(Some((message, version))) = tokio::time::timeout(wait, expected.wait()).await {
             return Ok(Outcome::made(message, version));
         }
-        match self.look(leg, target, lost, Doubt::Grave, true).await? {
+        match self.look(leg, target, lost, Doubt::Grave).await? {
             Some(found) => Ok(found),
             // Provably absent: the ladder sends it again.
             None => Ok(Outcome::retry(code)),
@@ -76,16 +76,15 @@ impl Relay {
     }
 
     /// Looks for the copy that an earlier attempt may have made, and brings it to what the post says. `None`: there is
-    /// none. `twice`: look again after a pause before saying so.
+    /// none.
     pub(crate) async fn look(
         &self,
         leg: &Leg,
         target: &Spot,
         lost: Lost<'_>,
         doubt: Doubt,
-        twice: bool,
     ) -> Result<Option<Outcome>, RelayError> {
-        let outcome = match self.sight(leg, target, lost.post, twice, &|found| lost.may_be(found)).await? {
+        let outcome = match self.sight(leg, target, lost.post, doubt, &|found| lost.may_be(found)).await? {
             Sight::Absent => return Ok(None),
             Sight::Blind => return Ok(self.by_policy(leg, target, doubt)),
             // A file is what it was, and no text makes it another.
@@ -133,7 +132,10 @@ impl Relay {
             for files in [false, true] {
                 let next = after(files);
                 lost.marker = self.vault().marker(&source.org, leg.id.as_str(), next).await?;
-                match self.sight(leg, target, &lost, false, &|found| found.file.is_some() == files).await? {
+                match self
+                    .sight(leg, target, &lost, leg.doubt(), &|found| found.file.is_some() == files)
+                    .await?
+                {
                     Sight::Copy(found) => {
                         let operation = Operation::Delete {
                             conversation: lost.conversation.clone(),
@@ -162,7 +164,7 @@ impl Relay {
         leg: &Leg,
         target: &Spot,
         post: &Post,
-        twice: bool,
+        doubt: Doubt,
         may_be: &(dyn Fn(&Candidate) -> bool + Sync),
     ) -> Result<Sight, RelayError> {
         if !target.capabilities.read_back {
@@ -171,7 +173,8 @@ impl Relay {
         let place = &target.place;
         let since_ms = leg.event.row.received_ms.min(self.now_ms()) - SKEW_MS;
         let parts = leg.parts();
-        for again in [twice, false] {
+        // What a process sent that ended may still be under way, as what was sent and not answered may be.
+        for again in [doubt == Doubt::Grave, false] {
             let found = match place.connector.find(&place.session, &target.conversation, post, since_ms).await
             {
                 Ok(found) => found,

@@ -91,7 +91,7 @@ fn an_echo_after_a_crash_is_none_of_the_persons_words() {
          run 60s
          A shows: two
          B shows: one
-         A calls: find | own post two
+         A calls: find | find | own post two
          B calls: own post one | find
          dead",
     );
