@@ -30,8 +30,27 @@ pub struct SlackSimConfig {
     pub timing: SlackTiming,
     /// Rate limits.
     pub limits: SlackLimits,
+    /// What the workspaces' rules say of files.
+    pub files: SlackFileRules,
     /// Answers to what the documentation leaves open.
     pub doubts: SlackDoubts,
+}
+
+/// What workspaces' rules say of files.
+#[derive(Debug, Clone)]
+pub struct SlackFileRules {
+    /// Whether apps and people may upload.
+    pub uploads: bool,
+    /// The largest file in bytes.
+    pub largest: u64,
+    /// Endings of names that are not let in.
+    pub blocked: Vec<String>,
+}
+
+impl Default for SlackFileRules {
+    fn default() -> Self {
+        Self { uploads: true, largest: 1 << 30, blocked: Vec::new() }
+    }
 }
 
 /// An organisation (Enterprise Grid).
@@ -463,6 +482,7 @@ impl Default for SlackSimConfig {
             auto_approve: false,
             approver: None,
             timing: SlackTiming::default(),
+            files: SlackFileRules::default(),
             limits: SlackLimits::default(),
             doubts: SlackDoubts::default(),
         }

@@ -89,7 +89,7 @@ impl Desk<'_> {
         }
         if let Some(file) = self.state.files.get_mut(id) {
             file.deleted = true;
-            file.bytes.clear();
+            file.bytes = crate::core::Blob::default();
         }
         for ((channel, ts), before) in shares.iter().zip(views) {
             if let Some(before) = before {

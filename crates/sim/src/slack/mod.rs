@@ -29,7 +29,7 @@ pub mod views;
 
 pub use config::{
     BRIDGE_EVENTS, BRIDGE_SCOPES, ReplyNotice, SeedApp, SeedChannel, SeedInstall, SeedPerson, SeedWorkspace,
-    SlackDoubts, SlackLimits, SlackSimConfig, SlackTiming, SocketGap,
+    SlackDoubts, SlackFileRules, SlackLimits, SlackSimConfig, SlackTiming, SocketGap,
 };
 pub use error::ApiError;
 pub use sim::{BotIdentity, SlackSim};

@@ -7,6 +7,7 @@ use super::desk::{Change, Desk, Draft, Share};
 use super::error::{ApiError, refuse};
 use super::sim::SlackSim;
 use super::state::{Author, File, Message};
+use crate::core::Blob;
 
 fn person(desk: &Desk<'_>, user: &str) -> Result<Author, ApiError> {
     let known = desk.state.user(user)?;
@@ -68,7 +69,7 @@ impl Desk<'_> {
                     name: (*name).to_owned(),
                     title: (*name).to_owned(),
                     length: bytes.len() as u64,
-                    bytes: bytes.to_vec(),
+                    bytes: Blob::from(*bytes),
                     uploaded: true,
                     completed: true,
                     created: self.now / 1_000_000,

@@ -193,7 +193,7 @@ impl SlackSim {
 
     /// The bytes of a file.
     pub fn file_bytes(&self, id: &str) -> Option<Vec<u8>> {
-        lock(&self.engine.state).files.get(id).filter(|file| !file.deleted).map(|file| file.bytes.clone())
+        lock(&self.engine.state).files.get(id).filter(|file| !file.deleted).map(|file| file.bytes.to_vec())
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::{ApiError, refuse};
 use super::events::Event;
+use crate::core::Blob;
 
 /// A workspace.
 #[derive(Debug, Clone)]
@@ -300,7 +301,7 @@ pub struct File {
     /// Declared size.
     pub length: u64,
     /// Content.
-    pub bytes: Vec<u8>,
+    pub bytes: Blob,
     /// The bytes have arrived.
     pub uploaded: bool,
     /// The upload was completed.

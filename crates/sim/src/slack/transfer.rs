@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State as Extract};
 use axum::response::{Html, IntoResponse, Response};
+use futures_util::StreamExt as _;
 use http::{HeaderMap, StatusCode, header};
 
 use super::args::multipart;
@@ -13,9 +14,9 @@ use super::engine::{Engine, PLATFORM};
 use crate::core::fault::{FaultShape, guard};
 use crate::core::page::avatar_svg;
 use crate::core::world::lock;
-use crate::core::{CallInfo, ConnControl};
+use crate::core::{Blob, BlobWriter, CallInfo, ConnControl};
 
-const UPLOAD_CAP: usize = 256 * 1024 * 1024;
+const MULTIPART_CAP: usize = 256 * 1024 * 1024;
 
 const SHAPE: FaultShape = FaultShape {
     rate_limited: |text| {
@@ -34,8 +35,19 @@ pub async fn upload(
 ) -> Response {
     let connection = request.extensions().get::<ConnControl>().cloned();
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, UPLOAD_CAP).await else {
-        return (StatusCode::PAYLOAD_TOO_LARGE, "too large").into_response();
+    let content_type =
+        parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // Whatever else the label says, the body is the file.
+    let taken = if content_type.starts_with("multipart/form-data") {
+        match to_bytes(body, MULTIPART_CAP).await {
+            Ok(body) => multipart(content_type, &body)
+                .and_then(|parts| parts.into_iter().next())
+                .map(|part| Blob::from(&part.content[..]))
+                .ok_or((StatusCode::BAD_REQUEST, "malformed multipart body")),
+            Err(_) => Err((StatusCode::PAYLOAD_TOO_LARGE, "too large")),
+        }
+    } else {
+        raw(body).await
     };
     let call = CallInfo {
         platform: PLATFORM,
@@ -45,16 +57,9 @@ pub async fn upload(
     };
     let inner = Arc::clone(&engine);
     let effect = async move {
-        let content_type =
-            parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        // Whatever else the label says, the body is the file.
-        let bytes = if content_type.starts_with("multipart/form-data") {
-            match multipart(content_type, &body).and_then(|parts| parts.into_iter().next()) {
-                Some(part) => part.content,
-                None => return (StatusCode::BAD_REQUEST, "malformed multipart body").into_response(),
-            }
-        } else {
-            body
+        let bytes = match taken {
+            Ok(bytes) => bytes,
+            Err(refused) => return refused.into_response(),
         };
         let mut state = lock(&inner.state);
         let Some(id) = state.uploads.get(&key).cloned() else {
@@ -63,14 +68,26 @@ pub async fn upload(
         let Some(file) = state.files.get_mut(&id).filter(|file| !file.completed) else {
             return (StatusCode::GONE, "upload is over").into_response();
         };
-        if bytes.len() as u64 != file.length {
+        if bytes.size() != file.length {
             return (StatusCode::BAD_REQUEST, "length differs from the announced one").into_response();
         }
-        file.bytes = bytes.to_vec();
+        let answer = format!("OK - {}", bytes.size());
+        file.bytes = bytes;
         file.uploaded = true;
-        format!("OK - {}", bytes.len()).into_response()
+        answer.into_response()
     };
     guard(&engine.faults, &engine.log, SHAPE, connection.as_ref(), call, effect).await
+}
+
+/// The whole body, on disk where it is large.
+async fn raw(body: Body) -> Result<Blob, (StatusCode, &'static str)> {
+    let mut pieces = body.into_data_stream();
+    let mut written = BlobWriter::default();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| (StatusCode::BAD_REQUEST, "the body broke off"))?;
+        written.push(&piece).map_err(|_| (StatusCode::INSUFFICIENT_STORAGE, "the disk is full"))?;
+    }
+    Ok(written.finish())
 }
 
 /// `GET /files-pri/{key}/download/{name}`.
@@ -117,7 +134,11 @@ fn bytes_of(engine: &Engine, key: &str, headers: &HeaderMap) -> Option<Response>
         || file.shares.iter().any(|(channel, _)| {
             state.channels.get(channel).is_some_and(|channel| channel.members.contains(&token.user))
         });
-    allowed.then(|| ([(header::CONTENT_TYPE, file.mimetype.clone())], file.bytes.clone()).into_response())
+    let headers = [
+        (header::CONTENT_TYPE, file.mimetype.clone()),
+        (header::CONTENT_LENGTH, file.bytes.size().to_string()),
+    ];
+    allowed.then(|| (headers, file.bytes.body()).into_response())
 }
 
 /// Without access, or too early after the upload: 200 with a page.

@@ -284,7 +284,7 @@ impl Views<'_> {
             "id": file.id, "created": file.created, "timestamp": file.created, "name": file.name,
             "title": file.title, "mimetype": file.mimetype, "filetype": filetype,
             "pretty_type": filetype.to_uppercase(), "user": file.user, "user_team": file.team, "editable": false,
-            "size": file.bytes.len(), "mode": "hosted", "is_external": false, "external_type": "",
+            "size": file.bytes.size(), "mode": "hosted", "is_external": false, "external_type": "",
             "is_public": !channels.is_empty(), "public_url_shared": false, "display_as_bot": false, "username": "",
             "url_private": format!("{private}/{name}"), "url_private_download": format!("{private}/download/{name}"),
             "media_display_type": "unknown", "permalink": format!("{}/files/{}/{}/{name}", self.base, file.user, file.id),

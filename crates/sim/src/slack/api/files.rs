@@ -14,6 +14,17 @@ pub(super) fn get_upload_url(desk: &mut Desk<'_>, caller: &Caller<'_>) -> ApiRes
     if length == 0 {
         return Err(refuse("invalid_arguments"));
     }
+    let rules = &desk.config.files;
+    if !rules.uploads {
+        return Err(refuse("file_uploads_disabled"));
+    }
+    if length as u64 > rules.largest {
+        return Err(refuse("file_upload_size_restricted"));
+    }
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    if rules.blocked.iter().any(|blocked| blocked.eq_ignore_ascii_case(ending)) {
+        return Err(refuse("file_type_not_allowed"));
+    }
     let alt_txt = caller.args.text("alt_txt");
     if alt_txt.as_ref().is_some_and(|text| text.chars().count() > 1_000) {
         return Err(refuse("alt_txt_too_large"));

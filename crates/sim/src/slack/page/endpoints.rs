@@ -270,7 +270,7 @@ async fn upload(
 async fn file(Extract(engine): Extract<Arc<Engine>>, Path(id): Path<String>) -> Response {
     let state = lock(&engine.state);
     match state.files.get(&id).filter(|file| !file.deleted) {
-        Some(file) => ([(header::CONTENT_TYPE, file.mimetype.clone())], file.bytes.clone()).into_response(),
+        Some(file) => ([(header::CONTENT_TYPE, file.mimetype.clone())], file.bytes.body()).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }

@@ -189,3 +189,41 @@ async fn an_upload_can_fail_after_its_bytes_arrived() {
     bench.sim.log().wait_for(1, PATIENCE, |entry| entry.status == 503).await.unwrap();
     bench.done().await;
 }
+
+#[tokio::test]
+async fn workspaces_can_keep_files_out() {
+    let mut config = config();
+    config.files.largest = 10;
+    config.files.blocked.push("exe".to_owned());
+    let bench = Bench::with(config.clone()).await;
+    let ask = async |bench: &Bench, name: &str, length: &str| {
+        let answer =
+            bench.form(BOT, "files.getUploadURLExternal", &[("filename", name), ("length", length)]).await;
+        answer["error"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(ask(&bench, "a.txt", "11").await, "file_upload_size_restricted");
+    assert_eq!(ask(&bench, "a.EXE", "1").await, "file_type_not_allowed");
+    assert_eq!(ask(&bench, "a.txt", "10").await, "");
+    bench.done().await;
+    config.files.uploads = false;
+    let bench = Bench::with(config).await;
+    assert_eq!(ask(&bench, "a.txt", "1").await, "file_uploads_disabled");
+    bench.done().await;
+}
+
+#[tokio::test]
+async fn large_files_pass_through_the_disk() {
+    let bench = Bench::new().await;
+    let bytes: Vec<u8> = (0..6_000_000_u32).map(|at| u8::try_from(at % 251).unwrap()).collect();
+    let (url, id) = reserve(&bench, "big.bin", bytes.len()).await;
+    let answer = bench.send(Method::POST, &url, &[], &bytes).await;
+    assert_eq!(&answer.body[..], b"OK - 6000000");
+    let body = json!({"files": [{"id": id}], "channel_id": GENERAL});
+    bench.json(BOT, "files.completeUploadExternal", body).await;
+    let event = bench.app.event(|event| event["subtype"] == "file_share").await;
+    let link = event["files"][0]["url_private_download"].as_str().unwrap();
+    let down = bench.send(Method::GET, link, &[("authorization", "Bearer xoxb-test")], b"").await;
+    assert_eq!(down.headers["content-length"], "6000000");
+    assert!(down.body[..] == bytes[..]);
+    bench.done().await;
+}
