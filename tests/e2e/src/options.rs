@@ -48,6 +48,8 @@ impl Default for Options {
         let mut teams = TeamsSimConfig::default();
         teams.limits.graph = false;
         teams.limits.connector = false;
+        // What the feature for files asks an admin to grant.
+        teams.apps[0].roles.push("Files.ReadWrite.All".to_owned());
         teams.timing = TeamsTiming {
             notification_backoff: redeliveries()
                 .iter()

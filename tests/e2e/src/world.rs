@@ -167,7 +167,12 @@ impl World {
 
     /// Anybody in a Teams channel of the seeded team.
     pub fn teams_person(&self, id: &str, name: &str, channel: &str) -> TeamsSide {
-        let scopes = ["ChannelMessage.Send", "ChannelMessage.ReadWrite", "ChannelMessage.Read.All"];
+        let scopes = [
+            "ChannelMessage.Send",
+            "ChannelMessage.ReadWrite",
+            "ChannelMessage.Read.All",
+            "Files.ReadWrite.All",
+        ];
         TeamsSide {
             http: self.http.clone(),
             base: self.teams.base_url().to_owned(),

@@ -1,12 +1,14 @@
 //! A person in a Slack channel.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use async_trait::async_trait;
-use http::Method;
+use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::Value;
 
 use super::{Seen, Side};
-use crate::Http;
+use crate::{Http, eventually};
 
 /// A person in a Slack channel.
 #[derive(Clone)]
@@ -79,6 +81,50 @@ impl Side for SlackSide {
         arguments.extend(thread.map(|thread| ("thread_ts", thread)));
         let answer = self.call("chat.postMessage", &arguments).await?;
         Ok(answer["ts"].as_str().context("chat.postMessage gave no ts")?.to_owned())
+    }
+
+    async fn post_file(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        markup: &str,
+        thread: Option<&str>,
+    ) -> Result<String> {
+        let length = bytes.len().to_string();
+        let asked = [("filename", name), ("length", length.as_str())];
+        let reserved = self.call("files.getUploadURLExternal", &asked).await?;
+        let url = reserved["upload_url"].as_str().context("no upload_url")?;
+        let (status, ..) = self.http.raw(Method::POST, url, HeaderMap::new(), bytes.to_vec()).await?;
+        ensure!(status.is_success(), "the upload answered {status}");
+        let id = reserved["file_id"].as_str().context("no file_id")?;
+        let files = serde_json::json!([{"id": id, "title": name}]).to_string();
+        let mut last = vec![("files", files.as_str()), ("channel_id", &self.channel)];
+        last.extend((!markup.is_empty()).then_some(("initial_comment", markup)));
+        last.extend(thread.map(|thread| ("thread_ts", thread)));
+        self.call("files.completeUploadExternal", &last).await?;
+        eventually("the file has a message", Duration::from_secs(20), || async {
+            let info = self.call("files.info", &[("file", id)]).await.map_err(|error| error.to_string())?;
+            let shares = &info["file"]["shares"];
+            let at = |kind: &str| shares[kind][&self.channel][0]["ts"].as_str().map(str::to_owned);
+            at("public").or_else(|| at("private")).ok_or_else(|| "it is not shared yet".to_owned())
+        })
+        .await
+    }
+
+    async fn files(&self, message: &Seen) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut found = Vec::new();
+        for file in message.raw["files"].as_array().into_iter().flatten() {
+            let Some(url) = file["url_private_download"].as_str() else { continue };
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {}", self.token))?);
+            let (status, headers, bytes) = self.http.raw(Method::GET, url, headers, Vec::new()).await?;
+            let page = headers
+                .get(header::CONTENT_TYPE)
+                .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+            ensure!(status.is_success() && !page, "a file answered {status}, a page: {page}");
+            found.push((file["name"].as_str().unwrap_or_default().to_owned(), bytes));
+        }
+        Ok(found)
     }
 
     async fn edit(&self, id: &str, _thread: Option<&str>, markup: &str) -> Result<()> {

@@ -1,8 +1,9 @@
 //! A person in a Teams channel.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use async_trait::async_trait;
-use http::Method;
+use base64::Engine as _;
+use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::{Value, json};
 
 use super::{Seen, Side};
@@ -25,6 +26,16 @@ impl TeamsSide {
         format!("{}/v1.0/teams/{}/channels/{channel}/messages{tail}", self.base, self.team)
     }
 
+    fn folder(&self) -> String {
+        self.url("").replace("/messages", "/filesFolder")
+    }
+
+    fn proof(&self) -> Result<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {}", self.token))?);
+        Ok(headers)
+    }
+
     async fn call(&self, method: Method, url: &str, body: &Value) -> Result<Value> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let answer = self.http.call(method, url, &self.token, "application/json", body).await?;
@@ -33,6 +44,15 @@ impl TeamsSide {
         }
         Ok(answer)
     }
+}
+
+/// Where the files of a message are: those that it refers to, and those that a bot links to.
+fn addresses(message: &Seen) -> Vec<String> {
+    let listed = message.raw["attachments"].as_array().into_iter().flatten();
+    let listed = listed.filter_map(|it| it["contentUrl"].as_str().map(str::to_owned));
+    let links = message.markup.split("\u{1f4ce} <a href=\"").skip(1);
+    let linked = links.filter_map(|rest| rest.split_once('"').map(|(url, _)| url.replace("&amp;", "&")));
+    listed.chain(linked).collect()
 }
 
 fn path(id: &str, thread: Option<&str>) -> String {
@@ -70,6 +90,55 @@ impl Side for TeamsSide {
         let tail = thread.map(|root| format!("/{root}/replies")).unwrap_or_default();
         let answer = self.call(Method::POST, &self.url(&tail), &body(markup)).await?;
         Ok(answer["id"].as_str().context("Graph gave no message id")?.to_owned())
+    }
+
+    async fn post_file(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        markup: &str,
+        thread: Option<&str>,
+    ) -> Result<String> {
+        let folder = self.call(Method::GET, &self.folder(), &Value::Null).await?;
+        let drive = folder["parentReference"]["driveId"].as_str().context("no drive")?;
+        let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
+        let url = format!(
+            "{}/v1.0/drives/{drive}/items/{}:/{}:/content?@microsoft.graph.conflictBehavior=rename",
+            self.base,
+            folder["id"].as_str().context("no folder")?,
+            name.replace('+', "%20"),
+        );
+        let (status, _, answer) = self.http.raw(Method::PUT, &url, self.proof()?, bytes.to_vec()).await?;
+        ensure!(status.is_success(), "the upload answered {status}");
+        let item: Value = serde_json::from_slice(&answer)?;
+        let guid = item["eTag"].as_str().and_then(|tag| tag.get(2..38)).context("no id in the eTag")?;
+        let mut message = body(&format!("{markup}<attachment id=\"{guid}\"></attachment>"));
+        message["attachments"] = json!([{
+            "id": guid, "contentType": "reference", "contentUrl": item["webUrl"], "name": item["name"],
+        }]);
+        let tail = thread.map(|root| format!("/{root}/replies")).unwrap_or_default();
+        let answer = self.call(Method::POST, &self.url(&tail), &message).await?;
+        Ok(answer["id"].as_str().context("Graph gave no message id")?.to_owned())
+    }
+
+    async fn files(&self, message: &Seen) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut found = Vec::new();
+        for address in addresses(message) {
+            let token = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&address);
+            let item = format!("{}/v1.0/shares/u!{token}/driveItem", self.base);
+            let shown = self.call(Method::GET, &item, &Value::Null).await?;
+            let content = format!("{item}/content");
+            let (status, headers, _) =
+                self.http.raw(Method::GET, &content, self.proof()?, Vec::new()).await?;
+            let place = headers
+                .get(header::LOCATION)
+                .with_context(|| format!("a file answered {status}"))?
+                .to_str()?;
+            let (status, _, bytes) = self.http.raw(Method::GET, place, HeaderMap::new(), Vec::new()).await?;
+            ensure!(status.is_success(), "a file answered {status}");
+            found.push((shown["name"].as_str().unwrap_or_default().to_owned(), bytes));
+        }
+        Ok(found)
     }
 
     async fn edit(&self, id: &str, thread: Option<&str>, markup: &str) -> Result<()> {

@@ -2,6 +2,7 @@
 
 mod browser;
 mod canary;
+mod carriers;
 mod doubts;
 mod edits;
 mod kills;
