@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Where the configuration is unless it is said otherwise.
 pub(crate) const DEFAULT_CONFIG: &str = "/etc/dragoman/dragoman.toml";
@@ -324,6 +324,14 @@ pub(crate) enum Bridge {
         /// Id, or the beginning of one
         bridge: String,
     },
+    /// Set what a bridge does
+    Set {
+        /// Id, or the beginning of one
+        bridge: String,
+        /// Whether members read in the others who joins and leaves, new names and topics, archives and calls
+        #[arg(long, value_enum, required = true)]
+        notices: Option<Notices>,
+    },
     /// Add or remove members
     Members {
         /// Id, or the beginning of one
@@ -338,6 +346,17 @@ pub(crate) enum Bridge {
         #[arg(long)]
         allow_external: bool,
     },
+}
+
+/// What `bridge set --notices` takes.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Notices {
+    /// Nobody is told
+    Off,
+    /// Once an hour, in one line
+    Digest,
+    /// At once
+    On,
 }
 
 /// `delivery`

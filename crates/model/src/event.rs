@@ -179,14 +179,23 @@ pub struct FileRef {
 pub struct Notice {
     /// What.
     pub kind: NoticeKind,
-    /// Whom it concerns.
-    pub user: Option<RemoteUser>,
+    /// Who joined or left; otherwise who did it, where that is told.
+    pub people: Vec<RemoteUser>,
     /// The new name or topic.
     pub text: Option<String>,
+    /// Other conversations that it happened in as well: what happens to a team happens to its channels.
+    pub also: Vec<RemoteConversation>,
+}
+
+impl Notice {
+    /// A notice about its own conversation alone.
+    pub fn new(kind: NoticeKind, people: impl IntoIterator<Item = RemoteUser>, text: Option<String>) -> Self {
+        Self { kind, people: people.into_iter().collect(), text, also: Vec::new() }
+    }
 }
 
 /// Kinds of [`Notice`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum NoticeKind {
     /// Somebody joined.
     Joined,
@@ -200,8 +209,10 @@ pub enum NoticeKind {
     Archived,
     /// The conversation is open again.
     Unarchived,
-    /// A call started or ended.
+    /// A call started.
     Call,
+    /// A call ended.
+    CallEnded,
 }
 
 /// Events for the gateway itself.

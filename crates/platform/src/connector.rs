@@ -120,6 +120,18 @@ pub trait Connector: Send + Sync {
         Outcome::Refused(codes::NOT_CARRIED)
     }
 
+    /// Posts a line of our own that only one person of the conversation sees, once. Refused where the platform has no
+    /// such thing, or where the person is not there.
+    async fn whisper(
+        &self,
+        _session: &Session,
+        _conversation: &Conversation,
+        _user: &RemoteUser,
+        _post: &Post,
+    ) -> Outcome {
+        Outcome::Refused(codes::NOT_CARRIED)
+    }
+
     /// Looks for a copy of a post among the newest messages in its thread, not older than `since_ms`, oldest first.
     ///
     /// Where the platform carries markers: what has the post's. Where it does not: everything that the app posted and

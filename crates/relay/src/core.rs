@@ -22,6 +22,7 @@ use crate::glance::Glances;
 use crate::intake::Delivered;
 use crate::lanes::Lanes;
 use crate::leg::Leg;
+use crate::notices::Digests;
 use crate::pending::Pending;
 use crate::people::Nobody;
 use crate::retry::{Breaker, Ladder};
@@ -59,6 +60,8 @@ pub struct Timing {
     pub lease_ms: i64,
     /// The pause between two looks for edits where a platform does not announce them.
     pub glance_ms: i64,
+    /// How long notices are gathered where a bridge wants them so.
+    pub digest_ms: i64,
     /// Whether sends are spaced as the platforms like it.
     pub pace: bool,
 }
@@ -74,6 +77,7 @@ impl Default for Timing {
             redelivery_ms: 25 * 60 * 60 * 1000,
             lease_ms: 60_000,
             glance_ms: 10_000,
+            digest_ms: 60 * 60 * 1000,
             pace: true,
         }
     }
@@ -138,6 +142,7 @@ pub(crate) struct Inner {
     pub(crate) rounds: Rounds,
     pub(crate) acquaintances: Acquaintances,
     pub(crate) nobody: Nobody,
+    pub(crate) digests: Digests,
     pub(crate) last_order: AtomicI64,
     pub(crate) timer: Notify,
     pub(crate) activity: broadcast::Sender<Activity>,
@@ -169,6 +174,7 @@ impl Relay {
             rounds: Rounds::default(),
             acquaintances: Acquaintances::default(),
             nobody: Nobody::default(),
+            digests: Digests::default(),
             last_order: AtomicI64::new(0),
             timer: Notify::new(),
             activity,

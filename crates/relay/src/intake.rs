@@ -6,7 +6,7 @@ use dragoman_model::{
     Code, ConversationId, EventId, EventKind, InstallationId, LegId, RemoteMessage, SlotId, codes,
 };
 use dragoman_platform::{App, Delivery, Item};
-use dragoman_seal::{EventHeader, SealedRecord, SlotSecret};
+use dragoman_seal::{Content, EventHeader, SealedRecord, SlotSecret};
 use dragoman_store::{
     Appended, EventRow, LaneId, Mutation, NewEvent, NewLeg, Reply, SealedPayload, StoreError,
 };
@@ -125,6 +125,40 @@ impl Relay {
             }
         }
         slots.map(|()| count)
+    }
+
+    /// Makes an event of our own durable. `false`: one with the same key is known.
+    pub(crate) async fn accept_own(
+        &self,
+        event: EventRow,
+        payload: &Content,
+        lanes: Vec<LaneId>,
+        key: &str,
+        key_until_ms: i64,
+    ) -> Result<bool, RelayError> {
+        let header = header_of(&event);
+        let vault = &self.0.parts.vault;
+        let (record, secret) = vault.keyring().seal_event(&header, payload)?;
+        let delivery_digest = Some(vault.digest(&event.org, "delivery", key.as_bytes()).await?);
+        let slot = self.0.parts.slots.reserve()?;
+        let (now_ms, order) = (self.now_ms(), self.next_order());
+        let random = &*self.0.parts.random;
+        let legs =
+            lanes.into_iter().map(|lane| NewLeg { id: LegId::fresh(now_ms, random), lane, order }).collect();
+        let redelivery_until_ms = key_until_ms;
+        let new = NewEvent { event, payload: None, legs, delivery_digest, redelivery_until_ms };
+        let batch = [Sealed { new, slot, record, secret }];
+        let (slots, replies) = self.append(&batch).await?;
+        let mut fresh = false;
+        for (sealed, reply) in batch.into_iter().zip(replies) {
+            if let Appended::Fresh(places) = reply {
+                fresh = true;
+                self.hand_on(sealed, &places);
+            } else {
+                self.give_back(&[sealed]);
+            }
+        }
+        slots.map(|()| fresh)
     }
 
     /// Remembers that the secret of an event never became durable, so that it cannot be opened. It was not

@@ -125,6 +125,10 @@ impl Relay {
                 () = tokio::time::sleep(Duration::from_secs(10)) => {}
             }
         }
+        // Durable, so that it is told after the restart.
+        if let Err(error) = self.tell_digests(true).await {
+            tracing::warn!(code = %error.code(), "gathered notices were not kept: {error}");
+        }
         if let Err(error) = self.remember_alive().await {
             tracing::debug!("{error}");
         }
@@ -145,6 +149,7 @@ impl Relay {
         }
         self.catch_up_with_owed();
         self.finish_uninstalling().await?;
+        self.tell_digests(false).await?;
         let lanes = self.with_lanes(|lanes| lanes.active());
         if !lanes.is_empty() {
             let limit = u32::try_from(lanes.len()).unwrap_or(u32::MAX);

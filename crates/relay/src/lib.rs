@@ -17,6 +17,8 @@ mod intake;
 mod keeper;
 mod lanes;
 mod leg;
+mod notes;
+mod notices;
 mod open;
 mod pending;
 mod people;

@@ -63,7 +63,11 @@ impl Relay {
         *leg.event.opened().await = None;
     }
 
-    async fn unseal(&self, live: &LiveEvent) -> Result<Option<dragoman_seal::Content>, RelayError> {
+    /// The payload of an event. `None`: it is not there any more.
+    pub(crate) async fn unseal(
+        &self,
+        live: &LiveEvent,
+    ) -> Result<Option<dragoman_seal::Content>, RelayError> {
         if !live.has_payload {
             return Ok(None);
         }

@@ -19,6 +19,7 @@ use crate::directory::{Bridge, Place, Spot};
 use crate::error::RelayError;
 use crate::files::{self, Bounds, is_file};
 use crate::leg::{Doubt, Leg};
+use crate::notes;
 use crate::open::{Opened, reread};
 use crate::plan::{self, Root, Scene};
 use crate::settle::{Ending, Fate, Shown};
@@ -76,6 +77,9 @@ impl Relay {
         if let Some(until_ms) = self.with_breaker(installation, |breaker| breaker.shut_until(now_ms)) {
             return Ok(Turn::Hold(until_ms));
         }
+        if notes::is_note(row) {
+            return self.note_turn(leg, fence, &target).await;
+        }
         // What may have gone out, in part or as a whole, has to be found and removed with its message.
         let taken_back = leg.event.kind() != EventKind::Deleted && !untouched;
         if superseded {
@@ -104,6 +108,9 @@ impl Relay {
         {
             // It waited, and was edited meanwhile: the newest text goes out at once, and the edit finds it there.
             event = Arc::new(newest);
+        }
+        if let Happening::Notice(notice) = &event.happening {
+            return self.notice_turn(leg, fence, &place, &event, notice).await;
         }
         self.note_echo(&event);
         if let Some(until_ms) = self.waits_for_answer(leg, &event, &source) {
@@ -432,6 +439,9 @@ impl Relay {
                 return self.judge_at(place, leg, fence, &outcome, Ending::delivered()).await;
             }
         };
+        if let Happening::Notice(notice) = &event.happening {
+            return self.notice_turn(leg, fence, place, &event, notice).await;
+        }
         let code = self.obey(place, &event).await?;
         let ending = code.map_or_else(Ending::delivered, Ending::dropped);
         self.end(leg, fence, ending).await

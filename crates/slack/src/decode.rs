@@ -90,8 +90,9 @@ fn happening(
     let malformed = || Failure::Malformed(codes::MALFORMED);
     let user = || id_of(inner.user.as_ref()).map(RemoteUser::from);
     let is_own = || !own.bot_user.is_empty() && id_of(inner.user.as_ref()) == Some(own.bot_user.as_str());
+    let is_by_us = |who: Option<&str>| !own.bot_user.is_empty() && who == Some(own.bot_user.as_str());
     let here = || conversation.cloned().ok_or_else(malformed);
-    let notice = |kind, text| Happening::Notice(Notice { kind, user: user(), text });
+    let notice = |kind, text| Happening::Notice(Notice::new(kind, user(), text));
     Ok(match inner.kind.as_str() {
         "reaction_added" | "reaction_removed" => {
             let item = inner.item.as_ref().ok_or_else(malformed)?;
@@ -113,6 +114,9 @@ fn happening(
         "member_joined_channel" if is_own() => {
             Happening::Control(Control::Admitted { conversation: here()? })
         }
+        // What the app does itself is no news.
+        "member_joined_channel" if is_by_us(inner.inviter.as_deref()) => Happening::Ignored(codes::ECHO),
+        "channel_archive" | "group_archive" if is_own() => Happening::Ignored(codes::ECHO),
         "member_joined_channel" => notice(NoticeKind::Joined, None),
         "member_left_channel" if is_own() => Happening::Control(Control::Expelled { conversation: here()? }),
         "member_left_channel" => notice(NoticeKind::Left, None),
@@ -173,11 +177,9 @@ fn message_happening(inner: &Inner, raw: &str, own: &Own) -> Result<(Happening, 
                 thread_root: root.map(RemoteMessage::from),
             })
         }
-        Some("channel_topic" | "group_topic") => plain(topic(inner, inner.topic.as_ref())),
-        Some("channel_purpose" | "group_purpose") => plain(topic(inner, inner.purpose.as_ref())),
-        Some("huddle_thread") => {
-            plain(Happening::Notice(Notice { kind: NoticeKind::Call, user: None, text: None }))
-        }
+        Some("channel_topic" | "group_topic") => plain(topic(inner, inner.topic.as_ref(), own)),
+        Some("channel_purpose" | "group_purpose") => plain(topic(inner, inner.purpose.as_ref(), own)),
+        Some("huddle_thread") => plain(Happening::Notice(Notice::new(NoticeKind::Call, None, None))),
         _ if !is_written(subtype, inner.hidden.unwrap_or(false)) => plain(Happening::Ignored(codes::KIND)),
         None if inner.message.is_some() => plain(Happening::Ignored(codes::KIND)),
         _ => {
@@ -205,9 +207,12 @@ fn changed(inner: &Inner, own: &Own) -> Result<(Happening, bool), Failure> {
     Ok((changed, is_ambiguous(after, own)))
 }
 
-fn topic(inner: &Inner, text: Option<&String>) -> Happening {
-    let user = id_of(inner.user.as_ref()).map(RemoteUser::from);
-    Happening::Notice(Notice { kind: NoticeKind::Topic, user, text: text.cloned() })
+fn topic(inner: &Inner, text: Option<&String>, own: &Own) -> Happening {
+    let user = id_of(inner.user.as_ref());
+    if !own.bot_user.is_empty() && user == Some(own.bot_user.as_str()) {
+        return Happening::Ignored(codes::ECHO);
+    }
+    Happening::Notice(Notice::new(NoticeKind::Topic, user.map(RemoteUser::from), text.cloned()))
 }
 
 /// A message in canonical form. `ts` is given because edits sometimes omit it.

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::StoreError;
 use crate::rows::{
     AccountRow, AppRow, AuditRow, BridgeRow, BridgeState, ClaimedLane, ConversationRow, CopyRow, Counts,
-    DeadLetterRow, InstallationRow, LaneId, LaneRow, Lease, LegRow, NewEvent, OrgRow, OriginalRow, Receipt,
-    SealedPayload, Settlement, TokenRow, TombstoneRow,
+    DeadLetterRow, InstallationRow, LaneId, LaneRow, Lease, LegRow, NewEvent, Notices, OrgRow, OriginalRow,
+    Receipt, SealedPayload, Settlement, TokenRow, TombstoneRow,
 };
 
 /// A write. Each is atomic and durable when its reply is there; neighbours share a transaction, and one that
@@ -138,6 +138,13 @@ pub enum Mutation {
         state: BridgeState,
         /// When, milliseconds since 1970; `None` leaves what it relays as it was.
         since_ms: Option<i64>,
+    },
+    /// Sets what becomes of notices in it.
+    SetNotices {
+        /// Bridge.
+        bridge: BridgeId,
+        /// From now on.
+        notices: Notices,
     },
     /// Changes its members. [`StoreError::Exists`] as for `AddBridge`.
     SetMembers {

@@ -21,6 +21,6 @@ pub use model::ModelStore;
 pub use rows::{
     AccountRow, AppRow, AuditRow, BridgePast, BridgeRow, BridgeState, ClaimedLane, ConversationRow, CopyRow,
     Counts, DeadLetterRow, EventRow, InstallationRow, LaneId, LaneRow, Lease, LegRow, NewEvent, NewLeg,
-    OrgRow, OriginalRow, Receipt, SealedPayload, Settlement, TokenRow, TombstoneRow,
+    Notices, OrgRow, OriginalRow, Receipt, SealedPayload, Settlement, TokenRow, TombstoneRow,
 };
 pub use sqlite::SqliteStore;

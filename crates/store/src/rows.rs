@@ -158,6 +158,38 @@ pub struct BridgeRow {
     pub since_ms: i64,
     /// What it relayed before that, and for whom.
     pub past: BridgePast,
+    /// Whether members read in the others who joins, leaves and renames.
+    #[serde(default)]
+    pub notices: Notices,
+}
+
+/// What becomes of a notice: that somebody joined or left, a new name or topic, an archived conversation, a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Notices {
+    /// Nobody is told.
+    #[default]
+    Off,
+    /// The other members are told once in a while, in one line.
+    Digest,
+    /// They are told at once.
+    On,
+}
+
+impl Notices {
+    /// The word that rows use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Digest => "digest",
+            Self::On => "on",
+        }
+    }
+
+    /// Reads the word that [`Notices::as_str`] writes.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Off, Self::Digest, Self::On].into_iter().find(|notices| notices.as_str() == word)
+    }
 }
 
 impl BridgeRow {

@@ -24,6 +24,9 @@ use crate::wire::activity::Activity;
 use crate::wire::message::{Attachment, ChatMessage, History, IdentitySet};
 use crate::wire::notification::Notification;
 
+/// People of one notice whose directory ids are asked for.
+const MOST_PEOPLE: usize = 10;
+
 /// A message as Graph shows it.
 pub(crate) fn graph_message(message: &ChatMessage, app_id: &str) -> Message {
     let from = message.from.as_ref();
@@ -173,13 +176,14 @@ fn system_event(message: &ChatMessage) -> Happening {
     let Some(detail) = &message.event_detail else { return Happening::Ignored(KIND) };
     let name = detail.kind.rsplit('.').next().unwrap_or_default();
     let (kind, text) = match name {
-        "callStartedEventMessageDetail" | "callEndedEventMessageDetail" => (NoticeKind::Call, None),
+        "callStartedEventMessageDetail" => (NoticeKind::Call, None),
+        "callEndedEventMessageDetail" => (NoticeKind::CallEnded, None),
         "channelDescriptionUpdatedEventMessageDetail" => {
             (NoticeKind::Topic, detail.channel_description.clone())
         }
         _ => return Happening::Ignored(KIND),
     };
-    Happening::Notice(Notice { kind, user: None, text })
+    Happening::Notice(Notice::new(kind, None, text))
 }
 
 fn graph_files(message: &ChatMessage) -> Vec<FileRef> {
@@ -278,8 +282,8 @@ pub(crate) fn accounts(activity: &Activity) -> Vec<String> {
     let mut wanted: Vec<String> = activity
         .mentions()
         .map(|entity| &entity.mentioned)
-        .chain(activity.members_added.first())
-        .chain(activity.members_removed.first())
+        .chain(activity.members_added.iter().take(MOST_PEOPLE))
+        .chain(activity.members_removed.iter().take(MOST_PEOPLE))
         .chain([&activity.from])
         .filter(|account| {
             account.id.starts_with("29:") && account.aad_object_id.as_deref().is_none_or(str::is_empty)
@@ -362,20 +366,24 @@ fn changed(
     siblings: &[String],
 ) -> Happening {
     let id = envelope::conversation(activity);
-    let account = |accounts: &[crate::wire::activity::Account]| {
-        accounts.first().map(|account| {
+    let people = |accounts: &[crate::wire::activity::Account]| -> Vec<RemoteUser> {
+        let user = |account: &crate::wire::activity::Account| {
             let object = account.aad_object_id.as_deref().filter(|id| !id.is_empty());
-            RemoteUser::from(
-                object.or_else(|| objects.get(&account.id).map(String::as_str)).unwrap_or(&account.id),
-            )
-        })
+            let known = objects.get(&account.id).map(String::as_str);
+            RemoteUser::from(object.or(known).unwrap_or(&account.id))
+        };
+        accounts.iter().map(user).collect()
     };
-    let notice = |kind, user, text| Happening::Notice(Notice { kind, user, text });
     // What happens to a team happens to all of its channels.
     let mut all: Vec<&str> = vec![id];
     all.extend(siblings.iter().map(String::as_str).filter(|sibling| *sibling != id));
     let each = |make: &dyn Fn(RemoteConversation) -> Control| -> Vec<Control> {
         all.iter().filter(|id| !id.is_empty()).map(|id| make(RemoteConversation::from(*id))).collect()
+    };
+    let notice = |kind, people, text| {
+        let also = siblings.iter().filter(|sibling| *sibling != id);
+        let also = also.map(|sibling| RemoteConversation::from(sibling.as_str())).collect();
+        Happening::Notice(Notice { kind, people, text, also })
     };
     match change {
         Change::Admitted => {
@@ -393,14 +401,14 @@ fn changed(
             conversation: RemoteConversation::from(id),
             external: change == Change::Shared,
         }),
-        Change::Joined => notice(NoticeKind::Joined, account(&activity.members_added), None),
-        Change::Left => notice(NoticeKind::Left, account(&activity.members_removed), None),
+        Change::Joined => notice(NoticeKind::Joined, people(&activity.members_added), None),
+        Change::Left => notice(NoticeKind::Left, people(&activity.members_removed), None),
         Change::Renamed => {
             let name = activity.channel_data.channel.name.clone().or_else(|| activity.topic_name.clone());
-            notice(NoticeKind::Renamed, None, name)
+            notice(NoticeKind::Renamed, Vec::new(), name)
         }
-        Change::Archived => notice(NoticeKind::Archived, None, None),
-        Change::Unarchived => notice(NoticeKind::Unarchived, None, None),
+        Change::Archived => notice(NoticeKind::Archived, Vec::new(), None),
+        Change::Unarchived => notice(NoticeKind::Unarchived, Vec::new(), None),
     }
 }
 

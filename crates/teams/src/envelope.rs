@@ -39,6 +39,11 @@ pub(crate) enum Change {
 }
 
 impl Change {
+    /// Whether it may concern a whole team with all of its channels, and tells only people.
+    pub(crate) fn is_of_team(self) -> bool {
+        matches!(self, Self::Joined | Self::Left | Self::Archived | Self::Unarchived)
+    }
+
     /// Whether it concerns the gateway itself rather than people.
     pub(crate) fn is_control(self) -> bool {
         matches!(self, Self::Admitted | Self::Expelled | Self::Shared | Self::Unshared)
@@ -131,6 +136,13 @@ fn is_card_press(activity: &Activity) -> bool {
     activity.value.is_some() && activity.text.is_empty() && activity.html().is_none()
 }
 
+/// Whether something tells of a team as a whole.
+pub(crate) fn is_of_team(activity: &Activity, app_id: &str) -> bool {
+    activity.team_id().is_some()
+        && activity.channel_data.channel.id.is_empty()
+        && change(activity, app_id).is_some_and(Change::is_of_team)
+}
+
 /// The envelope of an activity. `None` for what is acknowledged and not looked at: typing, receipts, invokes.
 pub(crate) fn bot_item(activity: &Activity, body: &[u8], app_id: &str, now_ms: i64) -> Option<Item> {
     let kind = match activity.kind.as_str() {
@@ -152,10 +164,12 @@ pub(crate) fn bot_item(activity: &Activity, body: &[u8], app_id: &str, now_ms: i
     if message.is_none() && !matches!(kind, EventKind::Control | EventKind::Conversation) {
         return None;
     }
+    // It names the general channel, which may be in no bridge while others of its team are.
+    let of_team = kind == EventKind::Conversation && is_of_team(activity, app_id);
     let key = format!("{}|{}|{}", activity.kind, activity.id, activity.timestamp.as_deref().unwrap_or(""));
     Some(Item {
         workspace: RemoteWorkspace::from(activity.tenant()),
-        conversation: (kind != EventKind::Control)
+        conversation: (kind != EventKind::Control && !of_team)
             .then(|| RemoteConversation::from(conversation(activity)))
             .filter(|id| !id.as_str().is_empty()),
         message: message.map(RemoteMessage::from),

@@ -96,7 +96,7 @@ impl TeamsConnector {
             || activity.kind == "installationUpdate"
             || activity.is_event("teamDeleted");
         match envelope::change(activity, session.app.fact("app_id")) {
-            Some(Change::Admitted) if of_team => {
+            Some(change) if of_team && (change == Change::Admitted || change.is_of_team()) => {
                 let path = format!("v3/teams/{}/conversations", segment(team));
                 let channels: Result<Channels, _> =
                     self.client.bot_json(&session.app, &activity.service_url, &path).await;

@@ -141,7 +141,7 @@ fn membership(
         (false, false) => {}
     }
     let kind = if joined { NoticeKind::Joined } else { NoticeKind::Left };
-    Happening::Notice(Notice { kind, user, text: None })
+    Happening::Notice(Notice::new(kind, user, None))
 }
 
 fn member(payload: &[u8]) -> Option<wire::Membership> {

@@ -204,42 +204,48 @@ impl Reader<'_> {
 
     fn channel(&self, name: &str, conversation: Option<&RemoteConversation>) -> Result<Happening, Failure> {
         let here = || conversation.cloned().ok_or_else(malformed);
-        let notice = |kind, user, text| Happening::Notice(Notice { kind, user, text });
+        let notice = |kind, people, text| Happening::Notice(Notice::new(kind, people, text));
         let channel = || part::<Channel>(&self.payload.object);
         let of_us = |channel: &Channel| {
             channel.members.iter().any(|member| self.own.is(member.id.as_deref(), member.id.as_deref(), None))
         };
-        let first = |channel: &Channel| {
-            channel.members.iter().find_map(|member| ids::person(member.id.as_deref(), None))
+        let members = |channel: &Channel| -> Vec<RemoteUser> {
+            let ids = channel.members.iter().filter_map(|member| ids::person(member.id.as_deref(), None));
+            ids.collect()
         };
+        let operator = || -> Vec<RemoteUser> { self.operator().into_iter().collect() };
         Ok(match name {
             "chat_channel.member_invited" => {
                 let channel = channel()?;
                 if of_us(&channel) {
                     Happening::Control(Control::Admitted { conversation: here()? })
+                } else if self.by_us() {
+                    Happening::Ignored(codes::ECHO)
                 } else {
-                    notice(NoticeKind::Joined, first(&channel), None)
+                    notice(NoticeKind::Joined, members(&channel), None)
                 }
             }
             "chat_channel.member_joined" if self.by_us() => {
                 Happening::Control(Control::Admitted { conversation: here()? })
             }
-            "chat_channel.member_joined" => notice(NoticeKind::Joined, self.operator(), None),
+            "chat_channel.member_joined" => notice(NoticeKind::Joined, operator(), None),
             "chat_channel.member_removed" => {
                 let channel = channel()?;
                 if of_us(&channel) {
                     Happening::Control(Control::Expelled { conversation: here()? })
                 } else {
-                    notice(NoticeKind::Left, first(&channel), None)
+                    notice(NoticeKind::Left, members(&channel), None)
                 }
             }
             "chat_channel.member_left" if self.by_us() => {
                 Happening::Control(Control::Expelled { conversation: here()? })
             }
-            "chat_channel.member_left" => notice(NoticeKind::Left, self.operator(), None),
+            "chat_channel.member_left" => notice(NoticeKind::Left, operator(), None),
             "chat_channel.deleted" => Happening::Control(Control::Expelled { conversation: here()? }),
-            "chat_channel.updated" => notice(NoticeKind::Renamed, self.operator(), channel()?.name),
-            CHANNEL_ARCHIVED => notice(NoticeKind::Archived, self.operator(), None),
+            // What the bridge user does itself is no news.
+            "chat_channel.updated" | CHANNEL_ARCHIVED if self.by_us() => Happening::Ignored(codes::ECHO),
+            "chat_channel.updated" => notice(NoticeKind::Renamed, operator(), channel()?.name),
+            CHANNEL_ARCHIVED => notice(NoticeKind::Archived, operator(), None),
             // Sends are possible again, which matters more than telling people.
             CHANNEL_UNARCHIVED => Happening::Control(Control::Admitted { conversation: here()? }),
             _ => Happening::Ignored(codes::KIND),

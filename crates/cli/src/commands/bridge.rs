@@ -1,10 +1,10 @@
 //! `bridge`
 
 use anyhow::Result;
-use dragoman_gateway::admin::api::{self, State};
+use dragoman_gateway::admin::api::{self, NoticeMode, State};
 
 use super::Context;
-use crate::args::Bridge;
+use crate::args::{Bridge, Notices};
 use crate::print;
 
 pub(crate) async fn run(context: &Context, command: Bridge) -> Result<()> {
@@ -21,6 +21,14 @@ pub(crate) async fn run(context: &Context, command: Bridge) -> Result<()> {
         Bridge::Pause { bridge } => vec![context.ask(&set(bridge, State::Paused)).await?],
         Bridge::Resume { bridge } => vec![context.ask(&set(bridge, State::Active)).await?],
         Bridge::Remove { bridge } => vec![context.ask(&set(bridge, State::Ended)).await?],
+        Bridge::Set { bridge, notices } => {
+            let notices = notices.map(|mode| match mode {
+                Notices::Off => NoticeMode::Off,
+                Notices::Digest => NoticeMode::Digest,
+                Notices::On => NoticeMode::On,
+            });
+            vec![context.ask(&api::BridgeSet { bridge, notices }).await?]
+        }
         Bridge::Members { bridge, add, remove, allow_external } => {
             vec![context.ask(&api::BridgeMembers { bridge, add, remove, allow_external }).await?]
         }

@@ -103,6 +103,7 @@ async fn stages(demo: &Demo) -> Result<Vec<Stage>> {
         title("zoom", seeds::DECK),
     ];
     demo.link(&five).await?;
+    demo.tell_notices().await?;
     let slack = |channel: &str| member(demo, demo.ana(channel));
     let teams = |channel: &str| member(demo, demo.dana(channel));
     let webex = |title: &str| member(demo, demo.gita(title)?);

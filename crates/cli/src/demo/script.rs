@@ -20,6 +20,8 @@ pub(crate) enum Act {
     Edit,
     /// A message, then its deletion.
     Delete,
+    /// A new topic or name, or somebody who leaves.
+    Change,
 }
 
 /// What a person writes on each platform; `{}` is the step's mark. `None`: nobody can there.
@@ -473,6 +475,19 @@ pub(crate) const SCRIPT: &[Row] = &[
             zoom: any,
         },
     },
+    Row {
+        feature: Feature::Notice,
+        name: "a new topic or name, somebody leaves",
+        act: Act::Change,
+        short: false,
+        words: Words { slack: Some("{}"), teams: Some("{}"), webex: Some("{}"), zoom: Some("{}") },
+        shows: Shows {
+            slack: |seen| styled(blocks(seen), "italic"),
+            teams: |seen| one_of(seen, &["<i>", "<em>"]),
+            webex: |seen| seen.markup.contains("<em>"),
+            zoom: |seen| ranged(seen, "Italic") > 0 && ranged(seen, "Bold") == 0,
+        },
+    },
 ];
 
 /// Features whose issue has not come: they are carried as a line of text or not at all, and the story does not
@@ -487,7 +502,6 @@ const NOT_TOLD: &[Feature] = &[
     Feature::Card,
     Feature::DirectMessage,
     Feature::CustomEmoji,
-    Feature::Notice,
 ];
 
 #[cfg(test)]

@@ -143,6 +143,15 @@ impl Scene<'_> {
                 from.edit(&id, None, &text).await?;
                 Ok(self.after(before, |to, before: Seen| self.edited(to, before)).await)
             }
+            Act::Change => {
+                let known_by = from.change(mark).await?;
+                let told = self.everywhere(|to| {
+                    let right = |seen: &Seen| self.right(to, seen);
+                    let known_by = &known_by;
+                    async move { Ok(self.arrives(to, known_by, PATIENCE_MS, right).await?.0) }
+                });
+                Ok(told.await)
+            }
             Act::Delete => {
                 let id = from.post(&text, None).await?;
                 let before = self.everywhere(|to| self.arrives(to, mark, PATIENCE_MS, |_| true)).await;

@@ -213,6 +213,15 @@ impl Demo {
         }
     }
 
+    /// Lets every bridge tell its members of notices.
+    pub(crate) async fn tell_notices(&self) -> Result<()> {
+        for bridge in self.ask(&api::BridgeList::default()).await? {
+            let set = api::BridgeSet { bridge: bridge.id, notices: Some(api::NoticeMode::On) };
+            self.ask(&set).await?;
+        }
+        Ok(())
+    }
+
     /// Ana in a Slack channel.
     pub(crate) fn ana(&self, channel: &str) -> SlackSide {
         SlackSide {
@@ -228,6 +237,7 @@ impl Demo {
     pub(crate) fn dana(&self, channel: &str) -> TeamsSide {
         let scopes = ["ChannelMessage.Send", "ChannelMessage.ReadWrite", "ChannelMessage.Read.All"];
         TeamsSide {
+            sim: self.sims.teams.clone(),
             http: self.gateway.shared.http.clone(),
             base: self.sims.teams.base_url().to_owned(),
             token: self.sims.teams.user_token(seed::APP, seed::DANA, &scopes),

@@ -56,6 +56,7 @@ asks! {
     BridgeList = "bridge.list" => Vec<BridgeInfo>;
     BridgeState = "bridge.state" => BridgeInfo;
     BridgeMembers = "bridge.members" => BridgeInfo;
+    BridgeSet = "bridge.set" => BridgeInfo;
     BridgeTest = "bridge.test" => Done;
     FidelityGet = "fidelity.get" => Vec<Way>;
     DeliveryList = "delivery.list" => Vec<DeliveryInfo>;

@@ -8,10 +8,11 @@ use dragoman_model::{BridgeId, ConversationId, OrgId, codes};
 use dragoman_platform::{ALLOW_EXTERNAL, Conversation};
 use dragoman_relay::{Directory, Place, Spot};
 use dragoman_seal::FieldRef;
-use dragoman_store::{BridgePast, BridgeRow, BridgeState as Stored, ConversationRow, Mutation};
+use dragoman_store::{BridgePast, BridgeRow, BridgeState as Stored, ConversationRow, Mutation, Notices};
 
 use super::api::{
-    BridgeAdd, BridgeInfo, BridgeList, BridgeMembers, BridgeState, BridgeTest, Done, MemberInfo, State,
+    BridgeAdd, BridgeInfo, BridgeList, BridgeMembers, BridgeSet, BridgeState, BridgeTest, Done, MemberInfo,
+    NoticeMode, State,
 };
 use super::conversation::bridge_of;
 use super::desk::{Desk, bridge};
@@ -42,6 +43,7 @@ impl Act for BridgeAdd {
             created_ms: now_ms,
             since_ms: now_ms,
             past: BridgePast::default(),
+            notices: Notices::Off,
         };
         let subject = subject(&id, &row.members);
         desk.relay.store().commit(Mutation::AddBridge(row.clone())).await?;
@@ -148,6 +150,26 @@ impl Act for BridgeMembers {
             steer::announce(&desk.relay, &row.id, &text).await;
         }
         info(desk, &row.id, warnings)
+    }
+}
+
+#[async_trait]
+impl Act for BridgeSet {
+    async fn act(self, desk: &Desk) -> Result<BridgeInfo, Problem> {
+        let _acting = desk.acting.lock().await;
+        let row = bridge(&desk.relay.directory(), &self.bridge)?.row.clone();
+        if let Some(mode) = self.notices {
+            let notices = match mode {
+                NoticeMode::Off => Notices::Off,
+                NoticeMode::Digest => Notices::Digest,
+                NoticeMode::On => Notices::On,
+            };
+            desk.relay.store().commit(Mutation::SetNotices { bridge: row.id.clone(), notices }).await?;
+            let act = format!("bridge.notices-{}", notices.as_str());
+            desk.audit(Some(&row.org), &act, row.id.to_string()).await?;
+            desk.relay.reload().await?;
+        }
+        info(desk, &row.id, Vec::new())
     }
 }
 
@@ -396,6 +418,11 @@ fn view(directory: &Directory, row: &BridgeRow, warnings: Vec<Problem>) -> Bridg
             Stored::Ended => State::Ended,
         },
         members: row.members.iter().filter_map(|id| directory.spot(id)).map(member).collect(),
+        notices: match row.notices {
+            Notices::Off => NoticeMode::Off,
+            Notices::Digest => NoticeMode::Digest,
+            Notices::On => NoticeMode::On,
+        },
         warnings,
         created_ms: row.created_ms,
     }

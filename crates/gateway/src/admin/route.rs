@@ -57,7 +57,7 @@ async fn dispatch(desk: &Desk, name: &str, body: Bytes) -> Answer {
         OrgAdd OrgList OrgPolicy PlatformList AppAdd AppSet AppList AppPackage
         InstallStart InstallWait InstallToken InstallList ScopeList ConversationSearch
         PersonList PersonLink PersonUnlink PersonToken PersonRevoke
-        BridgeAdd BridgeList BridgeState BridgeMembers BridgeTest FidelityGet
+        BridgeAdd BridgeList BridgeState BridgeMembers BridgeSet BridgeTest FidelityGet
         DeliveryList DeadLetterList DeadLetterAct AuditList StatusGet Shutdown)
 }
 

@@ -189,6 +189,11 @@ impl Bench {
             ["pause"] => self.set_bridge(BridgeState::Paused),
             ["resume"] => self.set_bridge(BridgeState::Active),
             ["policy", name, word] => self.policy(name, word),
+            ["notices", word] => {
+                let notices = dragoman_store::Notices::parse(word).unwrap();
+                self.commit(Mutation::SetNotices { bridge: BRIDGE.into(), notices });
+                self.life().runtime.block_on(self.life().relay.reload()).unwrap();
+            }
             ["disk", state] => self.data.set_full(state == "full"),
             ["lose-secrets"] => {
                 let limits = SlotLimits { segment: 64, limit: 4096 };
@@ -305,6 +310,7 @@ impl Bench {
                 said.at_ms = now_ms;
                 (EventKind::Deleted, said.clone())
             }
+            ["notice", id, text @ ..] => (EventKind::Conversation, new(id, None, text)),
             // The author takes the deletion back.
             ["restore", id] => {
                 let said = room.find(id).unwrap();
@@ -514,6 +520,7 @@ impl Bench {
             created_ms,
             since_ms: created_ms,
             past: BridgePast::default(),
+            notices: dragoman_store::Notices::Off,
         }));
         for row in rows {
             store.commit(row).await.unwrap();

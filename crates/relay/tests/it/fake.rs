@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use dragoman_model::capability::{Feature, Level, TextLimit, TextUnit};
-use dragoman_model::event::{Author, AuthorKind, Origin};
+use dragoman_model::event::{Author, AuthorKind, Notice, NoticeKind, Origin};
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
     Capabilities, Clock, Document, Event, FileRef, Happening, Marker, Message, Operation, Outcome, Platform,
@@ -169,6 +169,17 @@ pub(crate) fn bytes_of(name: &str) -> Vec<u8> {
     name.bytes().cycle().take(usize::try_from(size).unwrap()).collect()
 }
 
+/// `joined u1 u2`, `topic new words`.
+fn notice(said: &Said) -> Notice {
+    let (word, rest) = said.text.split_once(' ').unwrap_or((&said.text, ""));
+    let people = || rest.split(' ').map(RemoteUser::from);
+    match word {
+        "joined" => Notice::new(NoticeKind::Joined, people(), None),
+        "left" => Notice::new(NoticeKind::Left, people(), None),
+        _ => Notice::new(NoticeKind::Topic, None, Some(rest.to_owned())),
+    }
+}
+
 /// The text of a post, with a sign in front of replies.
 fn text_of(post: &Post) -> String {
     let text = dragoman_markup::plain(&post.body);
@@ -275,6 +286,7 @@ impl Connector for Fake {
         let happening = match kind {
             "created" => Happening::Posted(Box::new(message(&said))),
             "changed" => Happening::Changed { after: Box::new(message(&said)), before: None },
+            "conversation" => Happening::Notice(notice(&said)),
             _ => Happening::Deleted { message: id.into(), thread_root: None },
         };
         Ok(Event { conversation: Some(room.into()), at_ms: said.at_ms, happening })
@@ -310,9 +322,21 @@ impl Connector for Fake {
         &self,
         _session: &Session,
         _conversation: &Conversation,
-        _user: &RemoteUser,
+        user: &RemoteUser,
     ) -> Result<Option<Profile>, Failure> {
-        Err(Failure::Refused(codes::SCOPE))
+        // Whose id is a name is called so; the others nobody may look up.
+        let Some(name) = user.as_str().strip_prefix("called-") else {
+            return Err(Failure::Refused(codes::SCOPE));
+        };
+        Ok(Some(Profile {
+            user: user.clone(),
+            name: name.to_owned(),
+            avatar_url: None,
+            email: None,
+            bot: false,
+            deleted: false,
+            external: false,
+        }))
     }
 
     async fn profile_by_email(

@@ -5,5 +5,6 @@
 mod bench;
 mod fake;
 mod files;
+mod notices;
 mod stories;
 mod voices;

@@ -43,6 +43,9 @@ pub(crate) struct Inner {
     /// A user id in most events, a whole user object in some.
     #[serde(default)]
     pub user: Option<Value>,
+    /// Who invited them, in `member_joined_channel`.
+    #[serde(default)]
+    pub inviter: Option<String>,
     #[serde(default)]
     pub reaction: Option<String>,
     #[serde(default, deserialize_with = "lenient")]

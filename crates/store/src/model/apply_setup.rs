@@ -54,6 +54,11 @@ impl State {
                 let bridge = self.bridges.entry(bridge.clone());
                 bridge.and_modify(|row| merge::bridge_state(row, *state, *since_ms));
             }
+            Mutation::SetNotices { bridge, notices } => {
+                self.bridge(bridge)?;
+                let bridge = self.bridges.entry(bridge.clone());
+                bridge.and_modify(|row| row.notices = *notices);
+            }
             Mutation::SetMembers { bridge, members, since_ms } => {
                 let row = self.bridge(bridge)?;
                 self.may_join(bridge, &row.org, row.state, members)?;

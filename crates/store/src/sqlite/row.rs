@@ -10,7 +10,7 @@ use super::conn::Result;
 use crate::error::StoreError;
 use crate::rows::{
     AccountRow, AppRow, AuditRow, BridgeRow, BridgeState, ConversationRow, CopyRow, DeadLetterRow, EventRow,
-    InstallationRow, LaneId, LaneRow, LegRow, OrgRow, OriginalRow, Receipt, SealedPayload, TokenRow,
+    InstallationRow, LaneId, LaneRow, LegRow, Notices, OrgRow, OriginalRow, Receipt, SealedPayload, TokenRow,
     TombstoneRow,
 };
 
@@ -120,6 +120,11 @@ pub(super) fn conversation(row: &Row<'_>) -> Result<ConversationRow> {
     })
 }
 
+pub(super) fn notices(row: &Row<'_>, column: usize, key: usize) -> Result<Notices> {
+    let word: String = row.get(column)?;
+    Ok(Notices::parse(&word).ok_or_else(|| damaged("bridge", row, key, "unknown notices"))?)
+}
+
 pub(super) fn state(row: &Row<'_>, column: usize, key: usize) -> Result<BridgeState> {
     let word: String = row.get(column)?;
     Ok(BridgeState::parse(&word).ok_or_else(|| damaged("bridge", row, key, "an unknown state"))?)
@@ -226,6 +231,7 @@ pub(super) fn bridge(row: &Row<'_>) -> Result<BridgeRow> {
         created_ms: row.get(3)?,
         since_ms: row.get(4)?,
         past: json(row, 5, "bridge", 0)?,
+        notices: notices(row, 6, 0)?,
     })
 }
 

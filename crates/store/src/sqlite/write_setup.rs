@@ -32,6 +32,10 @@ pub(super) fn apply(conn: &Connection, mutation: &Mutation) -> Result<Reply> {
         }
         Mutation::AddBridge(row) => add_bridge(conn, row)?,
         Mutation::SetBridge { bridge, state, since_ms } => set_bridge(conn, bridge, *state, *since_ms)?,
+        Mutation::SetNotices { bridge, notices } => {
+            let row = BridgeRow { notices: *notices, ..bridge_row(conn, bridge)? };
+            put_bridge(conn, &row)?;
+        }
         Mutation::SetMembers { bridge, members, since_ms } => {
             let mut row = bridge_row(conn, bridge)?;
             put_members(conn, bridge, &row.org, row.state, members)?;
@@ -208,7 +212,8 @@ fn add_bridge(conn: &Connection, bridge: &BridgeRow) -> Result<()> {
     }
     let (id, org, state) = (bridge.id.as_str(), bridge.org.as_str(), bridge.state.as_str());
     let past = row::to_json(&bridge.past);
-    run(conn, &q::ADD_BRIDGE, params![id, org, state, bridge.created_ms, bridge.since_ms, past])?;
+    let notices = bridge.notices.as_str();
+    run(conn, &q::ADD_BRIDGE, params![id, org, state, bridge.created_ms, bridge.since_ms, past, notices])?;
     put_members(conn, &bridge.id, &bridge.org, bridge.state, &bridge.members)
 }
 
@@ -221,7 +226,8 @@ fn bridge_row(conn: &Connection, bridge: &BridgeId) -> Result<BridgeRow> {
 
 fn put_bridge(conn: &Connection, row: &BridgeRow) -> Result<()> {
     let past = row::to_json(&row.past);
-    run(conn, &q::SET_BRIDGE, params![row.id.as_str(), row.state.as_str(), row.since_ms, past])?;
+    let (id, state, notices) = (row.id.as_str(), row.state.as_str(), row.notices.as_str());
+    run(conn, &q::SET_BRIDGE, params![id, state, row.since_ms, past, notices])?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use dragoman_model::{RemoteMessage, SlotId, Version};
 use dragoman_store::{
     Appended, AppendedLeg, BridgePast, BridgeRow, BridgeState, ClaimedLane, Counts, DeadLetterRow, LaneId,
-    Mutation, OriginalRow, Reply, Settled, Settlement as Settle, StoreError, TombstoneRow,
+    Mutation, Notices, OriginalRow, Reply, Settled, Settlement as Settle, StoreError, TombstoneRow,
 };
 
 use crate::bench::Bench;
@@ -224,6 +224,15 @@ async fn a_conversation_is_in_one_living_bridge(bench: &mut Bench) {
     assert_eq!(bench.refused(Mutation::AddBridge(bridge("b1", "o1", &[]))).await, "exists bridge b1");
     let bridges = bench.store().bridges().await.unwrap();
     assert_eq!(bridges, [bridge("b1", "o1", &["c2", "c1"]), bridge("b2", "o1", &["c3", "c4"])]);
+
+    let notices = |bridge: &str, notices| Mutation::SetNotices { bridge: bridge.into(), notices };
+    assert_eq!(bench.refused(notices("b9", Notices::On)).await, "missing bridge b9");
+    bench.done(notices("b1", Notices::On)).await;
+    bench.done(notices("b1", Notices::Digest)).await;
+    bench.done(set(BridgeState::Active)).await;
+    let bridges = bench.store().bridges().await.unwrap();
+    assert_eq!(bridges.iter().map(|row| row.notices).collect::<Vec<_>>(), [Notices::Digest, Notices::Off]);
+    bench.done(notices("b1", Notices::Off)).await;
 
     let resume = Mutation::SetBridge { bridge: "b1".into(), state: BridgeState::Active, since_ms: Some(20) };
     bench.done(resume).await;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use dragoman_model::{LegId, SlotId, Version};
 use dragoman_store::{
-    Appended, BridgeState, LaneId, Mutation, OrgRow, OriginalRow, Reply, Settlement, Store, TombstoneRow,
+    Appended, BridgeState, LaneId, Mutation, Notices, OrgRow, OriginalRow, Reply, Settlement, Store,
+    TombstoneRow,
 };
 use proptest::prelude::*;
 
@@ -210,7 +211,11 @@ fn mutation(known: &Known, (kind, [a, b, c, d, e]): Step, at: i64) -> Mutation {
         23 => {
             let members = [conversation_id(b), conversation_id(c)];
             let id = format!("b{}", a % 3);
-            match d % 3 {
+            match d % 4 {
+                3 => Mutation::SetNotices {
+                    bridge: id.as_str().into(),
+                    notices: [Notices::Off, Notices::Digest, Notices::On][usize::from(e % 3)],
+                },
                 0 => Mutation::AddBridge(bridge(&id, org_of(e), &members)),
                 1 => Mutation::SetMembers {
                     bridge: id.as_str().into(),

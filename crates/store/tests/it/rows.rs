@@ -81,6 +81,7 @@ pub(crate) fn bridge(id: &str, org: &str, members: &[&str]) -> BridgeRow {
         created_ms: 8,
         since_ms: 8,
         past: BridgePast::default(),
+        notices: dragoman_store::Notices::Off,
     }
 }
 

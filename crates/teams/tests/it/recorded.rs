@@ -50,7 +50,12 @@ fn told(event: &Event) -> String {
         Happening::ReactionAdded { .. } => "reaction added".to_owned(),
         Happening::ReactionRemoved { .. } => "reaction removed".to_owned(),
         Happening::Notice(notice) => {
-            format!("notice {:?} user={} text={}", notice.kind, notice.user.is_some(), notice.text.is_some())
+            format!(
+                "notice {:?} user={} text={}",
+                notice.kind,
+                !notice.people.is_empty(),
+                notice.text.is_some()
+            )
         }
         Happening::Control(Control::Several(all)) => {
             let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();

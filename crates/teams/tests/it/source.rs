@@ -250,7 +250,7 @@ async fn conversation_updates_by_kind() {
     let joined = json!({ "membersAdded": [{ "id": "29:bo", "aadObjectId": "oid-bo" }] });
     let event = world.event(&update(joined, json!({ "eventType": "teamMemberAdded" }))).await;
     assert!(
-        matches!(event.happening, Happening::Notice(notice) if notice.kind == NoticeKind::Joined && notice.user.as_ref().unwrap().as_str() == "oid-bo")
+        matches!(event.happening, Happening::Notice(notice) if notice.kind == NoticeKind::Joined && notice.people[0].as_str() == "oid-bo")
     );
     for (name, external) in [("channelShared", true), ("channelUnshared", false)] {
         let event = world.event(&update(json!({}), json!({ "eventType": name }))).await;

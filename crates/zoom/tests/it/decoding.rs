@@ -159,7 +159,7 @@ async fn the_life_of_a_channel() {
     let control = async |name: &str, body: Bytes| match opened(body).await.happening {
         Happening::Control(control) => format!("{control:?}"),
         Happening::Notice(notice) => {
-            format!("{:?} {:?}", notice.kind, notice.user.map(|user| user.to_string()))
+            format!("{:?} {:?}", notice.kind, notice.people.first().map(ToString::to_string))
         }
         Happening::Ignored(code) => code.to_string(),
         _ => panic!("{name}"),

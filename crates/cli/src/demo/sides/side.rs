@@ -36,6 +36,9 @@ pub(crate) trait Side: Send + Sync {
     async fn edit(&self, id: &str, thread: Option<&str>, markup: &str) -> Result<()>;
     /// Deletes what the person posted.
     async fn delete(&self, id: &str, thread: Option<&str>) -> Result<()>;
+    /// Does something to the conversation that its members are told of, and tells by which word the notice is
+    /// known: the mark, or a name.
+    async fn change(&self, mark: &str) -> Result<String>;
     /// Reads the conversation, threads included; deleted messages are not in it.
     async fn read(&self) -> Result<Vec<Seen>>;
     /// The person's name.

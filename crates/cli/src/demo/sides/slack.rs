@@ -86,6 +86,11 @@ impl Side for SlackSide {
         Ok(())
     }
 
+    async fn change(&self, mark: &str) -> Result<String> {
+        self.call("conversations.setTopic", &[("channel", &self.channel), ("topic", mark)]).await?;
+        Ok(mark.to_owned())
+    }
+
     async fn read(&self) -> Result<Vec<Seen>> {
         let limit = "200";
         let history =

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
 use dragoman_platform::http::HttpClient;
+use dragoman_sim::teams::TeamsSim;
 use http::Method;
 use serde_json::{Value, json};
 use url::Url;
@@ -11,6 +12,7 @@ use super::side::{Seen, Side, send};
 
 /// A person in a Teams channel.
 pub(crate) struct TeamsSide {
+    pub(crate) sim: TeamsSim,
     pub(crate) http: HttpClient,
     pub(crate) base: String,
     pub(crate) token: String,
@@ -111,6 +113,11 @@ impl Side for TeamsSide {
         let tail = format!("{}/softDelete", Self::path(id, thread));
         self.call(Method::POST, self.url(&tail)?, &Value::Null).await?;
         Ok(())
+    }
+
+    async fn change(&self, mark: &str) -> Result<String> {
+        self.sim.rename_channel(&self.channel, dragoman_sim::teams::seed::DANA, mark);
+        Ok(mark.to_owned())
     }
 
     async fn read(&self) -> Result<Vec<Seen>> {

@@ -67,6 +67,11 @@ impl Side for WebexSide {
         done(self.sim.delete(&self.uuid, id))
     }
 
+    async fn change(&self, _mark: &str) -> Result<String> {
+        done(self.sim.remove_member(&self.uuid, &self.room, dragoman_sim::webex::seed::HENRIK))?;
+        Ok("Henrik".to_owned())
+    }
+
     async fn read(&self) -> Result<Vec<Seen>> {
         let mut url = Url::parse(&format!("{}/v1/messages", self.sim.base_url()))?;
         url.query_pairs_mut().append_pair("roomId", &self.room).append_pair("max", "1000");

@@ -68,6 +68,11 @@ impl Side for ZoomSide {
         done(self.sim.delete(&self.user, &self.channel, id))
     }
 
+    async fn change(&self, _mark: &str) -> Result<String> {
+        done(self.sim.leave(dragoman_sim::zoom::config::RUI, &self.channel, None))?;
+        Ok("Rui".to_owned())
+    }
+
     async fn read(&self) -> Result<Vec<Seen>> {
         let base = format!("{}/v2/chat/users/me/messages", self.sim.base_url());
         let mut found = Vec::new();

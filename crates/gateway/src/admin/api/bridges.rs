@@ -96,6 +96,29 @@ pub struct BridgeMembers {
     pub allow_external: bool,
 }
 
+/// Sets what a bridge does. What is left out stays.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct BridgeSet {
+    /// Id, or the beginning of one.
+    pub bridge: String,
+    /// What becomes of notices: joins, leaves, names, topics, archives, calls.
+    #[serde(default)]
+    pub notices: Option<NoticeMode>,
+}
+
+/// What becomes of notices in a bridge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NoticeMode {
+    /// Nobody is told.
+    #[default]
+    Off,
+    /// The other members read them once an hour, in one line.
+    Digest,
+    /// The other members read them at once.
+    On,
+}
+
 /// Posts a test notice into every member of a bridge.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BridgeTest {
@@ -114,6 +137,9 @@ pub struct BridgeInfo {
     pub state: State,
     /// Members.
     pub members: Vec<MemberInfo>,
+    /// What becomes of notices.
+    #[serde(default)]
+    pub notices: NoticeMode,
     /// What to see to: the app is not in a conversation, events are not subscribed to.
     pub warnings: Vec<Problem>,
     /// Milliseconds since 1970.

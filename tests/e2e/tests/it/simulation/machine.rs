@@ -302,6 +302,7 @@ impl SetUp<'_> {
             members,
             created_ms,
             since_ms: created_ms,
+            notices: dragoman_store::Notices::Off,
             past: dragoman_store::BridgePast::default(),
         };
         self.store.commit(Mutation::AddBridge(bridge)).await.context("the bridge")?;

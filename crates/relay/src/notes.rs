@@ -1,0 +1,188 @@
+//! Lines of our own: who joined, and what a sender has to know. They are events like any other, sealed, durable and in
+//! their lane, with the usual ladder; but no person says them, so they carry no name, are in no map, and one that cannot
+//! be posted is nobody's lost message.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use dragoman_model::{
+    Block, Document, EventId, EventKind, Inline, Operation, Outcome, Post, RemoteMessage, RemoteUser,
+    ShownAuthor, Spokesman, codes,
+};
+use dragoman_seal::Content;
+use dragoman_store::{EventRow, LaneId};
+
+use crate::activity::Stage;
+use crate::core::Relay;
+use crate::directory::Spot;
+use crate::error::RelayError;
+use crate::leg::Leg;
+use crate::plan::Step;
+use crate::settle::Ending;
+use crate::turn::Turn;
+
+/// The feed of notes, which no connector has.
+const FEED: &str = "note";
+/// Between the fields of a note; no text has it.
+const FIELDS: char = '\u{1f}';
+
+/// A line of ours.
+#[derive(Clone)]
+pub(crate) struct Note {
+    /// What it says.
+    pub(crate) text: String,
+    /// The thread that it goes into.
+    pub(crate) thread_root: Option<RemoteMessage>,
+    /// Whom alone it concerns: where the platform can, nobody else sees it.
+    pub(crate) only_for: Option<RemoteUser>,
+}
+
+/// Where a note belongs, and how often it is said.
+pub(crate) struct Occasion<'a> {
+    /// The conversation that it is about.
+    pub(crate) about: &'a Spot,
+    /// Into which lanes it goes.
+    pub(crate) lanes: Vec<LaneId>,
+    /// Notes with the same key are said once.
+    pub(crate) key: &'a str,
+    /// For so long, in milliseconds.
+    pub(crate) once_for_ms: i64,
+}
+
+impl Note {
+    fn pack(&self) -> Content {
+        let root = self.thread_root.as_ref().map(RemoteMessage::as_str).unwrap_or_default();
+        let user = self.only_for.as_ref().map(RemoteUser::as_str).unwrap_or_default();
+        let fields = [root, user, self.text.as_str()].map(|field| field.replace(FIELDS, ""));
+        Content::new(fields.join("\u{1f}").into_bytes())
+    }
+
+    fn unpack(content: &Content) -> Option<Self> {
+        let text = std::str::from_utf8(content.expose()).ok()?;
+        let mut fields = text.splitn(3, FIELDS);
+        let (root, user, text) = (fields.next()?, fields.next()?, fields.next()?);
+        Some(Self {
+            text: text.to_owned(),
+            thread_root: (!root.is_empty()).then(|| root.into()),
+            only_for: (!user.is_empty()).then(|| user.into()),
+        })
+    }
+
+    /// In italics and without a name: nobody said it.
+    fn body(&self) -> Document {
+        let line = Inline::Emphasis(vec![Inline::Text(self.text.clone())]);
+        Document { blocks: vec![Block::Paragraph(vec![line])] }
+    }
+}
+
+/// Whether an event is a note.
+pub(crate) fn is_note(event: &EventRow) -> bool {
+    event.feed == FEED
+}
+
+/// A note that cannot be posted is dropped: a dead letter is something that a person wrote.
+pub(crate) fn settled(leg: &Leg, ending: Ending) -> Ending {
+    if is_note(&leg.event.row) && ending.stage == Stage::Dead {
+        Ending { stage: Stage::Dropped, ..ending }
+    } else {
+        ending
+    }
+}
+
+impl Relay {
+    /// Accepts a note of ours. `false`: it was said already.
+    pub(crate) async fn note(&self, occasion: Occasion<'_>, note: &Note) -> Result<bool, RelayError> {
+        let about = occasion.about;
+        let Some(route) = self.directory().route(&about.id).cloned() else { return Ok(false) };
+        let now_ms = self.now_ms();
+        let event = EventRow {
+            id: EventId::fresh(now_ms, &**self.random()),
+            org: about.org.clone(),
+            installation: about.place.session.installation.id.clone(),
+            bridge: Some(route.bridge.clone()),
+            conversation: Some(about.id.clone()),
+            message: None,
+            thread_root: None,
+            kind: EventKind::Conversation.as_str().to_owned(),
+            feed: FEED.to_owned(),
+            at_ms: now_ms,
+            received_ms: now_ms,
+        };
+        let key = format!("note/{}", occasion.key);
+        let until_ms = now_ms.saturating_add(occasion.once_for_ms);
+        self.accept_own(event, &note.pack(), occasion.lanes, &key, until_ms).await
+    }
+
+    /// Posts a note.
+    pub(crate) async fn note_turn(
+        &self,
+        leg: &Arc<Leg>,
+        fence: i64,
+        target: &Spot,
+    ) -> Result<Turn, RelayError> {
+        let Some(payload) = self.unseal(&leg.event).await? else {
+            return self.end(leg, fence, Ending::dropped(codes::NOT_REREADABLE)).await;
+        };
+        let Some(note) = Note::unpack(&payload) else {
+            return self.end(leg, fence, Ending::dropped(codes::MALFORMED)).await;
+        };
+        if note.thread_root.is_some() && leg.rootless.load(Ordering::Relaxed) {
+            // What it is about is gone.
+            return self.end(leg, fence, Ending::dropped(codes::MESSAGE_GONE)).await;
+        }
+        let threads =
+            target.capabilities.level(dragoman_model::Feature::ThreadReply) >= dragoman_model::Level::Partial;
+        let post = Post {
+            conversation: target.conversation.remote.clone(),
+            thread_root: note.thread_root.clone().filter(|_| threads),
+            broadcast: false,
+            author: ShownAuthor { name: "Dragoman".to_owned(), via: String::new(), avatar_url: None },
+            spokesman: Spokesman::App,
+            body: note.body(),
+            marker: self.vault().marker(&target.org, leg.id.as_str(), 0).await?,
+        };
+        if let Some(user) = &note.only_for {
+            let place = &target.place;
+            let now_ms = self.now_ms();
+            let installation = &place.session.installation.id;
+            if let Err(until_ms) = self.with_breaker(installation, |breaker| breaker.admit(now_ms)) {
+                return Ok(Turn::Hold(until_ms));
+            }
+            let outcome = place.connector.whisper(&place.session, &target.conversation, user, &post).await;
+            match outcome {
+                Outcome::Done(_) => return self.end(leg, fence, Ending::delivered()).await,
+                // It may have been seen, and nobody can look: it is not worth saying twice.
+                Outcome::Unknown(_) => {
+                    return self.end(leg, fence, Ending::dropped(codes::MAYBE_LOST)).await;
+                }
+                Outcome::Retry { .. } | Outcome::SignIn(_) => {
+                    self.with_breaker(installation, |breaker| breaker.learn(&outcome, now_ms));
+                    return self.judge_at(place, leg, fence, &outcome, Ending::delivered()).await;
+                }
+                // Not to them alone: in the thread, then.
+                Outcome::Refused(_) | Outcome::Gone(_) | Outcome::MessageGone(_) => {}
+            }
+        }
+        let step = Step { operation: Operation::Post(post), part: 0 };
+        self.do_steps(leg, fence, target, vec![step], Ending::delivered()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_survive_packing() {
+        let note = Note {
+            text: "Ana joined\u{1f} #general".to_owned(),
+            thread_root: None,
+            only_for: Some("U1".into()),
+        };
+        let back = Note::unpack(&note.pack());
+        assert!(back.is_some_and(|back| back.text == "Ana joined #general"
+            && back.thread_root.is_none()
+            && back.only_for == note.only_for));
+        assert!(Note::unpack(&Content::copied_from(b"nonsense")).is_none());
+    }
+}

@@ -1,0 +1,96 @@
+//! Lines of our own: notices.
+
+use crate::bench::{check, check_three};
+
+#[test]
+fn notices_are_off_until_a_bridge_wants_them() {
+    check_three(
+        "A notice n1 joined called-Ana
+         run 5s
+         dropped NOTICE-OFF 1
+         B shows: nothing
+         notices on
+         A notice n2 joined called-Ana called-Ben u3
+         A notice n3 topic low tide
+         A post 1 one
+         run 5s
+         A shows: nothing
+         B shows: one | Ana, Ben and one more joined #A (Fake) | The topic of #A (Fake) was set to “low tide”
+         C shows: one | Ana, Ben and one more joined #A (Fake) | The topic of #A (Fake) was set to “low tide”
+         dead
+         notices off
+         A notice n4 left called-Ana
+         run 5s
+         dropped NOTICE-OFF 2",
+    );
+}
+
+#[test]
+fn a_notice_is_told_once_whatever_happens_and_never_relayed_on() {
+    check(
+        "notices on
+         B next retry lost unanswered
+         A notice n1 joined called-Ana
+         again
+         run 60s
+         B shows: Ana joined #A (Fake)
+         B echo
+         run 5s
+         crash
+         start
+         again
+         run 60s
+         B shows: Ana joined #A (Fake)
+         A shows: nothing
+         dead",
+    );
+}
+
+#[test]
+fn a_notice_that_is_refused_is_no_dead_letter() {
+    check(
+        "notices on
+         B next refuse
+         A notice n1 joined called-Ana
+         run 5s
+         A post 1 one
+         run 5s
+         B shows: one
+         dropped REFUSED 1
+         dead",
+    );
+}
+
+#[test]
+fn a_digest_tells_an_hour_in_one_line() {
+    check(
+        "notices digest
+         A notice n1 joined called-Ana
+         A notice n2 joined called-Ben
+         A notice n3 left u3
+         run 30m
+         B shows: nothing
+         A notice n4 joined called-Cy
+         run 31m
+         B shows: In #A (Fake): 3 joined (Ana, Ben and Cy); 1 left
+         run 3h
+         B calls: post In #A (Fake): 3 joined (Ana, Ben and Cy); 1 left
+         dead",
+    );
+}
+
+#[test]
+fn what_was_gathered_is_told_when_the_gateway_stops() {
+    check(
+        "notices digest
+         A notice n1 joined called-Ana
+         run 5m
+         stop
+         start
+         run 1m
+         B shows: In #A (Fake): 1 joined (Ana)
+         run 2h
+         B calls: find | post In #A (Fake): 1 joined (Ana)
+         dead",
+    );
+}
