@@ -139,6 +139,7 @@ pub(crate) fn connectors(
         files_base: zoom_url("files_base", &config.zoom.files_base)?,
         file_hosts: config.zoom.file_hosts.clone(),
         settle_ms: config.zoom.settle_ms,
+        channel_budget: config.zoom.channel_budget,
     };
     let (clock, random) = (&shared.clock, &shared.random);
     let slack =

@@ -91,7 +91,9 @@ async fn post(client: &Client, session: &Session, conversation: &Conversation, p
     }
     // Before the channel closes itself for minutes.
     let account = &session.installation.workspace;
-    if let Err(wait_ms) = client.budget.take(account, &conversation.remote, client.clock.monotonic_ms()) {
+    if client.settings.channel_budget
+        && let Err(wait_ms) = client.budget.take(account, &conversation.remote, client.clock.monotonic_ms())
+    {
         return Outcome::retry_after(wait_ms, codes::RATE_LIMITED);
     }
     let root = post.thread_root.as_ref();

@@ -20,6 +20,8 @@ pub struct ZoomSettings {
     pub file_hosts: Vec<String>,
     /// How long Zoom may deny a message that was just sent, in milliseconds.
     pub settle_ms: u64,
+    /// Whether sends stay below what a channel may be sent in a while, so that Zoom does not close it for minutes.
+    pub channel_budget: bool,
 }
 
 impl Default for ZoomSettings {
@@ -33,6 +35,7 @@ impl Default for ZoomSettings {
             files_base: fixed("https://file.zoom.us/v2/"),
             file_hosts: vec!["zoom.us".to_owned(), "*.zoom.us".to_owned()],
             settle_ms: 1_200,
+            channel_budget: true,
         }
     }
 }

@@ -155,6 +155,8 @@ pub(crate) struct Zoom {
     pub(crate) file_hosts: Vec<String>,
     /// How long Zoom may deny a message that was just sent, in milliseconds.
     pub(crate) settle_ms: u64,
+    /// Whether sends stay below what a channel may be sent in a while. Only a simulator does without.
+    pub(crate) channel_budget: bool,
 }
 
 /// `[relay]`
@@ -287,6 +289,7 @@ impl Default for Zoom {
             files_base: settings.files_base.to_string(),
             file_hosts: settings.file_hosts,
             settle_ms: settings.settle_ms,
+            channel_budget: settings.channel_budget,
         }
     }
 }

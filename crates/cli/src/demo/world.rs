@@ -315,6 +315,7 @@ fn configure(folder: &TempDir, sims: &Sims, hurry: bool) -> Config {
         config.relay.pace = false;
         config.teams.graph_pause_ms = 0;
         config.zoom.settle_ms = 0;
+        config.zoom.channel_budget = false;
     }
     config
 }

@@ -82,6 +82,7 @@ impl Rig {
             files_base: url("files/v2/"),
             file_hosts: Vec::new(),
             settle_ms: 20,
+            channel_budget: true,
         };
         let http = HttpSettings { allow_private: true, ..HttpSettings::default() };
         let http = HttpClient::new(&http, Arc::new(TcpDialer)).unwrap();

@@ -41,6 +41,7 @@ pub(crate) fn connector_with(base: &str, clock: Arc<ManualClock>) -> ZoomConnect
         files_base: url("files/v2/"),
         file_hosts: Vec::new(),
         settle_ms: 20,
+        channel_budget: true,
     };
     let http = HttpSettings {
         allow_private: true,
