@@ -106,7 +106,7 @@ fn shortened(text: &str) -> String {
     short
 }
 
-/// One notice as a sentence. `place`: `#general (Slack)`.
+/// One notice as a sentence. `place`: `#general (Fjord)`.
 fn sentence(kind: NoticeKind, names: &[String], count: usize, text: Option<&str>, place: &str) -> String {
     let who = named(names, count);
     let by = if names.is_empty() { String::new() } else { format!(" by {who}") };
@@ -150,7 +150,7 @@ fn digest(kinds: &[(NoticeKind, usize, Vec<String>, Option<String>)], place: &st
     format!("In {place}: {}", parts.join("; "))
 }
 
-/// `#general (Slack)`.
+/// `#general (Fjord)`.
 pub(crate) fn place_of(spot: &Spot) -> String {
     let platform = spot.place.connector.display_name();
     let name = neutralise(&spot.conversation.name);
