@@ -117,6 +117,8 @@ codes! {
     FILE_FORBIDDEN = "DRG-FILE-FORBIDDEN";
     /// The message is too long even after splitting.
     MESSAGE_TOO_LONG = "DRG-MESSAGE-TOO-LONG";
+    /// A message that arrived late.
+    LATE = "DRG-LATE";
     /// Delivery was tried until the horizon.
     HORIZON = "DRG-HORIZON";
     /// The payload was destroyed on time and the message cannot be read again.

@@ -27,6 +27,7 @@ use crate::pending::Pending;
 use crate::people::Nobody;
 use crate::retry::{Breaker, Ladder};
 use crate::rounds::Rounds;
+use crate::sender::ToldSenders;
 use crate::slots::Slots;
 use crate::vault::Vault;
 
@@ -62,6 +63,10 @@ pub struct Timing {
     pub glance_ms: i64,
     /// How long notices are gathered where a bridge wants them so.
     pub digest_ms: i64,
+    /// After how long a message is late, so that its sender is told.
+    pub late_ms: i64,
+    /// How long a sender's conversation is not told the same again.
+    pub told_ms: i64,
     /// Whether sends are spaced as the platforms like it.
     pub pace: bool,
 }
@@ -78,6 +83,8 @@ impl Default for Timing {
             lease_ms: 60_000,
             glance_ms: 10_000,
             digest_ms: 60 * 60 * 1000,
+            late_ms: 60_000,
+            told_ms: 60 * 60 * 1000,
             pace: true,
         }
     }
@@ -143,6 +150,7 @@ pub(crate) struct Inner {
     pub(crate) acquaintances: Acquaintances,
     pub(crate) nobody: Nobody,
     pub(crate) digests: Digests,
+    pub(crate) told_senders: ToldSenders,
     pub(crate) last_order: AtomicI64,
     pub(crate) timer: Notify,
     pub(crate) activity: broadcast::Sender<Activity>,
@@ -175,6 +183,7 @@ impl Relay {
             acquaintances: Acquaintances::default(),
             nobody: Nobody::default(),
             digests: Digests::default(),
+            told_senders: ToldSenders::default(),
             last_order: AtomicI64::new(0),
             timer: Notify::new(),
             activity,

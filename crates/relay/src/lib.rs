@@ -27,6 +27,7 @@ mod plan;
 mod policy;
 mod retry;
 mod rounds;
+mod sender;
 mod settle;
 mod slots;
 mod tokens;

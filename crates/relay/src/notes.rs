@@ -33,6 +33,9 @@ pub(crate) struct Note {
     pub(crate) text: String,
     /// The thread that it goes into.
     pub(crate) thread_root: Option<RemoteMessage>,
+    /// The thread in which the one whom it concerns sees it, where nobody else does: only a reply's own, because nobody
+    /// looks into the thread of a message without replies.
+    pub(crate) reply_root: Option<RemoteMessage>,
     /// Whom alone it concerns: where the platform can, nobody else sees it.
     pub(crate) only_for: Option<RemoteUser>,
 }
@@ -53,17 +56,19 @@ impl Note {
     fn pack(&self) -> Content {
         let root = self.thread_root.as_ref().map(RemoteMessage::as_str).unwrap_or_default();
         let user = self.only_for.as_ref().map(RemoteUser::as_str).unwrap_or_default();
-        let fields = [root, user, self.text.as_str()].map(|field| field.replace(FIELDS, ""));
+        let reply = self.reply_root.as_ref().map(RemoteMessage::as_str).unwrap_or_default();
+        let fields = [root, reply, user, self.text.as_str()].map(|field| field.replace(FIELDS, ""));
         Content::new(fields.join("\u{1f}").into_bytes())
     }
 
     fn unpack(content: &Content) -> Option<Self> {
         let text = std::str::from_utf8(content.expose()).ok()?;
-        let mut fields = text.splitn(3, FIELDS);
-        let (root, user, text) = (fields.next()?, fields.next()?, fields.next()?);
+        let mut fields = text.splitn(4, FIELDS);
+        let (root, reply, user, text) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
         Some(Self {
             text: text.to_owned(),
             thread_root: (!root.is_empty()).then(|| root.into()),
+            reply_root: (!reply.is_empty()).then(|| reply.into()),
             only_for: (!user.is_empty()).then(|| user.into()),
         })
     }
@@ -148,7 +153,8 @@ impl Relay {
             if let Err(until_ms) = self.with_breaker(installation, |breaker| breaker.admit(now_ms)) {
                 return Ok(Turn::Hold(until_ms));
             }
-            let outcome = place.connector.whisper(&place.session, &target.conversation, user, &post).await;
+            let whisper = Post { thread_root: note.reply_root.clone().filter(|_| threads), ..post.clone() };
+            let outcome = place.connector.whisper(&place.session, &target.conversation, user, &whisper).await;
             match outcome {
                 Outcome::Done(_) => return self.end(leg, fence, Ending::delivered()).await,
                 // It may have been seen, and nobody can look: it is not worth saying twice.
@@ -177,11 +183,13 @@ mod tests {
         let note = Note {
             text: "Ana joined\u{1f} #general".to_owned(),
             thread_root: None,
+            reply_root: Some("m1".into()),
             only_for: Some("U1".into()),
         };
         let back = Note::unpack(&note.pack());
         assert!(back.is_some_and(|back| back.text == "Ana joined #general"
             && back.thread_root.is_none()
+            && back.reply_root == note.reply_root
             && back.only_for == note.only_for));
         assert!(Note::unpack(&Content::copied_from(b"nonsense")).is_none());
     }

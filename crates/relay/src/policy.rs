@@ -12,6 +12,8 @@ pub struct Policy {
     pub relay_bots: bool,
     /// A mention of everyone stays one.
     pub relay_everyone: bool,
+    /// Senders are told what of theirs did not arrive, or late.
+    pub tell_senders: bool,
     /// Files that are kept back.
     pub files: FilePolicy,
 }
@@ -27,7 +29,13 @@ pub struct FilePolicy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { prefer_duplicate: true, relay_bots: false, relay_everyone: true, files: FilePolicy::default() }
+        Self {
+            prefer_duplicate: true,
+            relay_bots: false,
+            relay_everyone: true,
+            tell_senders: true,
+            files: FilePolicy::default(),
+        }
     }
 }
 
@@ -37,6 +45,7 @@ pub const POLICIES: &[(&str, &[&str], &str)] = &[
     ("unknown_outcome", &["duplicate", "gap"], "what a send whose outcome cannot be found out may become"),
     ("relay_bots", &["no", "yes"], "whether messages of other apps are relayed"),
     ("relay_everyone", &["yes", "no"], "whether a mention of everyone stays one"),
+    ("tell_senders", &["yes", "no"], "whether people are told what of theirs did not arrive, or late"),
     ("file_max_mb", &["any", "<megabytes>"], "the largest file that is relayed; larger ones become a line"),
     ("file_denied", &["none", "<list>"], "extensions and media types that are kept back: exe,video/*"),
 ];
@@ -49,6 +58,7 @@ impl Policy {
             prefer_duplicate: word("unknown_outcome") != Some("gap"),
             relay_bots: word("relay_bots") == Some("yes"),
             relay_everyone: word("relay_everyone") != Some("no"),
+            tell_senders: word("tell_senders") != Some("no"),
             files: FilePolicy {
                 max_bytes: word("file_max_mb").and_then(megabytes),
                 denied: word("file_denied").and_then(kinds).unwrap_or_default(),

@@ -151,8 +151,9 @@ impl Shown {
 impl Relay {
     /// Records the end of a leg and, with the last leg of an event, destroys its payload.
     pub(crate) async fn settle(&self, leg: &Leg, fence: i64, ending: Ending) -> Result<(), RelayError> {
-        let now_ms = self.now_ms();
         let ending = crate::notes::settled(leg, ending);
+        self.tell_sender(leg, &ending).await;
+        let now_ms = self.now_ms();
         let row = &leg.event.row;
         let repeated = leg.repeated.load(Ordering::Relaxed).then_some(codes::MAYBE_TWICE);
         let notes = ending.notes.iter().chain(&repeated).map(|code| code.as_str().to_owned()).collect();

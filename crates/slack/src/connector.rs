@@ -163,6 +163,16 @@ impl Connector for SlackConnector {
         files::share(&self.client, session, share, bytes).await
     }
 
+    async fn whisper(
+        &self,
+        session: &Session,
+        _conversation: &Conversation,
+        user: &RemoteUser,
+        post: &Post,
+    ) -> Outcome {
+        operate::whisper(&self.client, session, user, post).await
+    }
+
     async fn find(
         &self,
         session: &Session,

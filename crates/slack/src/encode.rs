@@ -2,7 +2,7 @@
 
 use dragoman_markup::{emoji, slack};
 use dragoman_model::TextLimit;
-use dragoman_model::{Document, Emoji, Post, RemoteMessage, Spokesman};
+use dragoman_model::{Document, Emoji, Post, RemoteMessage, RemoteUser, Spokesman};
 use dragoman_platform::{Share, byline};
 use serde_json::{Map, Value, json};
 
@@ -46,6 +46,17 @@ pub(crate) fn post(post: &Post, face: Face, plain: bool) -> Value {
     customise(post, face, &mut arguments);
     arguments.insert("unfurl_links".to_owned(), json!(false));
     arguments.insert("unfurl_media".to_owned(), json!(false));
+    Value::Object(arguments)
+}
+
+/// The arguments of `chat.postEphemeral`, which takes no metadata.
+pub(crate) fn whisper(user: &RemoteUser, post: &Post) -> Value {
+    let mut arguments = text(post, Face::Owner, false);
+    arguments.remove("metadata");
+    arguments.insert("user".to_owned(), json!(user.as_str()));
+    if let Some(root) = &post.thread_root {
+        arguments.insert("thread_ts".to_owned(), json!(root.as_str()));
+    }
     Value::Object(arguments)
 }
 

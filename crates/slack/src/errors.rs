@@ -127,6 +127,7 @@ pub(crate) const TABLE: &[(&str, Class)] = &[
     ("not_reactable", Refused),
     ("no_access", Refused),
     ("block_mismatch", Refused),
+    ("user_not_in_channel", Refused),
     ("blocked_file_type", Forbidden),
     ("cant_broadcast_message", Refused),
     ("no_dual_broadcast_content_update", Refused),

@@ -1,6 +1,6 @@
 //! Doing one operation at Slack, once.
 
-use dragoman_model::{Emoji, Operation, Outcome, Post, RemoteConversation, RemoteMessage, Spokesman, codes};
+use dragoman_model::{Emoji, Operation, Outcome, Post, RemoteConversation, RemoteMessage, RemoteUser, Spokesman, codes};
 use dragoman_platform::{Session, TokenSlot};
 use serde_json::{Value, json};
 
@@ -46,6 +46,14 @@ async fn post(client: &Client, session: &Session, post: &Post) -> Outcome {
         Ok(Posted { ts: None, .. }) => Outcome::Unknown(codes::NO_ANSWER),
         Err(error) => error.outcome(Act::Post),
     }
+}
+
+/// Shows a line to one person of a conversation. Slack keeps nothing of it and tells nobody.
+pub(crate) async fn whisper(client: &Client, session: &Session, user: &RemoteUser, post: &Post) -> Outcome {
+    let arguments = Arguments::Json(encode::whisper(user, post));
+    let done: Result<Nothing, CallError> =
+        client.call(session, &TokenSlot::App, "chat.postEphemeral", &arguments).await;
+    done.map_or_else(|error| error.outcome(Act::Post), |_| Outcome::done())
 }
 
 async fn edit(client: &Client, session: &Session, message: &RemoteMessage, post: &Post) -> Outcome {

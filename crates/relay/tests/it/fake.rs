@@ -458,6 +458,23 @@ impl Connector for Fake {
         ended(trick.as_deref(), outcome).await
     }
 
+    async fn whisper(
+        &self,
+        _session: &Session,
+        conversation: &Conversation,
+        user: &RemoteUser,
+        post: &Post,
+    ) -> Outcome {
+        let room = conversation.remote.as_str();
+        self.room(room, |room| {
+            if room.cannot.iter().any(|cannot| cannot == "whisper") {
+                return Outcome::Refused(codes::NOT_CARRIED);
+            }
+            room.calls.push(format!("whisper {user} {}", text_of(post)));
+            Outcome::done()
+        })
+    }
+
     async fn find(
         &self,
         _session: &Session,

@@ -94,3 +94,63 @@ fn what_was_gathered_is_told_when_the_gateway_stops() {
          dead",
     );
 }
+
+#[test]
+fn who_wrote_what_did_not_arrive_is_told_once_an_hour() {
+    check(
+        "policy tell_senders yes
+         B next refuse refuse refuse
+         A post 1 one
+         run 5s
+         A calls: whisper u1 Your message did not reach #B (Fake) (DRG-REFUSED).
+         A post 2 two
+         run 5s
+         crash
+         start
+         run 5s
+         A reply 3 1 three
+         run 30m
+         A calls:
+         run 31m
+         B next refuse
+         A post 4 four
+         run 5s
+         A calls: whisper u1 Your message did not reach #B (Fake) (DRG-REFUSED).
+         A shows: nothing
+         dead REFUSED REFUSED REFUSED REFUSED",
+    );
+}
+
+#[test]
+fn where_nobody_can_be_told_alone_it_stands_in_the_thread_and_is_not_relayed() {
+    check(
+        "policy tell_senders yes
+         A cannot whisper
+         B next refuse
+         A post 1 one
+         run 5s
+         A shows: >Your message did not reach #B (Fake) (DRG-REFUSED).
+         A echo
+         run 5s
+         B shows: nothing
+         dead REFUSED",
+    );
+}
+
+#[test]
+fn a_late_message_is_told_and_a_switched_off_policy_is_heeded() {
+    check(
+        "policy tell_senders yes
+         B next slow-down slow-down slow-down slow-down slow-down slow-down slow-down slow-down slow-down slow-down
+         A post 1 one
+         run 2m
+         B shows: one
+         A calls: whisper u1 Your message reached #B (Fake) a minute late (DRG-LATE).
+         policy tell_senders no
+         B next refuse
+         A post 2 two
+         run 5s
+         A calls:
+         dead REFUSED",
+    );
+}

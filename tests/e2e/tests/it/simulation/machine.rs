@@ -266,7 +266,8 @@ impl SetUp<'_> {
             id: org.clone(),
             name: "Harbor Works".to_owned(),
             wrapped_keys: BTreeMap::from([(version, wrapped)]),
-            policy: BTreeMap::new(),
+            // Only what people write is counted.
+            policy: [("tell_senders".to_owned(), "no".to_owned())].into(),
             created_ms,
         };
         self.vault.register_org(&row).await?;
