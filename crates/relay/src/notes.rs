@@ -169,8 +169,8 @@ impl Relay {
                 Outcome::Refused(_) | Outcome::Gone(_) | Outcome::MessageGone(_) => {}
             }
         }
-        let step = Step { operation: Operation::Post(post), part: 0 };
-        self.do_steps(leg, fence, target, vec![step], Ending::delivered()).await
+        let step = Step::new(Operation::Post(post), 0);
+        self.do_steps(leg, fence, target, target, vec![step], Ending::delivered()).await
     }
 }
 

@@ -72,7 +72,11 @@ fn worth_telling(outcome: &Outcome<'_>, place: &str) -> Option<(Code, String)> {
                 "Your {what} reached {place} through the app: your account there is not connected any more ({code})."
             ),
             codes::MAYBE_TWICE => format!("Your {what} may stand twice in {place} ({code})."),
-            codes::FILE_GONE | codes::FILE_EMPTY | codes::FILE_TOO_LARGE | codes::FILE_FORBIDDEN => {
+            codes::FILE_GONE
+            | codes::FILE_EMPTY
+            | codes::FILE_TOO_LARGE
+            | codes::FILE_FORBIDDEN
+            | codes::FILE_REFUSED => {
                 format!("A file of your {what} did not reach {place}, only its name did ({code}).")
             }
             _ => return None,
@@ -184,7 +188,10 @@ mod tests {
             told(Created, Dead, refused, &[], 0),
             said("Your message did not reach #a (B) (DRG-REFUSED).")
         );
-        assert_eq!(told(Changed, Dead, refused, &[], 0), said("Your edit did not reach #a (B) (DRG-REFUSED)."));
+        assert_eq!(
+            told(Changed, Dead, refused, &[], 0),
+            said("Your edit did not reach #a (B) (DRG-REFUSED).")
+        );
         assert_eq!(told(Reaction, Dead, refused, &[], 0), None);
         assert_eq!(told(Created, Dropped, Some(codes::ECHO), &[], 90_000), None);
         assert_eq!(told(Created, Delivered, None, &[codes::SIMPLIFIED, codes::NOT_EDITABLE], 0), None);

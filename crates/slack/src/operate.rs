@@ -1,6 +1,8 @@
 //! Doing one operation at Slack, once.
 
-use dragoman_model::{Emoji, Operation, Outcome, Post, RemoteConversation, RemoteMessage, RemoteUser, Spokesman, codes};
+use dragoman_model::{
+    Emoji, Operation, Outcome, Post, RemoteConversation, RemoteMessage, RemoteUser, Spokesman, codes,
+};
 use dragoman_platform::{Session, TokenSlot};
 use serde_json::{Value, json};
 
