@@ -108,12 +108,13 @@ impl Multipart {
 /// A file whose bytes have to be as many as were announced.
 struct Counted {
     left: Option<u64>,
-    chunks: Chunks,
+    /// Asked once more after its end, which not every stream bears.
+    chunks: stream::Fuse<Chunks>,
 }
 
 impl Counted {
     fn new(bytes: FileBytes) -> Self {
-        Self { left: bytes.size, chunks: bytes.chunks }
+        Self { left: bytes.size, chunks: bytes.chunks.fuse() }
     }
 
     /// The chunks, and an error where there are more or fewer bytes than announced. After an error nothing follows,

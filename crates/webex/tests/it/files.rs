@@ -231,3 +231,22 @@ async fn a_file_in_reply_to_a_reply_finds_the_root_at_its_second_try() {
     let second = connector.share(&session(), &conversation(), &share, bytes("b")).await;
     assert!(matches!(second, Outcome::Done(_)), "{second:?}");
 }
+
+#[tokio::test]
+async fn what_is_read_flows_into_what_is_sent() {
+    let webex = FakeWebex::start(|call| {
+        if call.line.starts_with("GET contents/") {
+            return Reply::from(json!("the plan"));
+        }
+        Reply::from(wire(1, 0, "x"))
+    })
+    .await;
+    let connector = connector(&webex.url());
+    let (session, conversation) = (session(), conversation());
+    let opened =
+        connector.download(&session, &conversation, &message_key(5).into(), &file()).await.ok().unwrap();
+    let outcome = connector.share(&session, &conversation, &share("hi"), opened).await;
+    assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+    let sent = webex.calls().pop().unwrap().body;
+    assert!(sent.contains("\r\n\r\n\"the plan\"\r\n--"), "{sent}");
+}
