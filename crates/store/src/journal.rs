@@ -7,8 +7,14 @@ use dragoman_model::disk::{Disk, DiskFile};
 
 use crate::api::Mutation;
 
-/// Length of the body, checksum, number.
+/// Length of the body, checksum, number with the format before it.
 const HEADER: usize = 16;
+
+/// How bodies are written: raised with every change of what a mutation consists of, as a body does not name its parts.
+const FORMAT: u64 = 1;
+
+/// The number's bits below the format.
+const NUMBER: u64 = (1 << 56) - 1;
 
 /// The open journal.
 ///
@@ -37,6 +43,8 @@ pub(crate) struct Found {
     pub(crate) mutations: Vec<(u64, Mutation)>,
     /// Whether frames between the one asked for and the first that is there are missing.
     pub(crate) gap: bool,
+    /// Whether there is one beyond the one asked for that another version wrote.
+    pub(crate) foreign: bool,
 }
 
 impl Journal {
@@ -48,12 +56,14 @@ impl Journal {
         let mut bytes = vec![0; usize::try_from(room).map_err(io::Error::other)?];
         let read = file.read_at(&mut bytes, 0)?;
         bytes.truncate(read);
-        let frames = parse(&bytes);
+        let (frames, foreign) = parse(&bytes);
+        let foreign = foreign.is_some_and(|number| number > done);
         let at = frames.last().map_or(0, |frame| frame.end);
         let gap = frames.first().is_some_and(|first| first.number > done + 1);
         let last = frames.last().map_or(done, |frame| frame.number.max(done));
         let fresh = frames.into_iter().filter(|frame| frame.number > done);
-        let found = Found { mutations: fresh.map(|frame| (frame.number, frame.mutation)).collect(), gap };
+        let found =
+            Found { mutations: fresh.map(|frame| (frame.number, frame.mutation)).collect(), gap, foreign };
         let journal =
             Self { file, at, next: last + 1, room, step, used: room, dirty: true, frames: Vec::new() };
         Ok((journal, found))
@@ -176,27 +186,32 @@ fn frame(mut frames: Vec<u8>, number: u64, mutation: &Mutation) -> io::Result<Ve
     let mut frames = postcard::to_extend(mutation, frames).map_err(io::Error::other)?;
     let body = u32::try_from(frames.len() - start - HEADER).map_err(io::Error::other)?;
     frames[start..start + 4].copy_from_slice(&body.to_le_bytes());
+    let number = FORMAT << NUMBER.count_ones() | number;
     frames[start + 8..start + HEADER].copy_from_slice(&number.to_le_bytes());
     let sum = crc32fast::hash(&frames[start + 8..]);
     frames[start + 4..start + 8].copy_from_slice(&sum.to_le_bytes());
     Ok(frames)
 }
 
-/// The whole frames from the start, as far as their numbers grow: those of an earlier round are lower.
-fn parse(bytes: &[u8]) -> Vec<Frame> {
+/// The whole frames from the start, as far as their numbers grow: those of an earlier round are lower. And the number of
+/// the first that this version cannot read.
+fn parse(bytes: &[u8]) -> (Vec<Frame>, Option<u64>) {
     let mut frames: Vec<Frame> = Vec::new();
     let mut at = 0;
-    while let Some(frame) = parse_one(bytes, at) {
-        if frames.last().is_some_and(|before| frame.number <= before.number) {
+    while let Some(found) = parse_one(bytes, at) {
+        let number = found.as_ref().map_or_else(|foreign| *foreign, |frame| frame.number);
+        if frames.last().is_some_and(|before| number <= before.number) {
             break;
         }
+        let Ok(frame) = found else { return (frames, Some(number)) };
         at = usize::try_from(frame.end).unwrap_or(bytes.len());
         frames.push(frame);
     }
-    frames
+    (frames, None)
 }
 
-fn parse_one(bytes: &[u8], at: usize) -> Option<Frame> {
+/// A whole frame, or the number of one that this version cannot read.
+fn parse_one(bytes: &[u8], at: usize) -> Option<Result<Frame, u64>> {
     let (len, rest) = bytes.get(at..)?.split_first_chunk::<4>()?;
     let (sum, rest) = rest.split_first_chunk::<4>()?;
     let len = usize::try_from(u32::from_le_bytes(*len)).ok()?;
@@ -205,8 +220,13 @@ fn parse_one(bytes: &[u8], at: usize) -> Option<Frame> {
         return None;
     }
     let (number, body) = numbered.split_first_chunk::<8>()?;
-    let mutation = postcard::from_bytes(body).ok()?;
-    Some(Frame { number: u64::from_le_bytes(*number), mutation, end: (at + HEADER + len) as u64 })
+    let number = u64::from_le_bytes(*number);
+    let (format, number) = (number >> NUMBER.count_ones(), number & NUMBER);
+    let end = (at + HEADER + len) as u64;
+    match postcard::from_bytes(body) {
+        Ok(mutation) if format == FORMAT => Some(Ok(Frame { number, mutation, end })),
+        _ => Some(Err(number)),
+    }
 }
 
 #[cfg(test)]
@@ -275,7 +295,29 @@ mod tests {
         for bit in 0..len * 8 {
             let mut bent = whole.clone();
             bent[bit / 8] ^= 1 << (bit % 8);
-            assert!(parse(&bent).len() < 2, "bit {bit}");
+            let (frames, foreign) = parse(&bent);
+            assert!(frames.len() < 2 && foreign.is_none(), "bit {bit}");
         }
+    }
+
+    #[test]
+    fn a_frame_of_another_version_is_told_apart_from_a_torn_one() {
+        let disk = SimDisk::new();
+        let (mut journal, _) = open(&disk, 0);
+        journal.append([&note(1), &note(2)], || Ok(())).unwrap();
+        let len = usize::try_from(journal.len()).unwrap();
+        drop(journal);
+        let file = disk.open(PATH).unwrap();
+        let mut bytes = vec![0; len];
+        file.read_at(&mut bytes, 0).unwrap();
+        let second = len / 2;
+        bytes[second + HEADER - 1] += 1;
+        let sum = crc32fast::hash(&bytes[second + 8..]);
+        bytes[second + 4..second + 8].copy_from_slice(&sum.to_le_bytes());
+        file.write_at(&bytes, 0).unwrap();
+        let (_, found) = open(&disk, 0);
+        assert_eq!((found.mutations.len(), found.foreign), (1, true));
+        let (_, found) = open(&disk, 2);
+        assert!(!found.foreign, "done already");
     }
 }

@@ -87,6 +87,13 @@ impl Committer {
                 what: "it is newer than the database; restore both from one backup, or move it away and lose what it holds",
             });
         }
+        if found.foreign {
+            return Err(StoreError::Damaged {
+                table: "journal",
+                key: self.folder.shown_journal(),
+                what: "another version of dragoman wrote it and did not end properly; start that version once more and stop it, then this one",
+            });
+        }
         if !found.mutations.is_empty() {
             tracing::info!(
                 writes = found.mutations.len(),

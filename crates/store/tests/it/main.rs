@@ -5,5 +5,6 @@
 mod bench;
 mod conformance;
 mod crashes;
+mod format;
 mod random;
 mod rows;
