@@ -51,6 +51,10 @@ codes! {
     REDELIVERY = "DRG-REDELIVERY";
     /// The conversation is in no active bridge.
     UNBRIDGED = "DRG-UNBRIDGED";
+    /// It was said to the app itself.
+    COMMAND = "DRG-COMMAND";
+    /// It was written to the app while no conversation was open.
+    NOT_OPEN = "DRG-NOT-OPEN";
     /// A kind of event that is not relayed.
     KIND = "DRG-KIND";
     /// A notice that is switched off.

@@ -15,7 +15,7 @@ use crate::app::{App, Conversation, ConversationKind, Installation, Profile};
 use crate::example::Example;
 use crate::failure::Failure;
 use crate::file::{FileBytes, Share};
-use crate::inbound::{Delivery, Inbound, Rejection};
+use crate::inbound::{Delivery, Inbound, Item, Rejection};
 use crate::install::{Grant, Granted, InstallError, Installed, Package, PackageRequest};
 use crate::session::Session;
 
@@ -187,6 +187,45 @@ pub trait Connector: Send + Sync {
         Ok(())
     }
 
+    // The app's own conversations with people.
+
+    /// Whether an item of a conversation that is not bridged was said to the app itself, in its own conversation with
+    /// one person. Decided without reading text; where in doubt, no: what is not for the app must not be kept.
+    fn is_for_app(&self, _installation: &Installation, _item: &Item) -> bool {
+        false
+    }
+
+    /// Sees to it that what people say to the app arrives although none of its conversations is bridged, where that
+    /// needs a subscription. Called every few minutes.
+    async fn watch_app(&self, _session: &Session) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// The app's conversation with a person. `known`: its id, where the person wrote there; else it is found or made.
+    /// Where the platform makes it by a first message only, `greeting` is posted, once; its `conversation` is not read.
+    /// What the person or an admin has to do first is `Refused`.
+    async fn direct(
+        &self,
+        _session: &Session,
+        _user: &RemoteUser,
+        _known: Option<&RemoteConversation>,
+        _greeting: &Post,
+    ) -> Result<Direct, Failure> {
+        Err(Failure::Refused(codes::NOT_CARRIED))
+    }
+
+    /// Looks for a person by verified e-mail address where no conversation with them is at hand: in the directory, and
+    /// among the people of `known` conversations of the installation. `None`: nobody, or it may not be asked.
+    async fn find_person(
+        &self,
+        session: &Session,
+        known: &[Conversation],
+        email: &str,
+    ) -> Result<Option<Profile>, Failure> {
+        let Some(any) = known.first() else { return Ok(None) };
+        self.profile_by_email(session, any, email).await
+    }
+
     // Setting up.
 
     /// The manifest or package, the steps and the scopes with reasons.
@@ -296,4 +335,12 @@ pub struct Watch {
     pub expires_at_ms: Option<i64>,
     /// Facts learnt on the way, to be remembered with the conversation.
     pub facts: crate::app::Facts,
+}
+
+/// A direct conversation of the app with a person.
+pub struct Direct {
+    /// The conversation.
+    pub conversation: Conversation,
+    /// The message that was posted there on the way, where the platform makes such conversations by posting only.
+    pub greeted: bool,
 }

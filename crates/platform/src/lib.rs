@@ -15,7 +15,7 @@ pub mod install;
 pub mod session;
 
 pub use app::{ALLOW_EXTERNAL, App, Conversation, ConversationKind, Facts, Installation, Profile};
-pub use connector::{Connector, HistoryPage, HistoryQuery, Page, Sink, Watch};
+pub use connector::{Connector, Direct, HistoryPage, HistoryQuery, Page, Sink, Watch};
 pub use example::Example;
 pub use failure::Failure;
 pub use file::{Chunks, FileBytes, Share};

@@ -151,6 +151,8 @@ pub(crate) struct Inner {
     pub(crate) nobody: Nobody,
     pub(crate) digests: Digests,
     pub(crate) told_senders: ToldSenders,
+    /// Direct conversations that people ask for.
+    pub(crate) direct: crate::direct::Desk,
     pub(crate) last_order: AtomicI64,
     pub(crate) timer: Notify,
     pub(crate) activity: broadcast::Sender<Activity>,
@@ -184,6 +186,7 @@ impl Relay {
             nobody: Nobody::default(),
             digests: Digests::default(),
             told_senders: ToldSenders::default(),
+            direct: crate::direct::Desk::default(),
             last_order: AtomicI64::new(0),
             timer: Notify::new(),
             activity,

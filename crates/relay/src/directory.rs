@@ -322,6 +322,13 @@ impl Directory {
         self.orgs.iter().map(|(id, (name, _))| (id, name.as_str()))
     }
 
+    /// The bridge that a conversation is in and that has not ended.
+    pub(crate) fn living_bridge(&self, conversation: &ConversationId) -> Option<&Arc<Bridge>> {
+        self.bridges.values().find(|bridge| {
+            bridge.row.state != BridgeState::Ended && bridge.row.members.contains(conversation)
+        })
+    }
+
     /// An organisation's policies.
     pub fn policy(&self, id: &OrgId) -> Policy {
         self.orgs.get(id).map(|(_, policy)| policy.clone()).unwrap_or_default()

@@ -236,6 +236,9 @@ impl Relay {
             (None, _) => vec![LaneId::Control(installation.clone())],
             (Some(_), Some(_)) if about_the_gateway => vec![LaneId::Control(installation.clone())],
             (Some(_), Some(route)) => route.targets.iter().cloned().map(LaneId::Conversation).collect(),
+            (Some(_), None) if self.is_for_app(app, installation, item) => {
+                vec![LaneId::Control(installation.clone())]
+            }
             (Some(_), None) => return Ok(Err(codes::UNBRIDGED)),
         };
         if lanes.is_empty() {

@@ -156,6 +156,7 @@ impl Relay {
             self.store().commit(Mutation::ClaimLanes { lease: self.lease(), lanes, limit }).await?;
         }
         self.renew_watches();
+        self.watch_apps();
         if round.is_multiple_of(3) {
             self.store().checkpoint().await?;
         }

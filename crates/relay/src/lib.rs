@@ -8,6 +8,7 @@ mod catchup;
 mod control;
 mod core;
 mod deliver;
+mod direct;
 mod directory;
 mod error;
 mod files;

@@ -16,6 +16,10 @@ pub struct Policy {
     pub tell_senders: bool,
     /// Files that are kept back.
     pub files: FilePolicy,
+    /// People may ask the app for direct conversations with people on other platforms.
+    pub direct_messages: bool,
+    /// Domains of the addresses that these are for, in lower case; empty: everybody who is no guest.
+    pub direct_domains: Vec<String>,
 }
 
 /// Which files an organisation keeps back.
@@ -35,6 +39,8 @@ impl Default for Policy {
             relay_everyone: true,
             tell_senders: true,
             files: FilePolicy::default(),
+            direct_messages: true,
+            direct_domains: Vec::new(),
         }
     }
 }
@@ -48,6 +54,16 @@ pub const POLICIES: &[(&str, &[&str], &str)] = &[
     ("tell_senders", &["yes", "no"], "whether people are told what of theirs did not arrive, or late"),
     ("file_max_mb", &["any", "<megabytes>"], "the largest file that is relayed; larger ones become a line"),
     ("file_denied", &["none", "<list>"], "extensions and media types that are kept back: exe,video/*"),
+    (
+        "direct_messages",
+        &["known", "off"],
+        "whether people may ask the app for direct conversations with people known to it",
+    ),
+    (
+        "direct_domains",
+        &["any", "<list>"],
+        "whose e-mail addresses direct conversations are for, such as `a.example,b.example`; `any`: of all who are no guests",
+    ),
 ];
 
 impl Policy {
@@ -63,6 +79,8 @@ impl Policy {
                 max_bytes: word("file_max_mb").and_then(megabytes),
                 denied: word("file_denied").and_then(kinds).unwrap_or_default(),
             },
+            direct_messages: word("direct_messages") != Some("off"),
+            direct_domains: word("direct_domains").and_then(domains).unwrap_or_default(),
         }
     }
 
@@ -74,6 +92,7 @@ impl Policy {
             || match name {
                 "file_max_mb" => megabytes(value).is_some(),
                 "file_denied" => kinds(value).is_some(),
+                "direct_domains" => domains(value).is_some(),
                 _ => false,
             }
     }
@@ -107,6 +126,14 @@ fn kinds(word: &str) -> Option<Vec<String>> {
         !kind.is_empty() && kind.chars().all(sign) && kind.matches('/').count() <= 1
     };
     Some(list).filter(|list| list.iter().all(sound) && word != "none")
+}
+
+fn domains(word: &str) -> Option<Vec<String>> {
+    let list: Vec<String> = word.split(',').map(|domain| domain.trim().to_lowercase()).collect();
+    let sound = |domain: &String| {
+        domain.contains('.') && domain.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
+    };
+    Some(list).filter(|list| list.iter().all(sound))
 }
 
 #[cfg(test)]
@@ -153,6 +180,11 @@ mod tests {
             ("file_denied", "exe,video/*", true),
             ("file_denied", "exe,,x", false),
             ("file_denied", "<list>", false),
+            ("direct_domains", "any", true),
+            ("direct_domains", "Harbor.example, b-c.example", true),
+            ("direct_domains", "<list>", false),
+            ("direct_domains", "a.example,,b.example", false),
+            ("direct_messages", "off", true),
             ("nothing", "yes", false),
         ] {
             assert_eq!(Policy::takes(name, value), taken, "{name}={value}");

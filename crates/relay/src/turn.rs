@@ -15,6 +15,7 @@ use dragoman_store::{BridgeState, CopyRow, LaneId, OriginalRow};
 use crate::admit::{Admission, Grave, Known, admit, is_ambiguous, message_of, revives};
 use crate::catchup::is_ours;
 use crate::core::Relay;
+use crate::direct::Heard;
 use crate::directory::{Bridge, Place, Spot};
 use crate::error::RelayError;
 use crate::files::{self, Bounds, is_file};
@@ -134,7 +135,13 @@ impl Relay {
         if !ours && source.capabilities.unannounced_edits_ms.is_some() {
             self.expect_edits(&source, row.received_ms);
         }
-        match admit(&event, &known, &directory.policy(&source.org)) {
+        let admission = admit(&event, &known, &directory.policy(&source.org));
+        if admission == Admission::Create
+            && let Some(heard) = self.heard_within(&event, &source, &target).await?
+        {
+            return self.end_heard(leg, fence, &place, heard, Some((&source, &event))).await;
+        }
+        match admission {
             Admission::Drop(code @ codes::DELETED_MEANWHILE) if taken_back => {
                 self.take_back(leg, fence, &source, &target, Ending::dropped(code)).await
             }
@@ -442,9 +449,37 @@ impl Relay {
         if let Happening::Notice(notice) = &event.happening {
             return self.notice_turn(leg, fence, place, &event, notice).await;
         }
+        if let Happening::Posted(message) = &event.happening {
+            let heard = self.heard(place, &event, message).await?;
+            return self.end_heard(leg, fence, place, heard, None).await;
+        }
         let code = self.obey(place, &event).await?;
         let ending = code.map_or_else(Ending::delivered, Ending::dropped);
         self.end(leg, fence, ending).await
+    }
+
+    /// Ends a leg with something that was said to the app; `within` an open conversation it is remembered as over, so
+    /// that catching up does not say it again.
+    async fn end_heard(
+        &self,
+        leg: &Arc<Leg>,
+        fence: i64,
+        place: &Arc<Place>,
+        heard: Heard,
+        within: Option<(&Spot, &Event)>,
+    ) -> Result<Turn, RelayError> {
+        match heard {
+            Heard::Over(code) => {
+                let fate = within.and_then(|(source, event)| {
+                    let message = message_of(event)?;
+                    Some(Fate { died_ms: event.at_ms, ..Fate::of(&source.id, message.id.clone()) })
+                });
+                self.end(leg, fence, Ending { fate, ..Ending::dropped(code) }).await
+            }
+            Heard::Failed(failure) => {
+                self.judge_at(place, leg, fence, &failure.into_outcome(), Ending::delivered()).await
+            }
+        }
     }
 }
 

@@ -10,9 +10,9 @@ use dragoman_model::{
 };
 use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
-    App, Connector, Conversation, Delivery, Failure, Field, FileBytes, Grant, Granted, HistoryPage,
-    HistoryQuery, Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page, Profile,
-    Rejection, Session, Share, Sink, Watch,
+    App, Connector, Conversation, Delivery, Direct, Failure, Field, FileBytes, Grant, Granted, HistoryPage,
+    HistoryQuery, Inbound, InstallError, Installation, Installed, Item, Package, PackageRequest, Page,
+    Profile, Rejection, Session, Share, Sink, Watch,
 };
 use dragoman_seal::{Content, Token};
 use tokio_util::sync::CancellationToken;
@@ -217,6 +217,22 @@ impl Connector for SlackConnector {
     ) -> Result<(), Failure> {
         // The app stays: people invited it, and leaving is theirs to ask for.
         Ok(())
+    }
+
+    fn is_for_app(&self, _installation: &Installation, item: &Item) -> bool {
+        // An app is in no other direct conversation than its own.
+        item.conversation.as_ref().is_some_and(|id| id.as_str().starts_with('D'))
+    }
+
+    async fn direct(
+        &self,
+        session: &Session,
+        user: &RemoteUser,
+        known: Option<&RemoteConversation>,
+        _greeting: &Post,
+    ) -> Result<Direct, Failure> {
+        let conversation = rooms::direct(&self.client, session, user, known).await?;
+        Ok(Direct { conversation, greeted: false })
     }
 
     fn package(&self, request: &PackageRequest) -> Package {

@@ -1,6 +1,6 @@
 //! Conversations: reading, listing, joining.
 
-use dragoman_model::{RemoteConversation, codes};
+use dragoman_model::{RemoteConversation, RemoteUser, codes};
 use dragoman_platform::{
     ALLOW_EXTERNAL, Conversation, ConversationKind, Facts, Failure, Page, Session, Watch,
 };
@@ -78,6 +78,36 @@ pub(crate) async fn watch(
         joined.map_err(CallError::failure)?;
     }
     Ok(Watch { id: String::new(), renew_at_ms: None, expires_at_ms: None, facts: found.facts })
+}
+
+/// The app's conversation with a person: made where there is none. It is posted to by its own id: to a person's id, a
+/// copy with a name of its own would land in another conversation.
+pub(crate) async fn direct(
+    client: &Client,
+    session: &Session,
+    user: &RemoteUser,
+    known: Option<&RemoteConversation>,
+) -> Result<Conversation, Failure> {
+    if !granted(&session.installation, "im:history") {
+        return Err(Failure::Refused(codes::SCOPE));
+    }
+    let remote = if let Some(remote) = known {
+        remote.clone()
+    } else {
+        let arguments = Arguments::Form(Form::from([("users", user.as_str().to_owned())]));
+        let slot = dragoman_platform::TokenSlot::App;
+        let opened: Result<OneChannel, CallError> =
+            client.call(session, &slot, "conversations.open", &arguments).await;
+        opened.map_err(CallError::failure)?.channel.id.into()
+    };
+    Ok(Conversation {
+        remote,
+        kind: ConversationKind::Direct,
+        name: String::new(),
+        external: false,
+        joined: true,
+        facts: Facts::from([(PRIVATE.to_owned(), true.to_string())]),
+    })
 }
 
 fn shown(channel: Channel) -> Conversation {

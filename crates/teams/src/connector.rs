@@ -12,15 +12,17 @@ use dragoman_model::{
 };
 use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
-    App, Connector, Conversation, Delivery, Example, Failure, Field, FileBytes, Grant, Granted, HistoryPage,
-    HistoryQuery, Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page, Profile,
-    Rejection, Session, Share, Sink, Watch,
+    App, Connector, Conversation, Delivery, Direct, Example, Failure, Field, FileBytes, Grant, Granted,
+    HistoryPage, HistoryQuery, Inbound, InstallError, Installation, Installed, Item, Package, PackageRequest,
+    Page, Profile, Rejection, Session, Share, Sink, Watch,
 };
 use dragoman_seal::Content;
 use tokio_util::sync::CancellationToken;
 
 use crate::capabilities::{PERSON_LIMIT, TEXT_LIMIT};
 use crate::client::Client;
+use crate::envelope::BOT;
+use crate::ids::is_personal;
 use crate::keys::KeyCache;
 use crate::memory::Memory;
 use crate::settings::TeamsSettings;
@@ -210,6 +212,30 @@ impl Connector for TeamsConnector {
         current: &Watch,
     ) -> Result<(), Failure> {
         self.unwatch_conversation(session, current).await
+    }
+
+    fn is_for_app(&self, _installation: &Installation, item: &Item) -> bool {
+        item.feed == BOT && item.conversation.as_ref().is_some_and(|id| is_personal(id.as_str()))
+    }
+
+    async fn direct(
+        &self,
+        session: &Session,
+        user: &RemoteUser,
+        known: Option<&RemoteConversation>,
+        _greeting: &Post,
+    ) -> Result<Direct, Failure> {
+        let conversation = self.personal_conversation(session, user, known).await?;
+        Ok(Direct { conversation, greeted: false })
+    }
+
+    async fn find_person(
+        &self,
+        session: &Session,
+        known: &[Conversation],
+        email: &str,
+    ) -> Result<Option<Profile>, Failure> {
+        self.read_person_by_email(session, known, email).await
     }
 
     fn package(&self, request: &PackageRequest) -> Package {

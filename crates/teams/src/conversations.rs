@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use dragoman_model::RemoteConversation;
+use dragoman_model::codes::{MALFORMED, NOT_JOINED};
+use dragoman_model::{RemoteConversation, RemoteUser};
 use dragoman_platform::{Conversation, ConversationKind, Facts, Failure, Page, Session};
 
 use crate::connector::TeamsConnector;
@@ -11,7 +12,7 @@ use crate::ids::{is_channel, is_personal, segment};
 use crate::memory::Place;
 use crate::places;
 use crate::wire::Collection;
-use crate::wire::connector::{Channels, Members, Team};
+use crate::wire::connector::{Channels, Members, ResourceAnswer, Team};
 use crate::wire::directory::{Chat, Group};
 
 impl TeamsConnector {
@@ -55,6 +56,59 @@ impl TeamsConnector {
         }
         found.facts.extend(places::facts(&self.place(session, id, Some(&found.facts))));
         Ok(found)
+    }
+
+    /// The bot's chat with a person. Teams makes it only where the app was added for that person.
+    pub(crate) async fn personal_conversation(
+        &self,
+        session: &Session,
+        user: &RemoteUser,
+        known: Option<&RemoteConversation>,
+    ) -> Result<Conversation, Failure> {
+        let app_id = session.app.fact("app_id");
+        let mut facts = Facts::new();
+        // A person of bot traffic only has no chat in Graph.
+        let object = if is_guid(user.as_str()) {
+            Some(user.to_string())
+        } else {
+            self.memory.object(app_id, user.as_str())
+        };
+        facts.extend(object.map(|object| ("user".to_owned(), object)));
+        let remote = if let Some(known) = known {
+            known.clone()
+        } else {
+            let tenant = session.app.fact("tenant_id");
+            let body = serde_json::json!({
+                "isGroup": false,
+                "bot": { "id": format!("28:{app_id}") },
+                "members": [{ "id": user.as_str() }],
+                "tenantId": tenant,
+                "channelData": { "tenant": { "id": tenant } },
+            });
+            let url = self.service_url(&self.place(session, "", None));
+            let body = Some(body.to_string().into_bytes());
+            let answer =
+                self.client.bot(&session.app, &url, http::Method::POST, "v3/conversations", body).await;
+            let answer = answer.map_err(|trouble| match trouble.status() {
+                Some(403) => Failure::Refused(NOT_JOINED),
+                _ => trouble.failure(),
+            })?;
+            let made: ResourceAnswer =
+                serde_json::from_slice(answer.body.expose()).map_err(|_| Failure::Malformed(MALFORMED))?;
+            if made.id.is_empty() {
+                return Err(Failure::Malformed(MALFORMED));
+            }
+            RemoteConversation::from(made.id)
+        };
+        facts.extend(places::facts(&self.place(session, remote.as_str(), None)));
+        Ok(Conversation {
+            remote,
+            kind: ConversationKind::Direct,
+            name: String::new(),
+            external: false,
+            joined: true,
+            facts,
+        })
     }
 
     /// Finds the team of a channel among those that the app is in; else among all, where an admin granted the

@@ -96,6 +96,8 @@ pub(crate) fn package(request: &PackageRequest) -> Package {
                 "In the Teams admin centre upload dragoman-teams.zip under Teams apps, Manage apps, and allow it.",
                 "Then add the app to each team and group chat that is to be linked; to private and shared channels \
                  in addition, channel by channel. What was added before the installation has to be added again.",
+                "To let people write to each other through the app, have it installed for them: Teams admin centre, \
+                 Teams apps, Setup policies, Installed apps. Teams lets the bot write to nobody else.",
             ]
             .map(str::to_owned),
         );

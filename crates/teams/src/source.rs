@@ -1,6 +1,6 @@
 //! Reading: events, messages, people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dragoman_model::codes::{KEY_GONE, MALFORMED, RATE_LIMITED, TAMPERED};
 use dragoman_model::{Event, Happening, Message, RemoteConversation, RemoteMessage, RemoteUser};
@@ -12,7 +12,7 @@ use crate::crypt::{self, Unreadable};
 use crate::decode;
 use crate::envelope::{self, BOT, GRAPH, LIFECYCLE};
 use crate::errors::Trouble;
-use crate::ids::{Resource, is_channel, parse_resource, segment};
+use crate::ids::{Resource, is_channel, is_personal, parse_resource, segment};
 use crate::wire::activity::Activity;
 use crate::wire::connector::{Channels, Member, Members};
 use crate::wire::directory::User;
@@ -21,6 +21,9 @@ use crate::wire::notification::Notification;
 
 /// Pages of a roster that are searched for an address.
 const ROSTER_PAGES: usize = 4;
+
+/// Teams and chats in which somebody is looked for by address, where the directory may not be asked.
+const MOST_ROSTERS: usize = 20;
 
 /// The private key of a certificate by its name: the current one, or the one before it.
 pub(crate) fn certificate_key<'a>(app: &'a App, id: &str) -> Option<&'a Token> {
@@ -275,6 +278,43 @@ impl TeamsConnector {
         conversation: &Conversation,
         email: &str,
     ) -> Result<Option<Profile>, Failure> {
+        match self.member_by_email(session, conversation, email).await? {
+            Some(profile) => Ok(Some(profile)),
+            None => self.user_by_email(session, email).await,
+        }
+    }
+
+    /// Somebody by address, in the directory, where it may be asked, and on the rosters of these conversations.
+    pub(crate) async fn read_person_by_email(
+        &self,
+        session: &Session,
+        known: &[Conversation],
+        email: &str,
+    ) -> Result<Option<Profile>, Failure> {
+        if let Some(profile) = self.user_by_email(session, email).await? {
+            return Ok(Some(profile));
+        }
+        // All channels of a team have its people.
+        let mut teams = BTreeSet::new();
+        let rosters = known.iter().filter(|it| {
+            let (id, team) = (it.remote.as_str(), it.fact("team_id"));
+            let roster = if is_channel(id) && !team.is_empty() { team } else { id };
+            !id.is_empty() && !is_personal(id) && teams.insert(roster.to_owned())
+        });
+        for conversation in rosters.take(MOST_ROSTERS) {
+            if let Some(profile) = self.member_by_email(session, conversation, email).await? {
+                return Ok(Some(profile));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn member_by_email(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        email: &str,
+    ) -> Result<Option<Profile>, Failure> {
         let app = &session.app;
         let remote = conversation.remote.as_str();
         let place = self.place(session, remote, Some(&conversation.facts));
@@ -304,7 +344,7 @@ impl TeamsConnector {
                 break;
             }
         }
-        self.user_by_email(session, email).await
+        Ok(None)
     }
 
     async fn user_by_email(&self, session: &Session, email: &str) -> Result<Option<Profile>, Failure> {

@@ -11,9 +11,9 @@ use dragoman_model::{
 };
 use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
-    App, Connector, Conversation, Delivery, Failure, Field, FileBytes, Grant, Granted, HistoryPage,
-    HistoryQuery, Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page, Profile,
-    Rejection, Session, Share, Sink, Watch,
+    App, Connector, Conversation, Delivery, Direct, Failure, Field, FileBytes, Grant, Granted, HistoryPage,
+    HistoryQuery, Inbound, InstallError, Installation, Installed, Item, Package, PackageRequest, Page,
+    Profile, Rejection, Session, Share, Sink, Watch,
 };
 use dragoman_seal::{Content, Token};
 use tokio_util::sync::CancellationToken;
@@ -192,6 +192,29 @@ impl Connector for WebexConnector {
     ) -> Result<(), Failure> {
         // The webhook is the installation's and serves its other conversations.
         Ok(())
+    }
+
+    fn is_for_app(&self, _installation: &Installation, item: &Item) -> bool {
+        envelope::is_direct(item.payload.expose())
+    }
+
+    async fn watch_app(&self, session: &Session) -> Result<(), Failure> {
+        watchdog::watch_installation(&self.client, session, None).await.map(drop)
+    }
+
+    async fn direct(
+        &self,
+        session: &Session,
+        user: &RemoteUser,
+        known: Option<&RemoteConversation>,
+        greeting: &Post,
+    ) -> Result<Direct, Failure> {
+        let (room, greeted) = match known {
+            Some(room) => (room.clone(), false),
+            None => (operate::post_to_person(&self.client, session, user, greeting).await?, true),
+        };
+        let conversation = rooms::conversation(&self.client, session, &room).await?;
+        Ok(Direct { conversation, greeted })
     }
 
     fn package(&self, request: &PackageRequest) -> Package {

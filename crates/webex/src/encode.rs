@@ -27,6 +27,11 @@ pub(crate) fn post(post: &Post, text: &WebexText, root: Option<&str>) -> Value {
     body
 }
 
+/// The body of `POST /messages` that begins or finds a direct space.
+pub(crate) fn post_to_person(person: &str, text: &WebexText) -> Value {
+    json!({ "toPersonId": person, "markdown": text.markdown, "text": text.text })
+}
+
 /// The body of `PUT /messages/{id}`, which needs the space again.
 pub(crate) fn edit(post: &Post, text: &WebexText) -> Value {
     said(post, text)

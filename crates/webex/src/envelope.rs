@@ -34,6 +34,14 @@ pub(crate) fn read(body: &[u8], now_ms: i64) -> Result<Delivery, Rejection> {
     Ok(Delivery { items: vec![item], answer: Answer::status(StatusCode::OK), dropped: Vec::new() })
 }
 
+/// Whether a delivery is about a direct space: one of the account and one person.
+pub(crate) fn is_direct(body: &[u8]) -> bool {
+    serde_json::from_slice::<Envelope<'_>>(body)
+        .ok()
+        .and_then(|envelope| envelope.data)
+        .is_some_and(|data| data.room_type.as_deref() == Some("direct"))
+}
+
 /// What an event is about.
 struct Subject {
     kind: EventKind,

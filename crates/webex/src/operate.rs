@@ -2,7 +2,8 @@
 
 use dragoman_markup::degrade;
 use dragoman_model::{
-    Operation, Outcome, PersonId, Post, RemoteMessage, RemoteUser, Spokesman, Version, codes,
+    Operation, Outcome, PersonId, Post, RemoteConversation, RemoteMessage, RemoteUser, Spokesman, Version,
+    codes,
 };
 use dragoman_platform::{Failure, Session, TokenSlot};
 use http::Method;
@@ -62,6 +63,26 @@ pub(crate) async fn as_speaker(
         _ => {}
     }
     outcome
+}
+
+/// Posts to a person, which makes the direct space where there is none; the space.
+pub(crate) async fn post_to_person(
+    client: &Client,
+    session: &Session,
+    user: &RemoteUser,
+    post: &Post,
+) -> Result<RemoteConversation, Failure> {
+    let body = encode::post_to_person(user.as_str(), &encode::text(post));
+    let made = match posted(client, session, post, body).await {
+        Ok(made) => made,
+        // Nobody there, or an organisation that lets nobody in.
+        Err(trouble) if matches!(trouble.status(), Some(400 | 403 | 404)) => {
+            return Err(Failure::Refused(codes::REFUSED));
+        }
+        Err(trouble) => return Err(trouble.failure()),
+    };
+    let room = made.room_id.filter(|id| !id.is_empty()).ok_or(Failure::Malformed(codes::MALFORMED))?;
+    Ok(ids::room(&room))
 }
 
 /// Posts, and where the root of the thread is refused, once more into the thread that the root itself is in.

@@ -50,25 +50,31 @@ pub(crate) async fn watch(
         let found = crate::rooms::conversation(client, session, &conversation.remote).await?;
         facts = found.facts;
     }
-    let installation = &session.installation.id;
-    let watched = client.memory.watch(installation, &conversation.remote);
-    let look = client.memory.look(installation);
-    let mut look = look.lock().await;
-    let monotonic_ms = client.clock.monotonic_ms();
-    let fresh = look.as_ref().filter(|looked| monotonic_ms - looked.at_ms < FRESH_MS);
-    let id = if let Some(looked) = fresh {
-        looked.id.clone()
-    } else {
-        let before = look.as_ref().map(|looked| looked.id.as_str());
-        let before = before.or(current.map(|watch| watch.id.as_str()));
-        let id = repaired(client, session, before).await?;
-        *look = Some(Looked { at_ms: monotonic_ms, id: id.clone() });
-        id
-    };
-    drop(look);
+    let watched = client.memory.watch(&session.installation.id, &conversation.remote);
+    let id = watch_installation(client, session, current).await?;
     let spread = i64::try_from(client.random.below(SPREAD_MS)).unwrap_or(0);
     let renew_at_ms = Some(client.clock.now_ms() + again_ms(watched) + spread);
     Ok(Watch { id, renew_at_ms, expires_at_ms: None, facts })
+}
+
+/// Sees to it that events of the account arrive; the id of that.
+pub(crate) async fn watch_installation(
+    client: &Client,
+    session: &Session,
+    current: Option<&Watch>,
+) -> Result<String, Failure> {
+    let look = client.memory.look(&session.installation.id);
+    let mut look = look.lock().await;
+    let monotonic_ms = client.clock.monotonic_ms();
+    let fresh = look.as_ref().filter(|looked| monotonic_ms - looked.at_ms < FRESH_MS);
+    if let Some(looked) = fresh {
+        return Ok(looked.id.clone());
+    }
+    let before = look.as_ref().map(|looked| looked.id.as_str());
+    let before = before.or(current.map(|watch| watch.id.as_str()));
+    let id = repaired(client, session, before).await?;
+    *look = Some(Looked { at_ms: monotonic_ms, id: id.clone() });
+    Ok(id)
 }
 
 /// When a conversation asks again. Where there are many, each asks less often: any of them revives the webhook for all,

@@ -10,8 +10,8 @@ use dragoman_model::{
 };
 use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
-    App, Connector, Conversation, ConversationKind, Delivery, Facts, Failure, Field, FileBytes, Grant,
-    Granted, HistoryPage, HistoryQuery, Inbound, InstallError, Installation, Installed, Package,
+    App, Connector, Conversation, ConversationKind, Delivery, Direct, Facts, Failure, Field, FileBytes,
+    Grant, Granted, HistoryPage, HistoryQuery, Inbound, InstallError, Installation, Installed, Item, Package,
     PackageRequest, Page, Profile, Rejection, Session, Share, Sink, Watch,
 };
 use dragoman_seal::Content;
@@ -250,6 +250,23 @@ impl Connector for ZoomConnector {
 
     async fn uninstalled(&self, app: &App, receipt: &str) -> Result<(), Failure> {
         operate::uninstalled(&self.client, app, receipt).await
+    }
+
+    fn is_for_app(&self, installation: &Installation, item: &Item) -> bool {
+        // Events come for direct conversations of the whole account; what is not the bridge user's is nobody's business.
+        let own = installation.fact("bridge_user");
+        item.conversation.as_ref().is_some_and(|pair| ids::is_of(pair, own))
+    }
+
+    async fn direct(
+        &self,
+        session: &Session,
+        user: &RemoteUser,
+        _known: Option<&RemoteConversation>,
+        _greeting: &Post,
+    ) -> Result<Direct, Failure> {
+        let conversation = rooms::direct(&self.client, session, user.as_str()).await?;
+        Ok(Direct { conversation, greeted: false })
     }
 
     fn package(&self, request: &PackageRequest) -> Package {

@@ -43,6 +43,13 @@ pub(crate) fn is_direct(conversation: &RemoteConversation) -> bool {
     conversation.as_str().contains(':')
 }
 
+/// Whether this is a direct conversation of this person.
+pub(crate) fn is_of(conversation: &RemoteConversation, person: &str) -> bool {
+    let person = person.to_ascii_lowercase();
+    let pair = conversation.as_str().split_once(':');
+    !person.is_empty() && pair.is_some_and(|(one, other)| one == person || other == person)
+}
+
 /// A person by user id, strangers by member id: they have no other.
 pub(crate) fn person(user_id: Option<&str>, member_id: Option<&str>) -> Option<RemoteUser> {
     [user_id, member_id].into_iter().flatten().map(str::trim).find(|id| !id.is_empty()).map(RemoteUser::from)
@@ -105,6 +112,9 @@ mod tests {
         assert_eq!(pair("AbC", "xyz"), pair("XYZ", "abc"));
         assert!(is_direct(&pair("a", "b")));
         assert!(!is_direct(&"7886237a99ff".into()));
+        assert!(is_of(&pair("AbC", "xyz"), "ABC") && is_of(&pair("AbC", "xyz"), "XYZ"));
+        assert!(!is_of(&pair("abc", "xyz"), "ab") && !is_of(&pair("abc", "xyz"), ""));
+        assert!(!is_of(&"abc".into(), "abc"));
     }
 
     #[test]

@@ -61,7 +61,11 @@ pub(crate) async fn conversation(
     Ok(found)
 }
 
-async fn direct(client: &Client, session: &Session, person: &str) -> Result<Conversation, Failure> {
+pub(crate) async fn direct(
+    client: &Client,
+    session: &Session,
+    person: &str,
+) -> Result<Conversation, Failure> {
     let user = people::user(client, session, person).await?.ok_or(Failure::Refused(codes::NOT_FOUND))?;
     let own = session.installation.fact("bridge_user");
     let account = session.installation.workspace.as_str();

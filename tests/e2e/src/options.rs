@@ -30,6 +30,8 @@ pub struct Options {
     pub config: toml::Table,
     /// Whether Slack's and Teams' `launch` are linked.
     pub bridge: bool,
+    /// Whether people may write to the apps: with the features that this needs, and the app added for them on Teams.
+    pub direct: bool,
 }
 
 impl Default for Options {
@@ -85,6 +87,7 @@ impl Default for Options {
             log: "info".to_owned(),
             config: toml::Table::new(),
             bridge: true,
+            direct: false,
         }
     }
 }

@@ -19,6 +19,9 @@ use crate::{Binary, Front, Http, Options, eventually};
 /// Chloe Martin has an account on both platforms.
 pub const CHLOE_AT_TEAMS: &str = "44a3d9e6-af58-4eb0-94fc-62715fbe7a34";
 
+/// Slack's features where people write to the app.
+const SLACK_DIRECT: [&str; 5] = ["private-channels", "reactions", "files", "email", "direct-messages"];
+
 /// Everything that runs in a test.
 pub struct World {
     /// Slack.
@@ -87,8 +90,9 @@ impl World {
         let mut binary = Binary::prepare(&config)?;
         binary.start(None).await?;
         let http = Http::new()?;
+        let direct = options.direct;
         let mut world = Self { slack, teams, webex, zoom, fronts, binary, http, bridge: None, sim };
-        world.set_up().await?;
+        world.set_up(direct).await?;
         if options.bridge {
             let members = ["slack:C07LAUNCH".to_owned(), format!("teams:{}", seed::LAUNCH)];
             world.bridge = Some(world.link(&members).await?);
@@ -242,7 +246,7 @@ impl World {
         Ok(())
     }
 
-    async fn set_up(&mut self) -> Result<()> {
+    async fn set_up(&mut self, direct: bool) -> Result<()> {
         self.ask(&api::OrgAdd { name: "Test".to_owned() }).await?;
         let app = SeedApp::default();
         let values = [
@@ -250,19 +254,19 @@ impl World {
             ("client_secret", &app.client_secret),
             ("signing_secret", &app.signing_secret),
         ];
-        let slack = self.register("slack", &values).await?;
+        let slack = self.register("slack", &values, if direct { &SLACK_DIRECT } else { &[] }).await?;
         let events = format!("{}/events", slack.hooks_url.trim_end_matches("/events"));
         self.slack.save_events_url(&app.app_id, &events).await?;
         let values =
             [("app_id", seed::APP), ("tenant_id", seed::TENANT), ("client_secret", seed::APP_SECRET)];
-        let teams = self.register("teams", &values).await?;
+        let teams = self.register("teams", &values, &[]).await?;
         self.teams.set_bot_endpoint(seed::APP, Some(&format!("{}/messages", teams.hooks_url)));
         self.install("slack").await?;
         self.install("teams").await?;
         if self.webex.is_some() {
             let app = SeedIntegration::default();
             let values = [("client_id", app.client_id.as_str()), ("client_secret", &app.client_secret)];
-            self.register("webex", &values).await?;
+            self.register("webex", &values, &[]).await?;
             self.install("webex").await?;
         }
         if let Some(zoom) = &self.zoom {
@@ -273,7 +277,9 @@ impl World {
                 ("secret_token", &app.secret_token),
                 ("bridge_user", BRIDGE),
             ];
-            let registered = self.register("zoom", &values).await?;
+            let features: &[&str] =
+                if direct { &["messages", "reactions", "files", "direct-messages"] } else { &[] };
+            let registered = self.register("zoom", &values, features).await?;
             let events = format!("{}/events", registered.hooks_url.trim_end_matches("/events"));
             zoom.save_events_url(&app.app_id, &events).await?;
             zoom.change_app(&app.app_id, |app| app.deauthorization_url = Some(events));
@@ -288,12 +294,18 @@ impl World {
         self.ana("C07BACKSTAGE").invite(&bot.user_id).await
     }
 
-    async fn register(&self, platform: &str, values: &[(&str, &str)]) -> Result<api::AppInfo> {
+    async fn register(
+        &self,
+        platform: &str,
+        values: &[(&str, &str)],
+        features: &[&str],
+    ) -> Result<api::AppInfo> {
         let values: BTreeMap<String, api::SecretText> = values
             .iter()
             .map(|(key, value)| ((*key).to_owned(), api::SecretText((*value).to_owned())))
             .collect();
-        let add = api::AppAdd { org: None, platform: platform.to_owned(), values, features: [].into() };
+        let features = features.iter().map(|feature| (*feature).to_owned()).collect();
+        let add = api::AppAdd { org: None, platform: platform.to_owned(), values, features };
         let app = self.ask(&add).await?;
         ensure!(app.missing.is_empty(), "the {platform} app lacks {}", app.missing.join(", "));
         Ok(app)

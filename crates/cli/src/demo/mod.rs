@@ -1,5 +1,6 @@
 //! `demo`: the product on throw-away data, to try by hand or to watch telling its story.
 
+mod direct;
 mod page;
 mod run;
 mod script;

@@ -5,6 +5,7 @@ use dragoman_sim::teams::seed::{GENERAL, LAUNCH};
 use dragoman_sim::zoom::config::{GENERAL as ZOOM_GENERAL, LAUNCH as ZOOM_LAUNCH};
 use serde::Serialize;
 
+use super::direct::{self, Chat};
 use super::page::{self, Page};
 use super::seeds;
 use super::sides::Side;
@@ -71,13 +72,16 @@ async fn story(json: bool) -> Result<()> {
 
 async fn tell(demo: &Demo) -> Result<Vec<Step>> {
     let stages = stages(demo).await?;
+    let chats = chats(demo)?;
     let clock = demo.gateway.shared.clock.clone();
     let bar = indicatif::ProgressBar::new_spinner();
-    let steps = story::tell(&stages, &*clock, &|what| {
+    let told = |what| {
         bar.set_message(what);
         bar.tick();
-    })
-    .await;
+    };
+    let (mut steps, direct) =
+        tokio::join!(story::tell(&stages, &*clock, &told), direct::tell(&chats, &*clock, &told));
+    steps.extend(direct);
     bar.finish_and_clear();
     Ok(steps)
 }
@@ -132,6 +136,17 @@ async fn stages(demo: &Demo) -> Result<Vec<Stage>> {
             actors: 5,
             short: true,
         },
+    ])
+}
+
+/// People who write to each other through the app.
+fn chats(demo: &Demo) -> Result<[Chat; 4]> {
+    let (ana, dana, gita, imani) = demo.chats()?;
+    Ok([
+        Chat { member: member(demo, ana)?, email: "ana.souza@harbor-works.example" },
+        Chat { member: member(demo, dana)?, email: "dana@fabrikant.example" },
+        Chat { member: member(demo, gita)?, email: "gita.rao@larkfield.example" },
+        Chat { member: member(demo, imani)?, email: "imani.okoye@kestrel-outfitters.example" },
     ])
 }
 

@@ -14,6 +14,9 @@ const CHLOE_AT_TEAMS: &str = "44a3d9e6-af58-4eb0-94fc-62715fbe7a34";
 const CHLOE_AT_WEBEX: &str = "7254b0d6-91ea-4385-9a7c-461d0fa28907";
 const CHLOE_AT_ZOOM: &str = "cHloeMart1n00Kestrel5D";
 
+/// Ana's id at Slack.
+pub(crate) const ANA: &str = "U07ANASOUZA";
+
 /// Slack's channels of the bridge of five.
 pub(crate) const SLACK_DECK: &str = "C07DECK";
 pub(crate) const SLACK_MAST: &str = "C07MAST";

@@ -267,12 +267,12 @@ impl Scene<'_> {
 }
 
 /// Whether the mark stands there and is not the beginning of a longer one.
-fn contains_word(text: &str, mark: &str) -> bool {
+pub(crate) fn contains_word(text: &str, mark: &str) -> bool {
     text.match_indices(mark)
         .any(|(at, _)| !text[at + mark.len()..].starts_with(|next: char| next.is_ascii_alphanumeric()))
 }
 
-fn elapsed(clock: &dyn Clock, since_ms: i64) -> u64 {
+pub(crate) fn elapsed(clock: &dyn Clock, since_ms: i64) -> u64 {
     u64::try_from(clock.monotonic_ms() - since_ms).unwrap_or(0)
 }
 

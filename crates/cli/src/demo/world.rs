@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use dragoman_gateway::admin::api::{self, Ask};
 use dragoman_gateway::admin::client::Client;
 use dragoman_platform::http::HttpRequest;
@@ -23,6 +23,10 @@ use super::sides::{SlackSide, TeamsSide, WebexSide, ZoomSide};
 use crate::commands::serve::{Gateway, Prepared};
 use crate::config::Config;
 use crate::people::zoom_clients;
+
+/// What is switched on at Slack and Zoom.
+const SLACK_FEATURES: [&str; 5] = ["private-channels", "reactions", "files", "email", "direct-messages"];
+const ZOOM_FEATURES: [&str; 4] = ["messages", "reactions", "files", "direct-messages"];
 
 /// Everything that runs in a demo.
 pub(crate) struct Demo {
@@ -112,8 +116,7 @@ impl Demo {
             ("client_secret", &app.client_secret),
             ("signing_secret", &app.signing_secret),
         ];
-        let registered =
-            self.register("slack", &values, &["private-channels", "reactions", "files", "email"]).await?;
+        let registered = self.register("slack", &values, &SLACK_FEATURES).await?;
         let events_url = format!("{}/events", registered.hooks_url);
         self.sims.slack.save_events_url(&app.app_id, &events_url).await?;
         self.install("slack").await?;
@@ -134,6 +137,10 @@ impl Demo {
             self.sims.teams.install(seed::APP, &Place::Team(seed::TEAM.to_owned()), seed::DANA),
             "the app could not be installed in the simulated team"
         );
+        ensure!(
+            self.sims.teams.install(seed::APP, &Place::Person(seed::DANA.to_owned()), seed::DANA),
+            "the app could not be added for Dana"
+        );
         Ok(())
     }
 
@@ -152,7 +159,7 @@ impl Demo {
             ("secret_token", &app.secret_token),
             ("bridge_user", dragoman_sim::zoom::config::BRIDGE),
         ];
-        let registered = self.register("zoom", &values, &[]).await?;
+        let registered = self.register("zoom", &values, &ZOOM_FEATURES).await?;
         let events_url = format!("{}/events", registered.hooks_url);
         self.sims.zoom.save_events_url(&app.app_id, &events_url).await?;
         self.install("zoom").await
@@ -244,6 +251,7 @@ impl Demo {
             team: seed::TEAM.to_owned(),
             channel: channel.to_owned(),
             person: "Dana Lindqvist".to_owned(),
+            chat_of: None,
         }
     }
 
@@ -270,9 +278,32 @@ impl Demo {
             token: self.sims.zoom_tokens.get("Imani").cloned().context("Imani has no token")?,
             user: dragoman_sim::zoom::config::IMANI.to_owned(),
             channel: channel.to_owned(),
+            contact: None,
             since: since.to_string(),
             person: "Imani Okoye".to_owned(),
         })
+    }
+
+    /// Four people, one on each platform, each in their own chat with the app, with their addresses.
+    pub(crate) fn chats(&self) -> Result<(SlackSide, TeamsSide, WebexSide, ZoomSide)> {
+        let app = dragoman_sim::slack::SeedApp::default().app_id;
+        let bot = self.sims.slack.bot(&app, "T07HARBOR").context("the app has no bot at Slack")?;
+        let slack = self.sims.slack.open_direct(&[seeds::ANA, &bot.user_id]);
+        let slack = slack.map_err(|_| anyhow!("Ana cannot write to the app"))?;
+        let scopes = ["Chat.ReadWrite", "ChatMessage.Send"];
+        let dana = TeamsSide {
+            token: self.sims.teams.user_token(seed::APP, seed::DANA, &scopes),
+            chat_of: Some(seed::DANA.to_owned()),
+            ..self.dana(&self.sims.teams.personal_chat_in_graph(seed::APP, seed::DANA))
+        };
+        let (gita, account) = (dragoman_sim::webex::seed::GITA, dragoman_sim::webex::seed::SERVICE);
+        let room = self.sims.webex.direct(gita, account);
+        let room = room.map_err(|_| anyhow!("Gita cannot write to the app"))?;
+        let (imani, bridge) = (dragoman_sim::zoom::config::IMANI, dragoman_sim::zoom::config::BRIDGE);
+        let session = self.sims.zoom.open_direct(imani, bridge);
+        let session = session.map_err(|_| anyhow!("Imani cannot write to the bridge user"))?;
+        let imani = ZoomSide { contact: Some(bridge.to_owned()), ..self.imani(&session)? };
+        Ok((self.ana(&slack), dana, WebexSide { room, ..self.gita("Launch")? }, imani))
     }
 
     /// Ends everything; nothing is left.

@@ -3,7 +3,7 @@
 use dragoman_model::{
     Block, Document, Emoji, Inline, Operation, Outcome, PersonId, RemoteMessage, Spokesman, codes,
 };
-use dragoman_platform::{Connector as _, Session, TokenSlot};
+use dragoman_platform::{Connector as _, ConversationKind, Failure, Session, TokenSlot};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -248,4 +248,26 @@ fn parts_keep_their_order_and_nothing_is_lost() {
     assert!(texts.iter().all(|text| text.chars().count() <= 4_000));
     let back: Vec<String> = texts.join(" ").split_whitespace().map(str::to_owned).collect();
     assert_eq!(back, words);
+}
+
+#[tokio::test]
+async fn the_apps_conversation_with_a_person_is_opened_by_id() {
+    let slack = FakeSlack::start(|_| Reply::from(json!({ "ok": true, "channel": { "id": "DANA" } }))).await;
+    let connector = connector(&slack.url());
+    let (session, greeting) = (session(), post(""));
+    let found = connector.direct(&session, &"UANA".into(), None, &greeting).await.unwrap();
+    let direct = (found.conversation.remote.as_str(), found.conversation.kind, found.greeted);
+    assert_eq!(direct, ("DANA", ConversationKind::Direct, false));
+    let call = slack.call();
+    assert_eq!((call.method.as_str(), call.form()["users"].as_str()), ("conversations.open", "UANA"));
+
+    // Where it is known, nobody is asked.
+    let known = connector.direct(&session, &"UANA".into(), Some(&"DTWO".into()), &greeting).await.unwrap();
+    assert_eq!(known.conversation.remote.as_str(), "DTWO");
+
+    let mut limited = installation();
+    limited.scopes.insert("chat:write".to_owned());
+    let session = Session { installation: Arc::new(limited), ..session };
+    let refused = connector.direct(&session, &"UANA".into(), None, &greeting).await.err();
+    assert_eq!(refused, Some(Failure::Refused(codes::SCOPE)));
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use dragoman_model::codes::{ADDRESS_BLOCKED, CONVERSATION_GONE, RATE_LIMITED, SIGN_IN};
+use dragoman_model::codes::{ADDRESS_BLOCKED, CONVERSATION_GONE, NOT_JOINED, RATE_LIMITED, SIGN_IN};
 use dragoman_model::{
     Block, Document, Emoji, Inline, Mention, Operation, Outcome, PersonId, Post, Spokesman, Version,
 };
-use dragoman_platform::{Connector as _, TokenSet, TokenSlot};
+use dragoman_platform::{Connector as _, ConversationKind, Failure, TokenSet, TokenSlot};
 use dragoman_seal::Token;
 use serde_json::json;
 
@@ -358,4 +358,27 @@ async fn parts_fit_with_their_name_line() {
     assert_eq!(world.connector.split(&it).len(), 1);
     it.body = Document::default();
     assert_eq!(world.connector.split(&it).len(), 1, "at least one part");
+}
+
+#[tokio::test]
+async fn the_bots_chat_with_a_person_is_made_where_the_app_was_added() {
+    let world = World::start(|call| {
+        let create = call.line() == "POST /svc/v3/conversations";
+        create.then(|| match call.json()["members"][0]["id"].as_str() {
+            Some(ANA) => Reply(201, None, json!({ "id": "a:1ana" }).to_string()),
+            _ => Reply(403, None, json!({ "error": { "code": "ForbiddenOperationException" } }).to_string()),
+        })
+    })
+    .await;
+    let (session, greeting) = (world.session(), post("", vec![]));
+    let found = world.connector.direct(&session, &ANA.into(), None, &greeting).await.unwrap();
+    let (direct, greeted) = (found.conversation, found.greeted);
+    assert_eq!((direct.remote.as_str(), direct.kind, greeted), ("a:1ana", ConversationKind::Direct, false));
+    assert_eq!(direct.facts["user"], ANA);
+    let body = world.fake.calls().remove(0).json();
+    assert_eq!((&body["isGroup"], body["tenantId"].as_str()), (&json!(false), Some(TENANT)));
+    let refused = world.connector.direct(&session, &"29:bo".into(), None, &greeting).await.err();
+    assert_eq!(refused, Some(Failure::Refused(NOT_JOINED)));
+    let known = world.connector.direct(&session, &ANA.into(), Some(&"a:2".into()), &greeting).await.unwrap();
+    assert_eq!(known.conversation.remote.as_str(), "a:2");
 }

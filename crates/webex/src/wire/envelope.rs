@@ -28,6 +28,8 @@ pub(crate) struct Data<'a> {
     pub id: Text<'a>,
     #[serde(rename = "roomId", borrow, default)]
     pub room_id: Text<'a>,
+    #[serde(rename = "roomType", borrow, default)]
+    pub room_type: Text<'a>,
     #[serde(rename = "parentId", borrow, default)]
     pub parent_id: Text<'a>,
     #[serde(rename = "personId", borrow, default)]

@@ -4,14 +4,14 @@ use dragoman_model::{
     Block, Capabilities, Done, Emoji, Feature, Inline, Level, Mention, Operation, Outcome, Spokesman,
     Version, codes,
 };
-use dragoman_platform::{Connector as _, TokenSet, TokenSlot};
+use dragoman_platform::{Connector as _, ConversationKind, TokenSet, TokenSlot};
 use dragoman_seal::Token;
 use serde_json::json;
 
 use crate::fake::{Call, FakeWebex, Reply};
 use crate::support::{
-    Keeper, NOW_MS, connector, conversation, message_id, message_key, offline, person, plain, post, post_of,
-    room, session, session_with, wire,
+    Keeper, NOW_MS, app, connector, conversation, data, delivery, installation, message_id, message_key,
+    offline, person, plain, post, post_of, room, session, session_with, signed, wire,
 };
 
 async fn performed(
@@ -242,16 +242,54 @@ async fn long_names_and_texts_fit() {
 
 #[test]
 fn capabilities_follow_the_scopes_and_the_account() {
-    let all: Capabilities = offline().capabilities(&crate::support::installation(), &conversation());
+    let all: Capabilities = offline().capabilities(&installation(), &conversation());
     assert_eq!((all.max_edits, all.unannounced_edits_ms), (Some(10), Some(300_000)));
     assert_eq!(all.reorder_window_ms, 300);
     assert!(all.reread && all.history && all.read_back);
     assert_eq!(all.level(Feature::Edit), Level::Partial);
-    let mut poor = crate::support::installation();
+    let mut poor = installation();
     poor.scopes = ["spark:messages_write".to_owned()].into();
     assert!(!offline().capabilities(&poor, &conversation()).reread);
     poor.scopes = ["spark:all".to_owned()].into();
     assert!(offline().capabilities(&poor, &conversation()).reread);
     let bot = offline().capabilities(&crate::support::bot_installation(), &conversation());
     assert!(bot.reread && !bot.read_back, "no list shows a bot its own posts");
+}
+
+#[tokio::test]
+async fn a_direct_space_is_made_by_its_first_message() {
+    let webex = FakeWebex::start(|call| match call.line.as_str() {
+        "POST messages" => Reply::from(wire(1, 0, "x")),
+        _ => Reply::from(json!({ "id": room(), "type": "direct", "title": "Ana" })),
+    })
+    .await;
+    let (connector, session) = (connector(&webex.url()), session());
+    let person = person(4);
+    let found = connector.direct(&session, &person.as_str().into(), None, &post("hello")).await.unwrap();
+    assert!(found.greeted && found.conversation.name.is_empty());
+    assert_eq!(found.conversation.kind, ConversationKind::Direct);
+    let sent = webex.calls()[0].json();
+    assert_eq!(sent["toPersonId"].as_str(), Some(person.as_str()));
+    assert!(sent.get("roomId").is_none() && sent["markdown"].as_str().unwrap().ends_with("hello"));
+
+    let known = Some(found.conversation.remote.clone());
+    let again = connector.direct(&session, &person.as_str().into(), known.as_ref(), &post("hello")).await;
+    assert!(!again.unwrap().greeted);
+    let calls = webex.calls();
+    assert!(
+        !calls.is_empty() && calls.iter().all(|call| call.line != "POST messages"),
+        "nobody is greeted twice"
+    );
+}
+
+#[tokio::test]
+async fn only_direct_spaces_are_the_apps_own() {
+    let connector = offline();
+    for (kind, own) in [("direct", true), ("group", false)] {
+        let mut data = data(1, 4);
+        data["roomType"] = json!(kind);
+        let request = signed(delivery("messages", "created", &data));
+        let delivery = connector.receive(&app(), &request).await.unwrap();
+        assert_eq!(connector.is_for_app(&installation(), &delivery.items[0]), own, "{kind}");
+    }
 }

@@ -3,6 +3,7 @@
 mod browser;
 mod canary;
 mod carriers;
+mod direct;
 mod doubts;
 mod edits;
 mod kills;

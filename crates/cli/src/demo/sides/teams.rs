@@ -19,11 +19,17 @@ pub(crate) struct TeamsSide {
     pub(crate) team: String,
     pub(crate) channel: String,
     pub(crate) person: String,
+    /// The person's id, where the conversation is a chat and not a channel.
+    pub(crate) chat_of: Option<String>,
 }
 
 impl TeamsSide {
     fn url(&self, tail: &str) -> Result<Url> {
         let channel = url::form_urlencoded::byte_serialize(self.channel.as_bytes()).collect::<String>();
+        if let Some(person) = &self.chat_of {
+            let chats = format!("{}/v1.0/users/{person}/chats", self.base);
+            return Ok(Url::parse(&format!("{chats}/{channel}/messages{tail}"))?);
+        }
         Ok(Url::parse(&format!("{}/v1.0/teams/{}/channels/{channel}/messages{tail}", self.base, self.team))?)
     }
 
@@ -122,7 +128,8 @@ impl Side for TeamsSide {
 
     async fn read(&self) -> Result<Vec<Seen>> {
         let mut seen = Vec::new();
-        let mut next = Some(self.url("?$top=50&$expand=replies")?);
+        let all = if self.chat_of.is_some() { "?$top=50" } else { "?$top=50&$expand=replies" };
+        let mut next = Some(self.url(all)?);
         while let Some(url) = next {
             let page = self.call(Method::GET, url, &Value::Null).await?;
             for root in page["value"].as_array().cloned().unwrap_or_default() {

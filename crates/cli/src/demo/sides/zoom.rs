@@ -18,6 +18,8 @@ pub(crate) struct ZoomSide {
     /// User id.
     pub(crate) user: String,
     pub(crate) channel: String,
+    /// The other person, where the conversation is a direct one.
+    pub(crate) contact: Option<String>,
     /// From when on the channel is read, as the API takes it.
     pub(crate) since: String,
     pub(crate) person: String,
@@ -79,8 +81,12 @@ impl Side for ZoomSide {
         let mut mark = String::new();
         loop {
             let mut url = Url::parse(&base)?;
+            let place = match &self.contact {
+                Some(contact) => ("to_contact", contact),
+                None => ("to_channel", &self.channel),
+            };
             url.query_pairs_mut()
-                .append_pair("to_channel", &self.channel)
+                .append_pair(place.0, place.1)
                 .append_pair("from", &self.since)
                 .append_pair("page_size", "50")
                 .append_pair("need_rich_text", "true")

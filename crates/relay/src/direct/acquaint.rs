@@ -1,0 +1,278 @@
+//! Who people are, where they can be written to, and saying something to them.
+
+use std::sync::Arc;
+
+use dragoman_markup::name::neutralise;
+use dragoman_model::{
+    ConversationId, Document, LegId, Marker, Operation, Outcome, Post, RemoteConversation, RemoteUser,
+    ShownAuthor, Spokesman,
+};
+use dragoman_platform::{Conversation, ConversationKind, Facts, Failure, Profile};
+use dragoman_seal::FieldRef;
+use dragoman_store::{ConversationRow, Mutation};
+
+use super::act::Hitch;
+use super::stance::PERSON;
+use crate::core::Relay;
+use crate::directory::{Directory, Place, Spot};
+use crate::error::RelayError;
+
+/// Conversations of an installation that a connector is given to look for somebody in.
+const MOST_KNOWN: usize = 500;
+
+/// Somebody in their own chat with the app.
+pub(crate) struct Party {
+    /// The chat.
+    pub(crate) spot: Arc<Spot>,
+    /// Their name, clean.
+    pub(crate) name: String,
+    /// Their address, where the platform tells.
+    pub(crate) email: Option<String>,
+    /// Whether they are a guest there.
+    pub(crate) guest: bool,
+}
+
+impl Party {
+    /// The chat's id.
+    pub(crate) fn id(&self) -> &ConversationId {
+        &self.spot.id
+    }
+
+    /// Their platform's name.
+    pub(crate) fn on(&self) -> &'static str {
+        self.spot.place.connector.display_name()
+    }
+
+    /// What is remembered of the chat.
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.spot.row.facts
+    }
+}
+
+/// Whom an address belongs to.
+pub(crate) enum Sought {
+    /// To this person, there.
+    One(Arc<Place>, Box<Profile>),
+    /// To somebody on the speaker's own platform.
+    Here,
+    /// To somebody on several platforms, by name.
+    Several(Vec<String>),
+    /// To nobody that the app may find.
+    Nobody,
+}
+
+impl Relay {
+    /// A person's chat with the app, as it is now. `None`: it is not known any more.
+    pub(crate) async fn party(&self, id: &ConversationId) -> Result<Option<Party>, RelayError> {
+        let Some(spot) = self.directory().spot(id).cloned() else { return Ok(None) };
+        let user = RemoteUser::from(spot.row.facts.get(PERSON).map_or("", String::as_str));
+        let profile = self.profile(&spot, &user).await?;
+        let name = profile.as_ref().map(|profile| neutralise(&profile.name)).unwrap_or_default();
+        Ok(Some(Party {
+            name: if name.is_empty() { "Somebody".to_owned() } else { name },
+            email: profile.as_ref().and_then(|profile| profile.email.clone()),
+            // Of somebody from elsewhere some platforms tell nothing.
+            guest: profile.as_ref().is_none_or(|profile| profile.external),
+            spot,
+        }))
+    }
+
+    /// Whether direct conversations are for somebody with this address.
+    pub(crate) fn is_allowed(&self, at: &Spot, email: Option<&str>, guest: bool) -> bool {
+        let domains = self.directory().policy(&at.org).direct_domains;
+        if domains.is_empty() {
+            return !guest;
+        }
+        let domain = email.and_then(|email| email.rsplit_once('@')).map(|(_, domain)| domain.to_lowercase());
+        domain.is_some_and(|domain| domains.contains(&domain))
+    }
+
+    /// The chat of a person with the app: as it is known, where they wrote, or found or made at the platform; and whether
+    /// `greeting` was posted there on the way.
+    pub(crate) async fn chat_of(
+        &self,
+        place: &Arc<Place>,
+        user: &RemoteUser,
+        known: Option<&RemoteConversation>,
+        greeting: &Document,
+    ) -> Result<(ConversationId, bool), Hitch> {
+        let directory = self.directory();
+        let installation = &place.session.installation;
+        let is_theirs = |spot: &Spot| {
+            spot.conversation.kind == ConversationKind::Direct
+                && spot.row.installation == installation.id
+                && spot.row.facts.get(PERSON).is_some_and(|person| person == user.as_str())
+        };
+        let remembered = match known {
+            Some(remote) => directory.spot_at(&installation.id, remote).filter(|spot| is_theirs(spot)),
+            None => directory.spots().into_iter().find(|spot| is_theirs(spot)),
+        };
+        if let Some(spot) = remembered {
+            return Ok((spot.id.clone(), false));
+        }
+        if known.is_none() {
+            // Who is written to may answer at once.
+            place.connector.watch_app(&place.session).await?;
+        }
+        let greeting = self.words_of_ours(place, &"".into(), greeting).await?;
+        let direct = place.connector.direct(&place.session, user, known, &greeting).await?;
+        let found = direct.conversation;
+        let before = directory.spot_at(&installation.id, &found.remote).map(|spot| spot.row.clone());
+        let row = match before {
+            Some(row) => row,
+            None => self.new_chat(place, &found).await?,
+        };
+        let mut facts = row.facts.clone();
+        facts.extend(found.facts);
+        facts.insert(PERSON.to_owned(), user.to_string());
+        let kind = ConversationKind::Direct.as_str().to_owned();
+        let row = ConversationRow { kind, external: found.external, facts, ..row };
+        let id = row.id.clone();
+        self.store().commit(Mutation::PutConversation(row)).await.map_err(RelayError::from)?;
+        self.reload().await?;
+        Ok((id, direct.greeted))
+    }
+
+    async fn new_chat(&self, place: &Place, found: &Conversation) -> Result<ConversationRow, RelayError> {
+        let installation = &place.session.installation;
+        let now_ms = self.now_ms();
+        let id = ConversationId::fresh(now_ms, &**self.random());
+        let field = FieldRef { org: &installation.org, purpose: "conversation-name", row: id.as_str() };
+        Ok(ConversationRow {
+            org: installation.org.clone(),
+            installation: installation.id.clone(),
+            remote: found.remote.clone(),
+            kind: ConversationKind::Direct.as_str().to_owned(),
+            sealed_name: self.vault().seal_text(&field, "").await?,
+            external: false,
+            facts: Facts::new(),
+            watch_id: None,
+            watch_renew_ms: None,
+            watch_expires_ms: None,
+            seen_until_ms: now_ms,
+            id,
+        })
+    }
+
+    /// Looks for the owner of an address on the organisation's other installations; `on`: on this platform or in this
+    /// workspace only.
+    pub(crate) async fn seek(&self, here: &Spot, email: &str, on: Option<&str>) -> Result<Sought, Hitch> {
+        let directory = self.directory();
+        let mut found = Vec::new();
+        let mut trouble = None;
+        let mut in_reach = false;
+        for place in directory.places().filter(|place| place.session.installation.org == here.org) {
+            let own = place.session.installation.id == here.place.session.installation.id;
+            if place.trouble.is_some() || !own && on.is_some_and(|on| !is_named(place, on)) {
+                continue;
+            }
+            let known = known_conversations(&directory, place);
+            match place.connector.find_person(&place.session, &known, email).await {
+                Ok(Some(profile)) if profile.bot || profile.deleted => {}
+                Ok(Some(_)) if own => in_reach = true,
+                Ok(Some(profile)) if self.is_allowed(here, Some(email), profile.external) => {
+                    found.push((Arc::clone(place), profile));
+                }
+                Ok(_) => {}
+                Err(failure @ Failure::Retry { .. }) => trouble = Some(failure),
+                Err(failure) => tracing::debug!(code = %failure.code(), "a person could not be looked for"),
+            }
+        }
+        if found.len() > 1 {
+            let names = found.iter().map(|(place, _)| place.connector.display_name().to_owned());
+            let mut names: Vec<String> = names.collect();
+            names.dedup();
+            if names.len() < found.len() {
+                // Two workspaces of one platform are told apart by their names.
+                names = found.iter().map(|(place, _)| neutralise(&place.name)).collect();
+            }
+            return Ok(Sought::Several(names));
+        }
+        match (found.pop(), trouble) {
+            (Some((place, profile)), _) => Ok(Sought::One(place, Box::new(profile))),
+            // Perhaps there, where nobody could be asked.
+            (None, Some(failure)) => Err(failure.into()),
+            (None, None) if in_reach => Ok(Sought::Here),
+            (None, None) => Ok(Sought::Nobody),
+        }
+    }
+
+    /// Says something in a chat, as the app.
+    pub(crate) async fn say(&self, spot: &Spot, words: &Document) -> Result<Outcome, RelayError> {
+        let post = self.words_of_ours(&spot.place, &spot.conversation.remote, words).await?;
+        Ok(self.perform_post(spot, post).await)
+    }
+
+    /// Says the first words of somebody, in their name.
+    pub(crate) async fn say_for(&self, by: &Party, spot: &Spot, words: &str) -> Result<Outcome, RelayError> {
+        let words = Document::plain(words).normalise();
+        let post = self.words_of_ours(&spot.place, &spot.conversation.remote, &words).await?;
+        let author = ShownAuthor { name: by.name.clone(), via: by.on().to_owned(), avatar_url: None };
+        Ok(self.perform_post(spot, Post { author, ..post }).await)
+    }
+
+    async fn perform_post(&self, spot: &Spot, post: Post) -> Outcome {
+        let place = &spot.place;
+        let operation = Operation::Post(post);
+        let outcome = place.connector.perform(&place.session, &spot.conversation, &operation).await;
+        if !matches!(outcome, Outcome::Done(_)) {
+            tracing::warn!(conversation = %spot.id, "the app could not answer in a direct conversation: {outcome:?}");
+        }
+        outcome
+    }
+
+    async fn words_of_ours(
+        &self,
+        place: &Place,
+        conversation: &RemoteConversation,
+        words: &Document,
+    ) -> Result<Post, RelayError> {
+        let key = LegId::fresh(self.now_ms(), &**self.random());
+        let marker: Marker = self.vault().marker(&place.session.installation.org, key.as_str(), 0).await?;
+        Ok(Post {
+            conversation: conversation.clone(),
+            thread_root: None,
+            broadcast: false,
+            author: ShownAuthor { name: "Dragoman".to_owned(), via: String::new(), avatar_url: None },
+            spokesman: Spokesman::App,
+            body: words.clone(),
+            marker,
+        })
+    }
+}
+
+/// Whether people mean this installation, by its platform or its own name.
+pub(crate) fn is_named(place: &Place, on: &str) -> bool {
+    [place.connector.display_name(), place.session.app.platform.0, &place.name]
+        .iter()
+        .any(|name| one_word(name) == on)
+}
+
+/// A name as people type it in a command.
+pub(crate) fn one_word(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join("-").to_lowercase()
+}
+
+/// Conversations of an installation that hold more people than one, bridged ones first; where there is none, one that
+/// names nothing.
+fn known_conversations(directory: &Directory, place: &Place) -> Vec<Conversation> {
+    let of_place = |spot: &&Arc<Spot>| {
+        spot.row.installation == place.session.installation.id
+            && spot.conversation.kind != ConversationKind::Direct
+    };
+    let mut spots: Vec<&Arc<Spot>> = directory.spots().into_iter().filter(of_place).collect();
+    spots.sort_by_key(|spot| directory.route(&spot.id).is_none());
+    let known = spots.into_iter().take(MOST_KNOWN).map(|spot| spot.conversation.clone());
+    let mut known: Vec<Conversation> = known.collect();
+    if known.is_empty() {
+        known.push(Conversation {
+            remote: "".into(),
+            kind: ConversationKind::Direct,
+            name: String::new(),
+            external: false,
+            joined: false,
+            facts: Facts::new(),
+        });
+    }
+    known
+}
