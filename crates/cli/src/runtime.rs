@@ -208,6 +208,7 @@ fn timing(config: &Config) -> Timing {
         echo_wait_ms: relay.echo_wait_ms,
         look_pause_ms: relay.look_pause_ms,
         glance_ms: relay.edit_look_ms,
+        gather_ms: relay.reaction_gather_ms,
         rest_ms: relay.rest_minutes * 60_000,
         pace: relay.pace,
         ..Timing::default()

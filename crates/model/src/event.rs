@@ -94,12 +94,33 @@ pub enum Happening {
         /// Which.
         emoji: Emoji,
     },
+    /// Several people reacted, or one several times: where a platform tells that something changed and not what, this
+    /// is all that it tells.
+    Reactions {
+        /// To which message.
+        message: RemoteMessage,
+        /// Each at most once.
+        changes: Vec<ReactionChange>,
+    },
     /// Something to tell rather than to relay; by default not shown.
     Notice(Notice),
     /// Something for the gateway itself.
     Control(Control),
     /// Nothing to do, and why.
     Ignored(Code),
+}
+
+/// That somebody set a reaction or took it back.
+#[derive(Clone)]
+pub struct ReactionChange {
+    /// Who.
+    pub by: RemoteUser,
+    /// With what.
+    pub emoji: Emoji,
+    /// Whether it is there now.
+    pub set: bool,
+    /// When, milliseconds since 1970, by the source's clock.
+    pub at_ms: i64,
 }
 
 /// A message as its source holds it.

@@ -17,6 +17,7 @@ pub use capability::{Capabilities, Feature, Level, TextLimit, TextUnit};
 pub use codes::Code;
 pub use event::{
     Author, AuthorKind, Control, Event, EventKind, FileRef, Happening, Message, Notice, NoticeKind, Origin,
+    ReactionChange,
 };
 pub use ids::{
     AppId, BridgeId, ConversationId, DeliveryKey, EventId, InstallationId, LegId, Marker, OrgId, PersonId,

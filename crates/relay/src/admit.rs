@@ -57,10 +57,11 @@ pub(crate) fn admit(event: &Event, known: &Known, policy: &Policy) -> Admission 
     match &event.happening {
         Happening::Ignored(code) => Admission::Drop(*code),
         Happening::Notice(_) => Admission::Drop(codes::NOTICE_OFF),
-        Happening::Control(_) => Admission::Drop(codes::KIND),
-        Happening::ReactionAdded { .. } | Happening::ReactionRemoved { .. } => {
-            Admission::Drop(codes::NOT_CARRIED)
-        }
+        // Reactions have turns of their own.
+        Happening::Control(_)
+        | Happening::ReactionAdded { .. }
+        | Happening::ReactionRemoved { .. }
+        | Happening::Reactions { .. } => Admission::Drop(codes::KIND),
         Happening::Posted(_) | Happening::Changed { .. } if is_buried(event, known) => {
             Admission::Drop(codes::DELETED_MEANWHILE)
         }

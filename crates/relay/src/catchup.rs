@@ -18,6 +18,7 @@ use crate::core::Relay;
 use crate::directory::{Route, Spot};
 use crate::error::RelayError;
 use crate::leg::{Leg, LiveEvent};
+use crate::reaction_plan::is_note;
 
 /// The listing begins this much before the gap, in milliseconds: feeds and clocks are not exact.
 const MARGIN_MS: i64 = 5 * 60 * 1000;
@@ -411,7 +412,7 @@ impl Relay {
                 }
                 continue;
             }
-            match copies.first() {
+            match copies.iter().find(|copy| !is_note(copy)) {
                 // A copy without a version was not finished, and is a dead letter.
                 Some(copy) if copy.version.is_some() && message.version > copy.version => stale.push(lane),
                 None if bridge.relays(&spot.id, target, message.sent_ms) => {

@@ -67,6 +67,8 @@ pub struct Timing {
     pub late_ms: i64,
     /// How long a sender's conversation is not told the same again.
     pub told_ms: i64,
+    /// How long a note of reactions gathers changes.
+    pub gather_ms: i64,
     /// Whether sends are spaced as the platforms like it.
     pub pace: bool,
 }
@@ -85,6 +87,7 @@ impl Default for Timing {
             digest_ms: 60 * 60 * 1000,
             late_ms: 60_000,
             told_ms: 60 * 60 * 1000,
+            gather_ms: 30_000,
             pace: true,
         }
     }

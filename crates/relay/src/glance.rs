@@ -13,6 +13,7 @@ use crate::catchup::is_ours;
 use crate::core::Relay;
 use crate::directory::{Route, Spot};
 use crate::error::RelayError;
+use crate::reaction_plan::is_note;
 
 /// Messages of a bridge that one look covers, so that it fits into one page of the platform's list.
 const NEWEST: u32 = 50;
@@ -239,7 +240,7 @@ impl Relay {
                 continue;
             }
             let copies = store.copies((&spot.id, message), target).await?;
-            match copies.first() {
+            match copies.iter().find(|copy| !is_note(copy)) {
                 // A copy without a version was not finished.
                 Some(copy) if copy.version.is_some() && copy.version < version => {}
                 Some(_) => continue,

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use dragoman_model::{ConversationId, EventKind, RemoteMessage};
 use dragoman_store::{EventRow, LaneId};
@@ -16,6 +17,9 @@ const WINDOW: usize = 256;
 const HANDED_ON: usize = 16;
 /// Legs of one lane that are kept in memory while sources catch up, so that those of other sources are found.
 const MOST: usize = 16 * WINDOW;
+
+/// Reactions to one message that are done together.
+const GATHERED: usize = 64;
 
 type Subject = (ConversationId, RemoteMessage);
 
@@ -220,7 +224,9 @@ impl Lanes {
         let Some(lane) = self.lanes.get_mut(&leg.lane) else { return };
         lane.remove(leg);
         for (waiting, until) in lane.beside.values_mut() {
-            if may_wait_for(&waiting.event.row, &leg.event.row) {
+            // A recorded reaction waits for its time only.
+            let waits = waiting.reacted_ms.load(Ordering::Relaxed) == 0;
+            if waits && may_wait_for(&waiting.event.row, &leg.event.row) {
                 *until = 0;
             }
         }
@@ -291,6 +297,11 @@ impl Lanes {
             match kind {
                 EventKind::Deleted => found.deleted = true,
                 EventKind::Changed => found.changed = lane.queue.get(place).cloned(),
+                EventKind::Reaction => {
+                    found
+                        .reactions
+                        .extend(lane.queue.get(place).filter(|_| found.reactions.len() < GATHERED).cloned());
+                }
                 _ => {}
             }
         }
@@ -384,6 +395,8 @@ pub(crate) struct Superseding {
     pub changed: Option<Arc<Leg>>,
     /// Whether the message is deleted later.
     pub deleted: bool,
+    /// Reactions to the same message, the first of them.
+    pub reactions: Vec<Arc<Leg>>,
 }
 
 /// Whether a leg that waits beside the lane may have waited for the other one.

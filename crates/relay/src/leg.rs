@@ -101,6 +101,9 @@ pub(crate) struct Leg {
     /// Whether the target does not take it in its author's own name: the token died, and not everybody is in every
     /// conversation.
     pub voiceless: AtomicBool,
+    /// When the reaction that it brings was recorded, milliseconds since 1970; 0: it is not. What is left is to do what
+    /// is recorded, and to tell of it.
+    pub reacted_ms: AtomicI64,
     /// Whether a send of unknown outcome was repeated, so that the message may be there twice.
     pub repeated: AtomicBool,
     doubt: AtomicU8,
@@ -126,6 +129,7 @@ impl Leg {
             rootless: AtomicBool::new(false),
             uneditable: AtomicBool::new(false),
             voiceless: AtomicBool::new(false),
+            reacted_ms: AtomicI64::new(0),
             repeated: AtomicBool::new(false),
             doubt: AtomicU8::new(0),
             failures: AtomicU32::new(0),

@@ -35,6 +35,8 @@ pub(crate) struct Ending {
     pub(crate) fate: Option<Fate>,
     /// Its row in the map goes with its last copy.
     pub(crate) gone: bool,
+    /// A note of reactions as it stands now, and to which original.
+    pub(crate) noted: Option<((ConversationId, RemoteMessage), CopyRow)>,
 }
 
 /// That a message was deleted or restored at its source; milliseconds since 1970 on its clock, 0 for what did not happen.
@@ -61,6 +63,7 @@ impl Ending {
             removed: Vec::new(),
             fate: None,
             gone: false,
+            noted: None,
         }
     }
 
@@ -157,13 +160,18 @@ impl Relay {
         let row = &leg.event.row;
         let repeated = leg.repeated.load(Ordering::Relaxed).then_some(codes::MAYBE_TWICE);
         let notes = ending.notes.iter().chain(&repeated).map(|code| code.as_str().to_owned()).collect();
-        let (original, copies) = match ending.shown {
+        let (mut of, noted) = ending.noted.unzip();
+        if let Some(fate) = ending.fate.as_ref().filter(|_| ending.gone) {
+            of = Some((fate.conversation.clone(), fate.message.clone()));
+        }
+        let (original, mut copies) = match ending.shown {
             Some(shown) => {
                 let (original, copies) = shown.finished(&ending.removed);
                 (Some(original), copies)
             }
             None => (None, Vec::new()),
         };
+        copies.extend(noted);
         let to = match &leg.lane {
             LaneId::Conversation(id) => Some(id.clone()),
             LaneId::Control(_) => None,
@@ -198,8 +206,7 @@ impl Relay {
             fence,
             original,
             copies,
-            of: (ending.fate.as_ref().filter(|_| ending.gone))
-                .map(|fate| (fate.conversation.clone(), fate.message.clone())),
+            of,
             removed_copies: ending.removed,
             original_gone: ending.gone,
             tombstone: ending.fate.map(|fate| TombstoneRow {

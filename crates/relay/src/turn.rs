@@ -23,6 +23,8 @@ use crate::leg::{Doubt, Leg};
 use crate::notes;
 use crate::open::{Opened, reread};
 use crate::plan::{self, Root, Scene};
+use crate::reaction_plan::is_note;
+use crate::reactions::{Here, is_reaction};
 use crate::settle::{Ending, Fate, Shown};
 use crate::voice::{self, is_mute};
 
@@ -73,6 +75,10 @@ impl Relay {
         if superseded && untouched {
             return self.end(leg, fence, Ending::dropped(codes::SUPERSEDED)).await;
         }
+        let here = Here { leg, fence, source: &source, target: &target };
+        if leg.event.kind() == EventKind::Reaction || leg.reacted_ms.load(Ordering::Relaxed) > 0 {
+            return self.reaction_turn(&here, &place, None, &ahead.reactions).await;
+        }
         let now_ms = self.now_ms();
         let installation = &target.place.session.installation.id;
         if let Some(until_ms) = self.with_breaker(installation, |breaker| breaker.shut_until(now_ms)) {
@@ -98,6 +104,9 @@ impl Relay {
                 return self.judge_at(&place, leg, fence, &outcome, Ending::delivered()).await;
             }
         };
+        if is_reaction(&event) {
+            return self.reaction_turn(&here, &place, Some(&*event), &ahead.reactions).await;
+        }
         let waited = match leg.event.kind() {
             EventKind::Created => leg.failures() > 0,
             EventKind::Changed => true,
@@ -163,8 +172,15 @@ impl Relay {
             }
             Admission::Delete(message) => {
                 let steps = plan::deletions(&target.conversation.remote, &copies);
+                let noted = match self.unsay_notes(leg, &source, &message).await? {
+                    Ok(noted) => noted,
+                    Err(outcome) => {
+                        let place = &source.place;
+                        return self.judge_at(place, leg, fence, &outcome, Ending::delivered()).await;
+                    }
+                };
                 let died = Fate { died_ms: event.at_ms, ..Fate::of(&source.id, message) };
-                let ending = Ending { fate: Some(died), gone: true, ..Ending::delivered() };
+                let ending = Ending { fate: Some(died), gone: true, removed: noted, ..Ending::delivered() };
                 self.do_steps(leg, fence, &source, &target, steps, ending).await
             }
             Admission::Create | Admission::Edit => {
@@ -296,7 +312,7 @@ impl Relay {
         self.do_steps(leg, fence, source, target, steps, ending).await
     }
 
-    fn aside(&self, leg: &Leg) -> Turn {
+    pub(crate) fn aside(&self, leg: &Leg) -> Turn {
         let now_ms = self.now_ms();
         let until_ms = match leg.patience_until_ms.load(Ordering::Relaxed) {
             0 => now_ms + self.timing().patience_ms,
@@ -322,9 +338,12 @@ impl Relay {
         };
         let store = self.store();
         let strange = !store.is_known(&source.id, message).await?;
-        let copies =
+        let mut copies =
             if strange { Vec::new() } else { store.copies((&source.id, message), &target.id).await? };
-        let first = copies.first();
+        if !matches!(event.happening, Happening::Deleted { .. }) {
+            copies.retain(|copy| !is_note(copy));
+        }
+        let first = copies.first().filter(|copy| !is_note(copy));
         let same_text = match (
             first.and_then(|copy| copy.epoch.as_deref().zip(copy.fingerprint.as_deref())),
             message_of(event),
@@ -353,7 +372,7 @@ impl Relay {
     }
 
     /// Whether a leg that waits for its message should go on waiting.
-    fn patient(&self, leg: &Leg) -> bool {
+    pub(crate) fn patient(&self, leg: &Leg) -> bool {
         let until_ms = leg.patience_until_ms.load(Ordering::Relaxed);
         until_ms == 0 || self.now_ms() < until_ms
     }

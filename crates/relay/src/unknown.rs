@@ -20,7 +20,7 @@ use crate::settle::Ending;
 use crate::turn::Turn;
 
 /// How much earlier than our clock the target's may stamp a message, in milliseconds.
-const SKEW_MS: i64 = 120_000;
+pub(crate) const SKEW_MS: i64 = 120_000;
 
 /// What a look at a target brought.
 enum Sight {
@@ -232,7 +232,7 @@ impl Relay {
     }
 
     /// Where nothing can be looked for, the organisation decided beforehand.
-    fn by_policy(&self, leg: &Leg, target: &Spot, doubt: Doubt) -> Option<Outcome> {
+    pub(crate) fn by_policy(&self, leg: &Leg, target: &Spot, doubt: Doubt) -> Option<Outcome> {
         if doubt != Doubt::Grave {
             return None;
         }

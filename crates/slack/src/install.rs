@@ -94,6 +94,14 @@ pub(crate) fn authorize_url(
 
 /// What a person grants: to post as them, and to edit and delete what was posted so.
 const PERSON_SCOPE: &str = "chat:write";
+/// What it needs to react; where it is not granted, the app reacts.
+const PERSON_REACTS: &str = "reactions:write";
+
+/// The scopes that people are asked for: to react where the app may.
+fn person_scopes(app: &App) -> String {
+    let reacts = package::scopes(&app.features).iter().any(|scope| scope.name == PERSON_REACTS);
+    if reacts { format!("{PERSON_SCOPE},{PERSON_REACTS}") } else { PERSON_SCOPE.to_owned() }
+}
 
 /// The consent page for a person's own token.
 pub(crate) fn authorize_person_url(
@@ -106,7 +114,7 @@ pub(crate) fn authorize_person_url(
     let mut url = settings.authorize_url.clone();
     url.query_pairs_mut()
         .append_pair("client_id", app.fact("client_id"))
-        .append_pair("user_scope", PERSON_SCOPE)
+        .append_pair("user_scope", &person_scopes(app))
         .append_pair("redirect_uri", redirect_uri)
         .append_pair("state", state);
     challenge(&mut url, app, code_challenge);

@@ -8,6 +8,7 @@ use dragoman_model::{
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
+use crate::reactions::{ReactionKey, ReactionRow};
 use crate::rows::{
     AccountRow, AppRow, AuditRow, BridgeRow, BridgeState, ClaimedLane, ConversationRow, CopyRow, Counts,
     DeadLetterRow, InstallationRow, LaneId, LaneRow, Lease, LegRow, NewEvent, Notices, OrgRow, OriginalRow,
@@ -180,6 +181,23 @@ pub enum Mutation {
         /// User.
         user: RemoteUser,
     },
+    /// Records what is known of reactions to an original, before the leg that brought it is settled. Its event counts
+    /// as a reaction from now on, whatever it was taken for. Of one by somebody the later state holds; one of ours
+    /// replaces what was there. Where the original is not in the map, no reaction is written.
+    React {
+        /// Leg.
+        leg: LegId,
+        /// Its lane.
+        lane: LaneId,
+        /// The owner's fence.
+        fence: i64,
+        /// The original: where, and which.
+        of: (ConversationId, RemoteMessage),
+        /// To insert or bring up to date.
+        rows: Vec<ReactionRow>,
+        /// To be forgotten.
+        gone: Vec<ReactionKey>,
+    },
 }
 
 /// The answer to a [`Mutation`].
@@ -267,6 +285,8 @@ pub trait Store: Send + Sync {
         of: (&ConversationId, &RemoteMessage),
         conversation: &ConversationId,
     ) -> Result<Vec<CopyRow>, StoreError>;
+    /// Reactions to an original and to its copies, by key.
+    async fn reactions(&self, of: (&ConversationId, &RemoteMessage)) -> Result<Vec<ReactionRow>, StoreError>;
     /// What is known of a deletion of this message.
     async fn tombstone(
         &self,

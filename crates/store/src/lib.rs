@@ -10,6 +10,7 @@ mod journal;
 mod merge;
 pub mod model;
 mod queries;
+mod reactions;
 pub mod rows;
 mod sqlite;
 
@@ -18,6 +19,7 @@ pub use batch::Batcher;
 pub use error::StoreError;
 pub use faults::{Faults, POINTS};
 pub use model::ModelStore;
+pub use reactions::{ReactionKey, ReactionRow, Standing};
 pub use rows::{
     AccountRow, AppRow, AuditRow, BridgePast, BridgeRow, BridgeState, ClaimedLane, ConversationRow, CopyRow,
     Counts, DeadLetterRow, EventRow, InstallationRow, LaneId, LaneRow, Lease, LegRow, NewEvent, NewLeg,

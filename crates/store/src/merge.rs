@@ -2,6 +2,7 @@
 
 use dragoman_model::{ConversationId, PersonId};
 
+use crate::reactions::ReactionRow;
 use crate::rows::{AccountRow, BridgeRow, BridgeState, CopyRow, OriginalRow, TombstoneRow};
 
 /// An original brought up to date. When it was sent stays what it was first.
@@ -59,6 +60,11 @@ pub(crate) fn tombstone(old: TombstoneRow, new: &TombstoneRow) -> TombstoneRow {
         until_ms: old.until_ms.max(new.until_ms),
         ..old
     }
+}
+
+/// Whether what is told of a reaction holds against what is known of it.
+pub(crate) fn reaction_holds(known_ms: Option<i64>, new: &ReactionRow) -> bool {
+    new.key.ours || known_ms.is_none_or(|known_ms| new.at_ms >= known_ms)
 }
 
 /// The parts of a leg with one more, or with one replaced, in their order.

@@ -228,6 +228,17 @@ queries! {
         original.thread_root, original.sent_ms, original.active_ms \
         FROM copy JOIN original ON original.conversation = copy.of_conversation AND original.message = copy.of_message \
         WHERE copy.conversation = $1 AND copy.message = $2";
+    REACTIONS = "SELECT conversation, ours, who, emoji, sealed_emoji, standing, at_ms FROM reaction \
+        WHERE of_conversation = $1 AND of_message = $2 ORDER BY conversation, ours, who, emoji";
+    REACTION_AT = "SELECT at_ms FROM reaction WHERE of_conversation = $1 AND of_message = $2 AND conversation = $3 \
+        AND ours = $4 AND who = $5 AND emoji = $6";
+    PUT_REACTION = "INSERT INTO reaction (of_conversation, of_message, conversation, ours, who, emoji, sealed_emoji, \
+        standing, at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+        ON CONFLICT (of_conversation, of_message, conversation, ours, who, emoji) DO UPDATE SET \
+        sealed_emoji = excluded.sealed_emoji, standing = excluded.standing, at_ms = excluded.at_ms";
+    DROP_REACTION = "DELETE FROM reaction WHERE of_conversation = $1 AND of_message = $2 AND conversation = $3 \
+        AND ours = $4 AND who = $5 AND emoji = $6";
+    EVENT_IS_REACTION = "UPDATE event SET kind = $2 WHERE id = $1";
     TOMBSTONE = "SELECT conversation, message, died_ms, revived_ms, until_ms FROM tombstone \
         WHERE conversation = $1 AND message = $2";
     KNOWN = "SELECT 1 WHERE EXISTS (SELECT 1 FROM original WHERE conversation = $1 AND message = $2) \
@@ -279,10 +290,13 @@ queries! {
 }
 
 /// What was kept for an installation, children before parents. `$1` is the installation.
-pub(crate) static FORGET: [Query; 9] = [
+pub(crate) static FORGET: [Query; 10] = [
     Query::new("DELETE FROM token WHERE installation = $1"),
     Query::new("DELETE FROM account WHERE installation = $1"),
     Query::new("DELETE FROM delivery WHERE installation = $1"),
+    Query::new(
+        "DELETE FROM reaction WHERE conversation IN (SELECT id FROM conversation WHERE installation = $1)",
+    ),
     Query::new(
         "DELETE FROM copy WHERE of_conversation IN (SELECT id FROM conversation WHERE installation = $1)
             OR conversation IN (SELECT id FROM conversation WHERE installation = $1)",

@@ -13,8 +13,8 @@ use dragoman_markup::emoji::from_teams_reaction;
 use dragoman_markup::teams::images;
 use dragoman_model::codes::{ECHO, EMPTY, KIND, NOT_REREADABLE};
 use dragoman_model::{
-    Author, AuthorKind, Block, Control, Emoji, Event, FileRef, Happening, Inline, Message, Notice,
-    NoticeKind, Origin, RemoteConversation, RemoteMessage, RemoteUser, Version,
+    Author, AuthorKind, Block, Code, Control, Emoji, Event, FileRef, Happening, Inline, Message, Notice,
+    NoticeKind, Origin, ReactionChange, RemoteConversation, RemoteMessage, RemoteUser, Version,
 };
 
 use crate::body::{self, Body};
@@ -116,8 +116,8 @@ pub(crate) fn graph_event(message: &ChatMessage, created: bool, conversation: &s
         system_event(message)
     } else if created {
         Happening::Posted(Box::new(graph_message(message, app_id)))
-    } else if let Some(reaction) = newest_reaction(message, app_id) {
-        reaction
+    } else if let Some(reactions) = newest_reactions(message, app_id) {
+        reactions
     } else {
         Happening::Changed { after: Box::new(graph_message(message, app_id)), before: None }
     };
@@ -128,8 +128,9 @@ pub(crate) fn graph_event(message: &ChatMessage, created: bool, conversation: &s
     }
 }
 
-/// The reaction that was the last thing to happen to a message, where its history says so.
-fn newest_reaction(message: &ChatMessage, app_id: &str) -> Option<Happening> {
+/// Everybody's reactions, where one was the last thing to happen to a message, as its history says. All of them: a
+/// message is read after it changed, perhaps more than once since.
+fn newest_reactions(message: &ChatMessage, app_id: &str) -> Option<Happening> {
     let at = |entry: &History| entry.modified_date_time.as_deref().and_then(parse_time);
     let entry = message.message_history.iter().max_by_key(|entry| at(entry))?;
     let moved = message.last_modified_date_time.as_deref().and_then(parse_time)?;
@@ -139,20 +140,45 @@ fn newest_reaction(message: &ChatMessage, app_id: &str) -> Option<Happening> {
     if (moved - when).abs() > 1_000 || when <= edited {
         return None;
     }
+    entry.reaction.as_ref()?;
+    let mut history: Vec<&History> = message.message_history.iter().collect();
+    history.sort_by_key(|entry| at(entry));
+    let mut changes: Vec<ReactionChange> = Vec::new();
+    for change in history.into_iter().filter_map(|entry| reaction_change(entry, at(entry)?, app_id)) {
+        changes.retain(|it| it.by != change.by || it.emoji != change.emoji);
+        changes.push(change);
+    }
+    Some(told(RemoteMessage::from(message.id.as_str()), changes, ECHO))
+}
+
+/// What an entry of a message's history says of somebody else's reaction.
+fn reaction_change(entry: &History, at_ms: i64, app_id: &str) -> Option<ReactionChange> {
     let reaction = entry.reaction.as_ref()?;
     let application = reaction.user.application.as_ref().and_then(|application| application.id.as_deref());
     if application.is_some_and(|id| !app_id.is_empty() && id.eq_ignore_ascii_case(app_id)) {
-        return Some(Happening::Ignored(ECHO));
+        return None;
+    }
+    let set = entry.actions.contains("reactionAdded");
+    if !set && !entry.actions.contains("reactionRemoved") {
+        return None;
     }
     let by = RemoteUser::from(person(&reaction.user)?);
     let emoji = emoji(&reaction.reaction_type, reaction.display_name.as_deref());
-    let id = RemoteMessage::from(message.id.as_str());
-    if entry.actions.contains("reactionRemoved") {
-        Some(Happening::ReactionRemoved { message: id, by, emoji })
-    } else if entry.actions.contains("reactionAdded") {
-        Some(Happening::ReactionAdded { message: id, by, emoji })
-    } else {
-        None
+    Some(ReactionChange { by, emoji, set, at_ms })
+}
+
+/// Changes of reactions; where there are none, `nothing` says why.
+fn told(message: RemoteMessage, mut changes: Vec<ReactionChange>, nothing: Code) -> Happening {
+    match (changes.len(), changes.pop()) {
+        (1, Some(ReactionChange { by, emoji, set: true, .. })) => {
+            Happening::ReactionAdded { message, by, emoji }
+        }
+        (1, Some(ReactionChange { by, emoji, .. })) => Happening::ReactionRemoved { message, by, emoji },
+        (_, Some(last)) => {
+            changes.push(last);
+            Happening::Reactions { message, changes }
+        }
+        (_, None) => Happening::Ignored(nothing),
     }
 }
 
@@ -322,7 +348,7 @@ pub(crate) fn bot_event(
         }
         "messageUpdate" => Happening::Changed { after: Box::new(message()), before: None },
         "messageDelete" => gone(),
-        "messageReaction" => reaction(activity, app_id, objects),
+        "messageReaction" => reaction(activity, at_ms, app_id, objects),
         "conversationUpdate" | "installationUpdate" => match envelope::change(activity, app_id) {
             Some(change) => changed(change, activity, objects, siblings),
             None => Happening::Ignored(KIND),
@@ -333,8 +359,8 @@ pub(crate) fn bot_event(
     Event { conversation: about.filter(|id| !id.is_empty()).map(RemoteConversation::from), at_ms, happening }
 }
 
-/// The first reaction of an activity; the service sends one each.
-fn reaction(activity: &Activity, app_id: &str, objects: &BTreeMap<String, String>) -> Happening {
+/// The reactions of an activity; the service mostly sends one each.
+fn reaction(activity: &Activity, at_ms: i64, app_id: &str, objects: &BTreeMap<String, String>) -> Happening {
     let Some(message) = activity.reply_to_id.as_deref().map(RemoteMessage::from) else {
         return Happening::Ignored(KIND);
     };
@@ -350,13 +376,10 @@ fn reaction(activity: &Activity, app_id: &str, objects: &BTreeMap<String, String
         .or_else(|| objects.get(account).map(String::as_str))
         .unwrap_or(account);
     let by = RemoteUser::from(user);
-    if let Some(added) = activity.reactions_added.first() {
-        Happening::ReactionAdded { message, by, emoji: emoji(&added.kind, None) }
-    } else if let Some(removed) = activity.reactions_removed.first() {
-        Happening::ReactionRemoved { message, by, emoji: emoji(&removed.kind, None) }
-    } else {
-        Happening::Ignored(EMPTY)
-    }
+    let change = |kind: &str, set| ReactionChange { by: by.clone(), emoji: emoji(kind, None), set, at_ms };
+    let removed = activity.reactions_removed.iter().map(|it| change(&it.kind, false));
+    let added = activity.reactions_added.iter().map(|it| change(&it.kind, true));
+    told(message, removed.chain(added).collect(), EMPTY)
 }
 
 fn changed(

@@ -177,6 +177,8 @@ pub(crate) struct RelaySettings {
     pub(crate) look_pause_ms: u64,
     /// Milliseconds between two looks for edits of which a platform tells nothing.
     pub(crate) edit_look_ms: i64,
+    /// Milliseconds that a note of reactions gathers changes.
+    pub(crate) reaction_gather_ms: i64,
     /// The first pause of the retry ladder, in milliseconds.
     pub(crate) retry_base_ms: u64,
     /// Whether sends are spaced as the platforms like it; off for measurements only.
@@ -305,6 +307,7 @@ impl Default for RelaySettings {
             echo_wait_ms: timing.echo_wait_ms,
             look_pause_ms: timing.look_pause_ms,
             edit_look_ms: timing.glance_ms,
+            reaction_gather_ms: timing.gather_ms,
             retry_base_ms: timing.ladder.base_ms,
             pace: timing.pace,
         }

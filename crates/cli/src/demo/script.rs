@@ -22,6 +22,8 @@ pub(crate) enum Act {
     Delete,
     /// A new topic or name, or somebody who leaves.
     Change,
+    /// A message, then a reaction to it, which is taken back at the end.
+    React,
 }
 
 /// What a person writes on each platform; `{}` is the step's mark. `None`: nobody can there.
@@ -129,6 +131,11 @@ fn in_thread(seen: &Seen) -> bool {
 /// Whether a list has anything in it.
 fn filled(list: &Value) -> bool {
     list.as_array().is_some_and(|all| !all.is_empty())
+}
+
+/// Whether a list has an entry with this value.
+fn named(list: &Value, key: &str, value: &str) -> bool {
+    list.as_array().is_some_and(|all| all.iter().any(|one| one[key] == value))
 }
 
 fn at_ten(seen: &Seen) -> bool {
@@ -402,6 +409,26 @@ pub(crate) const SCRIPT: &[Row] = &[
         shows: Shows { slack: any, teams: any, webex: any, zoom: any },
     },
     Row {
+        feature: Feature::ReactionApp,
+        name: "a reaction, and who made it",
+        act: Act::React,
+        short: true,
+        words: Words {
+            slack: Some("who has the lamp {}"),
+            teams: Some("<p>who has the lamp {}</p>"),
+            // Nothing of a reaction reaches an app.
+            webex: None,
+            zoom: Some("who has the lamp {}"),
+        },
+        shows: Shows {
+            slack: |seen| named(&seen.raw["reactions"], "name", "+1"),
+            teams: |seen| named(&seen.raw["reactions"], "reactionType", "👍"),
+            // There is none: the note tells.
+            webex: any,
+            zoom: |seen| named(&seen.raw["reactions"], "emoji", "U+1F44D"),
+        },
+    },
+    Row {
         feature: Feature::MentionPerson,
         name: "a mention of a person known everywhere",
         act: Act::Post,
@@ -495,7 +522,6 @@ pub(crate) const SCRIPT: &[Row] = &[
 #[cfg(test)]
 const NOT_TOLD: &[Feature] = &[
     Feature::ReactionOwn,
-    Feature::ReactionApp,
     Feature::File,
     Feature::OwnToken,
     Feature::Quote,

@@ -152,6 +152,15 @@ impl Scene<'_> {
                 });
                 Ok(told.await)
             }
+            Act::React => {
+                let id = from.post(&text, None).await?;
+                let before = self.everywhere(|to| self.arrives(to, mark, PATIENCE_MS, |_| true)).await;
+                from.react(&id, true).await?;
+                let noted = self.after(before, |to, _| self.reacted(to)).await;
+                from.react(&id, false).await?;
+                let noted = noted.into_iter().map(|it| it.map(|ms| (ms, ()))).collect();
+                Ok(self.after(noted, |to, ()| self.unreacted(to)).await)
+            }
             Act::Delete => {
                 let id = from.post(&text, None).await?;
                 let before = self.everywhere(|to| self.arrives(to, mark, PATIENCE_MS, |_| true)).await;
@@ -169,10 +178,10 @@ impl Scene<'_> {
     }
 
     /// The second half of a step, where the first half went well.
-    async fn after<'s, F>(
+    async fn after<'s, S, F>(
         &'s self,
-        first: Vec<Result<(u64, Seen)>>,
-        look: impl Fn(&'s Member, Seen) -> F,
+        first: Vec<Result<(u64, S)>>,
+        look: impl Fn(&'s Member, S) -> F,
     ) -> Vec<Result<u64>>
     where
         F: Future<Output = Result<u64>>,
@@ -211,6 +220,52 @@ impl Scene<'_> {
         let patience_ms = if told { PATIENCE_MS } else { UNANNOUNCED_MS };
         let right = |seen: &Seen| self.right(to, seen) && seen.id == before.id;
         Ok(self.arrives(to, &self.mark, patience_ms, right).await?.0)
+    }
+
+    /// Whether the copy shows the reaction, as far as it is carried, and a note in its thread who made it.
+    async fn reacted(&self, to: &Member) -> Result<u64> {
+        let (ms, copy) = self.arrives(to, &self.mark, PATIENCE_MS, |seen| self.right(to, seen)).await?;
+        let person = self.from.side.person();
+        let first = person.split(' ').next().unwrap_or(person);
+        let started_ms = self.clock.monotonic_ms();
+        loop {
+            let notes = self.notes(to, &copy.id).await?;
+            match &notes[..] {
+                [] => {}
+                [note] if note.markup.contains(first) => {
+                    return Ok(ms + elapsed(self.clock, started_ms));
+                }
+                [note] => bail!("the note does not say who it was: {}", note.markup),
+                more => bail!("there are {} notes", more.len()),
+            }
+            if elapsed(self.clock, started_ms) > PATIENCE_MS {
+                bail!("no note says who it was");
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Whether reaction and note are gone, and the copy is not.
+    async fn unreacted(&self, to: &Member) -> Result<u64> {
+        let bare = |seen: &Seen| {
+            let list = seen.raw["reactions"].as_array();
+            list.is_none_or(|all| all.iter().all(|one| one["count"] == 0 || one["total_count"] == 0))
+        };
+        let (ms, copy) = self.arrives(to, &self.mark, PATIENCE_MS, bare).await?;
+        let started_ms = self.clock.monotonic_ms();
+        while !self.notes(to, &copy.id).await?.is_empty() {
+            if elapsed(self.clock, started_ms) > PATIENCE_MS {
+                bail!("the note is still there");
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(ms + elapsed(self.clock, started_ms))
+    }
+
+    async fn notes(&self, to: &Member, root: &str) -> Result<Vec<Seen>> {
+        let mut seen = to.side.read().await?;
+        seen.retain(|seen| seen.thread_root.as_deref() == Some(root));
+        Ok(seen)
     }
 
     async fn gone(&self, to: &Member) -> Result<u64> {

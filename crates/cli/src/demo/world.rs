@@ -344,6 +344,7 @@ fn configure(folder: &TempDir, sims: &Sims, hurry: bool) -> Config {
     config.zoom.file_hosts = Vec::new();
     if hurry {
         config.relay.pace = false;
+        config.relay.reaction_gather_ms = 300;
         config.teams.graph_pause_ms = 0;
         config.zoom.settle_ms = 0;
         config.zoom.channel_budget = false;

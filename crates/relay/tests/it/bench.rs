@@ -311,6 +311,11 @@ impl Bench {
                 (EventKind::Deleted, said.clone())
             }
             ["notice", id, text @ ..] => (EventKind::Conversation, new(id, None, text)),
+            [mark @ ("react" | "unreact"), id, who, emoji] => {
+                let sign = if *mark == "react" { "+" } else { "-" };
+                let said = Said { text: format!("{sign}{who} {emoji}"), ..new(id, None, &[]) };
+                (EventKind::Reaction, said)
+            }
             // The author takes the deletion back.
             ["restore", id] => {
                 let said = room.find(id).unwrap();

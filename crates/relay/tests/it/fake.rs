@@ -10,8 +10,8 @@ use dragoman_model::capability::{Feature, Level, TextLimit, TextUnit};
 use dragoman_model::event::{Author, AuthorKind, Notice, NoticeKind, Origin};
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    Capabilities, Clock, Document, Event, FileRef, Happening, Marker, Message, Operation, Outcome, Platform,
-    Post, RemoteConversation, RemoteMessage, RemoteUser, Spokesman, Version, codes,
+    Capabilities, Clock, Document, Emoji, Event, FileRef, Happening, Marker, Message, Operation, Outcome,
+    Platform, Post, RemoteConversation, RemoteMessage, RemoteUser, Spokesman, Version, codes,
 };
 use dragoman_platform::{
     App, Connector, Conversation, Delivery, Failure, Field, FileBytes, Grant, HistoryPage, HistoryQuery,
@@ -180,6 +180,20 @@ fn notice(said: &Said) -> Notice {
     }
 }
 
+fn emoji_of(text: &str) -> Emoji {
+    match text.strip_prefix(':') {
+        Some(name) => Emoji::Custom { name: name.trim_end_matches(':').to_owned(), url: None },
+        None => Emoji::Unicode(text.to_owned()),
+    }
+}
+
+fn name_of(emoji: &Emoji) -> String {
+    match emoji {
+        Emoji::Unicode(characters) => characters.clone(),
+        Emoji::Custom { name, .. } => format!(":{name}:"),
+    }
+}
+
 /// The text of a post, with a sign in front of replies.
 fn text_of(post: &Post) -> String {
     let text = dragoman_markup::plain(&post.body);
@@ -231,11 +245,15 @@ impl Connector for Fake {
             self.room(conversation.remote.as_str(), |room| !room.cannot.iter().any(|cannot| cannot == what))
         };
         Capabilities {
-            levels: [Feature::ThreadReply, Feature::Edit, Feature::OwnToken, Feature::File]
-                .into_iter()
-                .filter(|feature| *feature != Feature::File || can("files"))
-                .map(|feature| (feature, Level::Native))
-                .collect(),
+            levels: [
+                (Feature::ThreadReply, Level::Native),
+                (Feature::Edit, Level::Native),
+                (Feature::OwnToken, Level::Native),
+                (Feature::ReactionOwn, if can("react") { Level::Native } else { Level::Fallback }),
+                (Feature::ReactionApp, if can("react") { Level::Partial } else { Level::Fallback }),
+                (Feature::File, if can("files") { Level::Native } else { Level::Refused }),
+            ]
+            .into(),
             own_levels: BTreeMap::new(),
             text: TextLimit { max: 100, unit: TextUnit::Chars },
             reread: can("reread"),
@@ -283,7 +301,12 @@ impl Connector for Fake {
             own: false,
             files: files.split('+').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
         };
+        // `+ana 👍` and `-ana 👍`.
+        let (word, emoji) = text.split_once(' ').unwrap_or_default();
+        let (by, emoji) = (word.get(1..).unwrap_or_default().into(), emoji_of(emoji));
         let happening = match kind {
+            "reaction" if word.starts_with('+') => Happening::ReactionAdded { message: id.into(), by, emoji },
+            "reaction" => Happening::ReactionRemoved { message: id.into(), by, emoji },
             "created" => Happening::Posted(Box::new(message(&said))),
             "changed" => Happening::Changed { after: Box::new(message(&said)), before: None },
             "conversation" => Happening::Notice(notice(&said)),
@@ -324,19 +347,23 @@ impl Connector for Fake {
         _conversation: &Conversation,
         user: &RemoteUser,
     ) -> Result<Option<Profile>, Failure> {
-        // Whose id is a name is called so; the others nobody may look up.
-        let Some(name) = user.as_str().strip_prefix("called-") else {
+        // Whose id is a name, or begins so, is called so; the others nobody may look up.
+        let id = user.as_str().strip_prefix("called-").unwrap_or(user.as_str());
+        if id.chars().any(|c| c.is_ascii_digit()) {
             return Err(Failure::Refused(codes::SCOPE));
-        };
-        Ok(Some(Profile {
+        }
+        let mut name = id.to_owned();
+        name[..1].make_ascii_uppercase();
+        let profile = Profile {
             user: user.clone(),
-            name: name.to_owned(),
+            name,
             avatar_url: None,
             email: None,
             bot: false,
             deleted: false,
             external: false,
-        }))
+        };
+        Ok(Some(profile))
     }
 
     async fn profile_by_email(
@@ -365,13 +392,16 @@ impl Connector for Fake {
             Operation::Post(post) => format!("post {}", text_of(post)),
             Operation::Edit { post, .. } => format!("edit {}", text_of(post)),
             Operation::Delete { .. } => "delete".to_owned(),
-            _ => "react".to_owned(),
+            Operation::React { message, emoji, .. } => format!("react {message} {}", name_of(emoji)),
+            Operation::Unreact { message, emoji, .. } => format!("unreact {message} {}", name_of(emoji)),
         };
         let own = matches!(
             operation,
             Operation::Post(Post { spokesman: Spokesman::Person(_), .. })
                 | Operation::Edit { post: Post { spokesman: Spokesman::Person(_), .. }, .. }
                 | Operation::Delete { spokesman: Spokesman::Person(_), .. }
+                | Operation::React { spokesman: Spokesman::Person(_), .. }
+                | Operation::Unreact { spokesman: Spokesman::Person(_), .. }
         );
         let call = if own { format!("own {call}") } else { call };
         self.room(room, |room| room.calls.push(call));

@@ -6,5 +6,6 @@ mod bench;
 mod fake;
 mod files;
 mod notices;
+mod reactions;
 mod stories;
 mod voices;

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dragoman_model::{ConversationId, EventId, InstallationId, LegId, OrgId, SlotId};
+use dragoman_model::{ConversationId, EventId, EventKind, InstallationId, LegId, OrgId, SlotId};
 
 use super::state::{CopyState, EventState, Key, LaneState, LegState, OriginalState, State};
 use crate::api::{Appended, AppendedLeg, Mutation, Reply, Settled};
 use crate::error::StoreError;
 use crate::merge;
+use crate::reactions::{ReactionKey, ReactionRow};
 use crate::rows::{
     ClaimedLane, CopyRow, EventRow, LaneId, Lease, NewEvent, NewLeg, Settlement, TombstoneRow,
 };
@@ -28,6 +29,9 @@ impl State {
             Mutation::Progress { leg, lane, fence, copy } => {
                 merge::parts(&mut self.owned_leg(leg, lane, *fence)?.parts, copy.clone());
                 Ok(Reply::Done)
+            }
+            Mutation::React { leg, lane, fence, of, rows, gone } => {
+                self.react(leg, lane, *fence, of, rows, gone)
             }
             Mutation::Defer { leg, lane, fence, attempts, not_before_ms, code } => {
                 let leg = self.owned_leg(leg, lane, *fence)?;
@@ -280,8 +284,45 @@ impl State {
             let has_copies = self.copies_of.range(first..).next().is_some_and(|((of, ..), _)| *of == key);
             if !has_copies && self.originals.get(&key).is_some_and(|original| original.gone) {
                 self.originals.remove(&key);
+                self.reactions.remove(&key);
             }
         }
+    }
+
+    fn react(
+        &mut self,
+        leg: &LegId,
+        lane: &LaneId,
+        fence: i64,
+        of: &Key,
+        rows: &[ReactionRow],
+        gone: &[ReactionKey],
+    ) -> Result<Reply> {
+        let event = self.owned_leg(leg, lane, fence)?.event.clone();
+        let Some(org) = self.events.get(&event).map(|event| event.row.org.clone()) else {
+            return Err(StoreError::missing("event", &event));
+        };
+        self.conversation_of(&of.0, &org)?;
+        for row in rows {
+            self.conversation_of(&row.key.conversation, &org)?;
+        }
+        if let Some(event) = self.events.get_mut(&event) {
+            EventKind::Reaction.as_str().clone_into(&mut event.row.kind);
+        }
+        if !self.originals.contains_key(of) {
+            return Ok(Reply::Done);
+        }
+        let known = self.reactions.entry(of.clone()).or_default();
+        for row in rows {
+            if merge::reaction_holds(known.get(&row.key).map(|old| old.at_ms), row) {
+                known.insert(row.key.clone(), row.clone());
+            }
+        }
+        known.retain(|key, _| !gone.contains(key));
+        if known.is_empty() {
+            self.reactions.remove(of);
+        }
+        Ok(Reply::Done)
     }
 
     fn put_copy(&mut self, of: &Key, new: &CopyRow) {

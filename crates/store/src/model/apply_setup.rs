@@ -190,6 +190,11 @@ impl State {
         self.copies_of.retain(|((of, _), at, _), _| !here.contains(at) && !here.contains(of));
         let copied: BTreeSet<_> = self.copies_of.keys().map(|(of, ..)| of.clone()).collect();
         self.originals.retain(|key, row| !here.contains(&key.0) && (!row.gone || copied.contains(key)));
+        let originals = &self.originals;
+        self.reactions.retain(|of, known| {
+            known.retain(|key, _| !here.contains(&key.conversation));
+            !known.is_empty() && originals.contains_key(of)
+        });
         self.tombstones.retain(|(id, _), _| !here.contains(id));
         let named = |id: Option<&ConversationId>| id.is_some_and(|id| here.contains(id));
         self.receipts.retain(|_, row| !named(row.from.as_ref()) && !named(row.to.as_ref()));
@@ -224,6 +229,7 @@ impl State {
         self.copies.retain(|_, copy| !here.contains(&copy.of.0));
         self.copies_of.retain(|((conversation, _), ..), _| !here.contains(conversation));
         self.originals.retain(|(id, _), _| !here.contains(id));
+        self.reactions.retain(|(id, _), _| !here.contains(id));
         self.tombstones.retain(|(id, _), _| !here.contains(id));
         self.receipts.retain(|_, row| row.org != *org);
         self.dead_letters.retain(|_, row| row.org != *org);

@@ -7,6 +7,7 @@ use dragoman_model::{
     AppId, BridgeId, ConversationId, EventId, InstallationId, LegId, OrgId, RemoteMessage, RemoteUser, SlotId,
 };
 
+use crate::reactions::{ReactionKey, ReactionRow};
 use crate::rows::{
     AccountRow, AppRow, AuditRow, BridgeRow, BridgeState, ConversationRow, CopyRow, Counts, DeadLetterRow,
     EventRow, InstallationRow, LaneId, LaneRow, LegRow, OrgRow, OriginalRow, Receipt, SealedPayload,
@@ -36,6 +37,8 @@ pub struct State {
     pub(super) copies: BTreeMap<Key, CopyState>,
     /// Copies by original, conversation and part.
     pub(super) copies_of: BTreeMap<(Key, ConversationId, u32), RemoteMessage>,
+    /// By original.
+    pub(super) reactions: BTreeMap<Key, BTreeMap<ReactionKey, ReactionRow>>,
     pub(super) tombstones: BTreeMap<Key, TombstoneRow>,
     /// Oldest first; numbered so that they can go in any order.
     pub(super) receipts: BTreeMap<u64, Receipt>,

@@ -1,5 +1,6 @@
 //! The model as a store.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -12,6 +13,7 @@ use super::state::State;
 use crate::api::{Mutation, Reply, Store};
 use crate::error::StoreError;
 use crate::journal::Journal;
+use crate::reactions::ReactionRow;
 use crate::rows::{
     AccountRow, AppRow, AuditRow, BridgeRow, ConversationRow, CopyRow, Counts, DeadLetterRow,
     InstallationRow, LaneId, LaneRow, LegRow, OrgRow, OriginalRow, Receipt, SealedPayload, TokenRow,
@@ -108,6 +110,11 @@ impl Store for ModelStore {
         conversation: &ConversationId,
     ) -> Result<Vec<CopyRow>> {
         self.read(|state| state.copies_in((of.0.clone(), of.1.clone()), conversation))
+    }
+
+    async fn reactions(&self, of: (&ConversationId, &RemoteMessage)) -> Result<Vec<ReactionRow>> {
+        let of = (of.0.clone(), of.1.clone());
+        self.read(|state| state.reactions.get(&of).into_iter().flat_map(BTreeMap::values).cloned().collect())
     }
 
     async fn tombstone(

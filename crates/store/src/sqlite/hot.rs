@@ -353,6 +353,7 @@ impl Hot {
             (
                 Mutation::Defer { .. }
                 | Mutation::Progress { .. }
+                | Mutation::React { .. }
                 | Mutation::Expire { .. }
                 | Mutation::DropDeadLetter(_)
                 | Mutation::SeenUntil { .. }

@@ -19,7 +19,12 @@ pub(super) const JOURNAL: &str = "dragoman.journal";
 /// Held locked while the store is open.
 const LOCK: &str = "lock";
 /// Steps from an empty file to the schema of this version.
-const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("files.sql"), include_str!("notices.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("files.sql"),
+    include_str!("notices.sql"),
+    include_str!("reactions.sql"),
+];
 /// Statements kept prepared per connection: more than there are.
 const PREPARED: usize = 160;
 /// How long a connection waits for another: reads wait for nobody, and the writer only when it truncates the log.

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::conn::Result;
 use crate::error::StoreError;
+use crate::reactions::{ReactionKey, ReactionRow, Standing};
 use crate::rows::{
     AccountRow, AppRow, AuditRow, BridgeRow, BridgeState, ConversationRow, CopyRow, DeadLetterRow, EventRow,
     InstallationRow, LaneId, LaneRow, LegRow, Notices, OrgRow, OriginalRow, Receipt, SealedPayload, TokenRow,
@@ -218,6 +219,21 @@ pub(super) fn copy(row: &Row<'_>) -> Result<CopyRow> {
         fingerprint: row.get(7)?,
         epoch: row.get(8)?,
         file: row.get(9)?,
+    })
+}
+
+pub(super) fn reaction(row: &Row<'_>) -> Result<ReactionRow> {
+    let standing = Standing::parse(&row.get::<_, String>(5)?);
+    Ok(ReactionRow {
+        key: ReactionKey {
+            conversation: id(row, 0)?,
+            ours: row.get(1)?,
+            who: row.get(2)?,
+            emoji: row.get(3)?,
+        },
+        sealed_emoji: row.get(4)?,
+        standing: standing.ok_or_else(|| damaged("reaction", row, 0, "an unknown standing"))?,
+        at_ms: row.get(6)?,
     })
 }
 

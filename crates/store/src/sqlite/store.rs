@@ -21,6 +21,7 @@ use crate::batch::Batcher;
 use crate::error::StoreError;
 use crate::faults::Faults;
 use crate::queries::{self as q, Query};
+use crate::reactions::ReactionRow;
 use crate::rows::{
     AccountRow, AppRow, AuditRow, BridgeRow, ConversationRow, CopyRow, Counts, DeadLetterRow,
     InstallationRow, LaneId, LaneRow, LegRow, OrgRow, OriginalRow, Receipt, SealedPayload, TokenRow,
@@ -172,6 +173,10 @@ impl Store for SqliteStore {
         let key = [of.0.as_str(), of.1.as_str(), conversation.as_str()];
         let table = self.read(|conn| all(conn, &q::COPIES, key, row::copy))?;
         Ok(overlay::copies(table, newer))
+    }
+
+    async fn reactions(&self, of: (&ConversationId, &RemoteMessage)) -> Result<Vec<ReactionRow>> {
+        self.read(|conn| all(conn, &q::REACTIONS, [of.0.as_str(), of.1.as_str()], row::reaction))
     }
 
     async fn tombstone(

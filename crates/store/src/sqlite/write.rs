@@ -1,7 +1,7 @@
 //! Mutations of events on their way and of the message map that are done in the tables, inside a transaction.
 
 use dragoman_model::{
-    BridgeId, ConversationId, EventId, InstallationId, LegId, OrgId, RemoteMessage, SlotId,
+    BridgeId, ConversationId, EventId, EventKind, InstallationId, LegId, OrgId, RemoteMessage, SlotId,
 };
 use rusqlite::{Connection, params};
 
@@ -11,6 +11,7 @@ use crate::api::{Appended, AppendedLeg, Mutation, Reply, Settled};
 use crate::error::StoreError;
 use crate::merge;
 use crate::queries as q;
+use crate::reactions::{ReactionKey, ReactionRow};
 use crate::rows::{
     ClaimedLane, CopyRow, DeadLetterRow, EventRow, LaneId, Lease, NewLeg, OriginalRow, Receipt, Settlement,
 };
@@ -20,6 +21,9 @@ pub(super) fn apply(conn: &Connection, mutation: &Mutation) -> Result<Reply> {
     match mutation {
         Mutation::Settle(settlement) => settle(conn, settlement).map(Reply::Settled),
         Mutation::Progress { leg, lane, fence, copy } => progress(conn, leg, lane, *fence, copy),
+        Mutation::React { leg, lane, fence, of, rows, gone } => {
+            react(conn, (leg, lane, *fence), of, rows, gone)
+        }
         Mutation::Defer { leg, lane, fence, attempts, not_before_ms, code } => {
             owned_leg(conn, leg, lane, *fence)?;
             run(conn, &q::DEFER_LEG, params![leg.as_str(), attempts, not_before_ms, code])?;
@@ -335,6 +339,58 @@ fn progress(conn: &Connection, leg: &LegId, lane: &LaneId, fence: i64, copy: &Co
     let mut parts = first(conn, &q::LEG_PARTS, [leg.as_str()], row::parts)?.unwrap_or_default();
     merge::parts(&mut parts, copy.clone());
     run(conn, &q::SET_LEG_PARTS, params![leg.as_str(), row::to_json(&parts)])?;
+    Ok(Reply::Done)
+}
+
+fn react(
+    conn: &Connection,
+    (leg, lane, fence): (&LegId, &LaneId, i64),
+    of: &(ConversationId, RemoteMessage),
+    rows: &[ReactionRow],
+    gone: &[ReactionKey],
+) -> Result<Reply> {
+    owned_leg(conn, leg, lane, fence)?;
+    let event = first(conn, &q::LEG_STATE, [leg.as_str()], |r| {
+        Ok((row::id::<EventId>(r, 2)?, row::id::<OrgId>(r, 3)?))
+    })?;
+    let Some((event, org)) = event else { return Err(StoreError::missing("leg", leg).into()) };
+    conversation_of(conn, &of.0, &org)?;
+    for row in rows {
+        conversation_of(conn, &row.key.conversation, &org)?;
+    }
+    run(conn, &q::EVENT_IS_REACTION, [event.as_str(), EventKind::Reaction.as_str()])?;
+    if !original_exists(conn, (&of.0, &of.1))? {
+        return Ok(Reply::Done);
+    }
+    for row in rows {
+        let key = &row.key;
+        let place =
+            params![of.0.as_str(), of.1.as_str(), key.conversation.as_str(), key.ours, key.who, key.emoji];
+        let known = first(conn, &q::REACTION_AT, place, |r| Ok(r.get::<_, i64>(0)?))?;
+        if !merge::reaction_holds(known, row) {
+            continue;
+        }
+        run(
+            conn,
+            &q::PUT_REACTION,
+            params![
+                of.0.as_str(),
+                of.1.as_str(),
+                key.conversation.as_str(),
+                key.ours,
+                key.who,
+                key.emoji,
+                row.sealed_emoji,
+                row.standing.as_str(),
+                row.at_ms,
+            ],
+        )?;
+    }
+    for key in gone {
+        let place =
+            params![of.0.as_str(), of.1.as_str(), key.conversation.as_str(), key.ours, key.who, key.emoji];
+        run(conn, &q::DROP_REACTION, place)?;
+    }
     Ok(Reply::Done)
 }
 

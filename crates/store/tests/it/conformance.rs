@@ -3,7 +3,8 @@
 use dragoman_model::{RemoteMessage, SlotId, Version};
 use dragoman_store::{
     Appended, AppendedLeg, BridgePast, BridgeRow, BridgeState, ClaimedLane, Counts, DeadLetterRow, LaneId,
-    Mutation, Notices, OriginalRow, Reply, Settled, Settlement as Settle, StoreError, TombstoneRow,
+    Mutation, Notices, OriginalRow, ReactionKey, ReactionRow, Reply, Settled, Settlement as Settle, Standing,
+    StoreError, TombstoneRow,
 };
 
 use crate::bench::Bench;
@@ -50,6 +51,8 @@ conformance! {
     a_copy_never_shows_an_older_state
     an_original_goes_with_its_last_copy
     a_copy_belongs_to_one_original
+    the_latest_of_a_reaction_holds
+    reactions_go_with_their_original
     tombstones_stand_until_their_time
     originals_are_found_by_time
     shredding_takes_payloads_only
@@ -696,6 +699,70 @@ async fn a_copy_belongs_to_one_original(bench: &mut Bench) {
     settled(bench, anew).await;
     assert_eq!(bench.store().original_of_copy(&"c2".into(), &"x".into()).await.unwrap(), None);
     assert!(bench.store().original_of_copy(&"c2".into(), &"x2".into()).await.unwrap().is_some());
+}
+
+fn react(leg: &str, fence: i64, of: &str, rows: Vec<ReactionRow>, gone: Vec<ReactionKey>) -> Mutation {
+    Mutation::React { leg: leg.into(), lane: lane("c2"), fence, of: key("c1", of), rows, gone }
+}
+
+async fn the_latest_of_a_reaction_holds(bench: &mut Bench) {
+    mapped(bench).await;
+    appended(bench, "f", &["c2"]).await;
+    let told = async || {
+        let rows = bench.store().reactions((&"c1".into(), &"m".into())).await.unwrap();
+        rows.into_iter().map(|row| (row.key.who, row.standing, row.at_ms)).collect::<Vec<_>>()
+    };
+    let (ana, ours) = (reaction("c1", false, "U1", 1), reaction("c2", true, "app", 1));
+    bench.done(react("f-c2", 1, "m", vec![ana.clone(), ours.clone()], vec![])).await;
+    let kind = bench.store().legs(&lane("c2"), None, 9).await.unwrap().pop().unwrap().event.kind;
+    assert_eq!(kind, "reaction", "whatever the door took it for");
+    // Taken back before it was set, as a late delivery tells: nothing changes. Of equal times the later word holds.
+    for (at_ms, holds) in [(99, (Standing::Set, 100)), (100, (Standing::Unset, 100))] {
+        let row = ReactionRow { at_ms, standing: Standing::Unset, ..ana.clone() };
+        bench.done(react("f-c2", 1, "m", vec![row], vec![])).await;
+        assert_eq!(told().await[0], ("U1".to_owned(), holds.0, holds.1), "{at_ms}");
+    }
+    // What we set follows our own word, whatever the time.
+    let refused = ReactionRow { at_ms: 1, standing: Standing::Refused, ..ours.clone() };
+    bench.done(react("f-c2", 1, "m", vec![refused], vec![])).await;
+    assert_eq!(told().await[1], ("app".to_owned(), Standing::Refused, 1));
+    bench.done(react("f-c2", 1, "m", vec![], vec![ours.key.clone()])).await;
+    assert_eq!(told().await.len(), 1);
+    // Of another organisation, of a lost lane, to a message that nobody knows.
+    let foreign = reaction("d1", false, "U1", 1);
+    assert_eq!(bench.refused(react("f-c2", 1, "m", vec![foreign], vec![])).await, "missing conversation d1");
+    assert_eq!(bench.refused(react("f-c2", 9, "m", vec![ana.clone()], vec![])).await, "fenced c:c2");
+    bench.done(react("f-c2", 1, "unknown", vec![ana], vec![])).await;
+    assert!(bench.store().reactions((&"c1".into(), &"unknown".into())).await.unwrap().is_empty());
+}
+
+async fn reactions_go_with_their_original(bench: &mut Bench) {
+    mapped(bench).await;
+    appended(bench, "f", &["c2", "c3"]).await;
+    let rows = vec![reaction("c1", false, "U1", 1), reaction("c2", true, "app", 1)];
+    bench.done(react("f-c2", 1, "m", rows, vec![])).await;
+    let there = async || bench.store().reactions((&"c1".into(), &"m".into())).await.unwrap().len();
+    let mut last = settlement("f-c2", "c2", 1);
+    last.of = Some(key("c1", "m"));
+    last.original_gone = true;
+    last.removed_copies = vec![key("c2", "x"), key("c2", "y")];
+    settled(bench, last).await;
+    assert_eq!(there().await, 2, "a copy is left");
+    let mut last = settlement("f-c3", "c3", 1);
+    last.removed_copies = vec![key("c3", "z")];
+    settled(bench, last).await;
+    assert_eq!(there().await, 0);
+
+    // What is kept for an installation goes with it.
+    appended(bench, "g", &["c2"]).await;
+    let mut put = settlement("g-c2", "c2", 1);
+    put.original = Some(original("c1", "n"));
+    put.copies = vec![copy("c2", 0, "v")];
+    settled(bench, put).await;
+    appended(bench, "h", &["c2"]).await;
+    bench.done(react("h-c2", 1, "n", vec![reaction("c2", false, "U2", 1)], vec![])).await;
+    bench.done(Mutation::Forget("i1".into())).await;
+    assert!(bench.store().reactions((&"c1".into(), &"n".into())).await.unwrap().is_empty());
 }
 
 async fn tombstones_stand_until_their_time(bench: &mut Bench) {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use dragoman_model::{LegId, SlotId, Version};
 use dragoman_store::{
-    Appended, BridgeState, LaneId, Mutation, Notices, OrgRow, OriginalRow, Reply, Settlement, Store,
-    TombstoneRow,
+    Appended, BridgeState, LaneId, Mutation, Notices, OrgRow, OriginalRow, ReactionRow, Reply, Settlement,
+    Standing, Store, TombstoneRow,
 };
 use proptest::prelude::*;
 
@@ -101,7 +101,7 @@ impl Known {
 #[expect(clippy::many_single_char_names, reason = "five small numbers to pick by")]
 fn mutation(known: &Known, (kind, [a, b, c, d, e]): Step, at: i64) -> Mutation {
     let org_of = |n: u8| if n % 4 == 3 { "o2" } else { "o1" };
-    match kind % 29 {
+    match kind % 30 {
         0..=5 => {
             let events = (0..=d % 2).map(|n| {
                 let (org, installation, here) = if b % 8 == 7 {
@@ -264,6 +264,22 @@ fn mutation(known: &Known, (kind, [a, b, c, d, e]): Step, at: i64) -> Mutation {
                 Mutation::PutConversation(row)
             }
         },
+        28 => {
+            let (leg, lane, fence) = known.leg(a, b, c);
+            let home = match &lane {
+                LaneId::Conversation(id) if id.as_str().starts_with('d') => "d1",
+                _ => conversation_id(b % 2),
+            };
+            let at = if d % 32 == 31 { conversation_id(b) } else { home };
+            let row = |n: u8| ReactionRow {
+                standing: if n.is_multiple_of(2) { Standing::Set } else { Standing::Unset },
+                at_ms: i64::from(n),
+                ..reaction(at, n.is_multiple_of(3), &format!("u{}", n % 2), n % 2)
+            };
+            let rows: Vec<_> = (0..e % 3).map(|n| row(c.wrapping_add(n))).collect();
+            let gone = (0..e % 2).map(|n| row(d.wrapping_add(n)).key).collect();
+            Mutation::React { leg, lane, fence, of: key(home, &message_id(d)), rows, gone }
+        }
         // Rare: what follows has little left to work on.
         _ if a % 32 == 0 => Mutation::DropOrg(org_of(b).into()),
         _ if a % 32 == 1 => Mutation::Forget(["i1", "i2"][usize::from(b % 2)].into()),
@@ -324,7 +340,7 @@ pub(crate) async fn dump(store: &dyn Store) -> String {
         for m in 0..6 {
             let (message, made) = (message_id(m).as_str().into(), format!("x{m}").as_str().into());
             note!(store.original(&id, &message), store.tombstone(&id, &message));
-            note!(store.original_of_copy(&id, &made));
+            note!(store.original_of_copy(&id, &made), store.reactions((&id, &message)));
             note!(store.is_known(&id, &message), store.is_known(&id, &made));
             for to in 0..4 {
                 note!(store.copies((&id, &message), &conversation_id(to).into()));

@@ -4,7 +4,8 @@ use dragoman_model::{ConversationId, RemoteMessage, SlotId, Version};
 use dragoman_store::{
     AccountRow, AppRow, Appended, AppendedLeg, AuditRow, BridgePast, BridgeRow, BridgeState, ConversationRow,
     CopyRow, DeadLetterRow, EventRow, InstallationRow, LaneId, Lease, Mutation, NewEvent, NewLeg, OrgRow,
-    OriginalRow, Receipt, Reply, SealedPayload, Settled, Settlement, TokenRow, TombstoneRow,
+    OriginalRow, ReactionKey, ReactionRow, Receipt, Reply, SealedPayload, Settled, Settlement, Standing,
+    TokenRow, TombstoneRow,
 };
 
 use crate::bench::Bench;
@@ -210,6 +211,15 @@ pub(crate) fn settlement(leg: &str, to: &str, fence: i64) -> Settlement {
 pub(crate) fn tombstone(conversation: &str, message: &str, until_ms: i64) -> TombstoneRow {
     let (conversation, message) = (conversation.into(), message.into());
     TombstoneRow { conversation, message, died_ms: until_ms / 2, revived_ms: 0, until_ms }
+}
+
+pub(crate) fn reaction(conversation: &str, ours: bool, who: &str, emoji: u8) -> ReactionRow {
+    ReactionRow {
+        key: ReactionKey { conversation: conversation.into(), ours, who: who.to_owned(), emoji: vec![emoji] },
+        sealed_emoji: vec![7, emoji],
+        standing: Standing::Set,
+        at_ms: 100,
+    }
 }
 
 pub(crate) fn settle(settlement: Settlement) -> Mutation {

@@ -336,6 +336,27 @@ async fn content_decides_what_a_notification_means() {
     }));
     let event = notified(&world, "updated", &reaction).await;
     assert!(matches!(event.happening, Happening::ReactionAdded { by, .. } if by.as_str() == "oid-bo"));
+    // Read late, the history names all of them; what was taken back since, and our own, are no more.
+    let entry = |at: u32, actions: &str, kind: &str, user: Value| {
+        json!({
+            "modifiedDateTime": format!("2026-01-10T09:59:{at:02}Z"), "actions": actions,
+            "reaction": { "reactionType": kind, "user": user },
+        })
+    };
+    let person = |id: &str| json!({ "user": { "id": id } });
+    let several = with(json!({
+        "lastModifiedDateTime": "2026-01-10T09:59:59Z",
+        "messageHistory": [
+            entry(51, "reactionAdded", "heart", person("oid-bo")),
+            entry(52, "reactionAdded", "like", person("oid-cy")),
+            entry(53, "reactionRemoved", "heart", person("oid-bo")),
+            entry(59, "reactionAdded", "like", json!({ "application": { "id": APP } })),
+        ],
+    }));
+    let event = notified(&world, "updated", &several).await;
+    let Happening::Reactions { changes, .. } = event.happening else { panic!("not all of them") };
+    let told: Vec<(&str, bool)> = changes.iter().map(|it| (it.by.as_str(), it.set)).collect();
+    assert_eq!(told, [("oid-cy", true), ("oid-bo", false)]);
     let mut own = reaction.clone();
     own["messageHistory"][0]["reaction"]["user"] = json!({ "application": { "id": APP } });
     assert!(matches!(notified(&world, "updated", &own).await.happening, Happening::Ignored(ECHO)));

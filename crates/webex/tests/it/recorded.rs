@@ -64,7 +64,9 @@ fn happening(happening: &Happening) -> String {
             let debug = format!("{control:?}");
             format!("control {}", debug.split([' ', '{', '(']).next().unwrap_or_default())
         }
-        Happening::ReactionAdded { .. } | Happening::ReactionRemoved { .. } => "reaction".to_owned(),
+        Happening::ReactionAdded { .. } | Happening::ReactionRemoved { .. } | Happening::Reactions { .. } => {
+            "reaction".to_owned()
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod edits;
 mod kills;
 mod payloads;
 mod people;
+mod reactions;
 mod simulation;
 mod webex;
 mod zoom;

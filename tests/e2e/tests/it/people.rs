@@ -173,6 +173,59 @@ async fn a_person_speaks_for_herself_on_teams_until_she_takes_her_word_back() ->
     world.end().await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_reacts_for_herself() -> Result<()> {
+    let world = World::start(Options::default()).await?;
+    let dana = world.dana(seed::LAUNCH);
+    let person =
+        link(&world, &[&format!("slack:{CHLOE_AT_SLACK}"), &format!("teams:{CHLOE_AT_TEAMS}")]).await?;
+    let granted = grant(&world, &person.id, "teams", at_teams(CHLOE_AT_TEAMS)).await?;
+    ensure!(matches!(granted, InstallState::Done(_)), "{granted:?}");
+    let said = dana.post("<p>who brings the lamp</p>", None).await?;
+    let copy = sees(&world.ana(CHANNEL), &["the lamp"]).await?.id;
+    // Whose reactions the message shows, and what stands in its thread.
+    let reacted = async |wanted: &[&str], notes: &[&str]| {
+        eventually(&format!("Teams shows those of {wanted:?} and {notes:?}"), SOON, async || {
+            let all = dana.read().await.map_err(|error| format!("{error:#}"))?;
+            let seen = all.iter().find(|seen| seen.id == said).ok_or_else(|| "nothing".to_owned())?;
+            let list = seen.raw["reactions"].as_array().cloned().unwrap_or_default();
+            let by: Vec<String> = list
+                .iter()
+                .map(|it| it["user"]["user"]["id"].as_str().unwrap_or("the app").to_owned())
+                .collect();
+            let thread = all.iter().filter(|seen| seen.thread_root.as_deref() == Some(said.as_str()));
+            let thread: Vec<&str> = thread.map(|seen| seen.markup.as_str()).collect();
+            let told = thread.len() == notes.len()
+                && thread.iter().zip(notes).all(|(shown, name)| shown.contains(name));
+            if by == wanted && told { Ok(()) } else { Err(format!("{by:?}, {thread:?}")) }
+        })
+        .await
+    };
+    let react = |who: &str, add: bool| {
+        let done = if add {
+            world.slack.react(who, CHANNEL, &copy, "tada")
+        } else {
+            world.slack.unreact(who, CHANNEL, &copy, "tada")
+        };
+        done.map_err(|error| anyhow::anyhow!(error.code))
+    };
+    react(CHLOE_AT_SLACK, true)?;
+    reacted(&[CHLOE_AT_TEAMS], &[]).await?;
+    react(ANA_AT_SLACK, true)?;
+    reacted(&[CHLOE_AT_TEAMS, "the app"], &["Ana ("]).await?;
+    react(CHLOE_AT_SLACK, false)?;
+    reacted(&["the app"], &["Ana ("]).await?;
+    react(ANA_AT_SLACK, false)?;
+    reacted(&[], &[]).await?;
+    // What we did in her name is not hers: the copy on Slack was never marked by the app.
+    let status = world.settled(SOON).await?;
+    ensure!(status.dead_letters == 0, "{} dead letters", status.dead_letters);
+    let all = world.ana(CHANNEL).read().await?;
+    let shown = all.iter().find(|seen| seen.id == copy).context("the copy is there")?;
+    ensure!(shown.raw["reactions"].is_null(), "{}", shown.raw);
+    world.end().await
+}
+
 /// Slack and a Webex whose events come before the answers to the posts that made them, with Ana on both.
 async fn webex_world() -> Result<(World, String)> {
     let mut config = Options::webex_config();

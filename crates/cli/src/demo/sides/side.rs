@@ -39,6 +39,8 @@ pub(crate) trait Side: Send + Sync {
     /// Does something to the conversation that its members are told of, and tells by which word the notice is
     /// known: the mark, or a name.
     async fn change(&self, mark: &str) -> Result<String>;
+    /// Reacts with a thumb up, or takes that back; where nothing of it reaches an app, this fails.
+    async fn react(&self, id: &str, add: bool) -> Result<()>;
     /// Reads the conversation, threads included; deleted messages are not in it.
     async fn read(&self) -> Result<Vec<Seen>>;
     /// The person's name.

@@ -91,6 +91,12 @@ impl Side for SlackSide {
         Ok(mark.to_owned())
     }
 
+    async fn react(&self, id: &str, add: bool) -> Result<()> {
+        let method = if add { "reactions.add" } else { "reactions.remove" };
+        self.call(method, &[("channel", &self.channel), ("timestamp", id), ("name", "+1")]).await?;
+        Ok(())
+    }
+
     async fn read(&self) -> Result<Vec<Seen>> {
         let limit = "200";
         let history =

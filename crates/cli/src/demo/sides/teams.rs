@@ -126,6 +126,13 @@ impl Side for TeamsSide {
         Ok(mark.to_owned())
     }
 
+    async fn react(&self, id: &str, add: bool) -> Result<()> {
+        let verb = if add { "setReaction" } else { "unsetReaction" };
+        let url = self.url(&format!("/{id}/{verb}"))?;
+        self.call(Method::POST, url, &json!({"reactionType": "👍"})).await?;
+        Ok(())
+    }
+
     async fn read(&self) -> Result<Vec<Seen>> {
         let mut seen = Vec::new();
         let all = if self.chat_of.is_some() { "?$top=50" } else { "?$top=50&$expand=replies" };

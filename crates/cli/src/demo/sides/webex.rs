@@ -1,6 +1,6 @@
 //! A person in a Webex space: writes in a client, reads through the API.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use async_trait::async_trait;
 use dragoman_platform::http::HttpClient;
 use dragoman_sim::webex::{ApiError, WebexSim};
@@ -70,6 +70,10 @@ impl Side for WebexSide {
     async fn change(&self, _mark: &str) -> Result<String> {
         done(self.sim.remove_member(&self.uuid, &self.room, dragoman_sim::webex::seed::HENRIK))?;
         Ok("Henrik".to_owned())
+    }
+
+    async fn react(&self, _id: &str, _add: bool) -> Result<()> {
+        bail!("Webex tells nobody of reactions")
     }
 
     async fn read(&self) -> Result<Vec<Seen>> {

@@ -75,6 +75,14 @@ impl Side for ZoomSide {
         Ok("Rui".to_owned())
     }
 
+    async fn react(&self, id: &str, add: bool) -> Result<()> {
+        done(if add {
+            self.sim.react(&self.user, &self.channel, id, "👍")
+        } else {
+            self.sim.unreact(&self.user, &self.channel, id, "👍")
+        })
+    }
+
     async fn read(&self) -> Result<Vec<Seen>> {
         let base = format!("{}/v2/chat/users/me/messages", self.sim.base_url());
         let mut found = Vec::new();

@@ -10,8 +10,8 @@ use dragoman_model::{
 use dragoman_relay::Relay;
 use dragoman_store::{
     AccountRow, AppRow, Appended, AuditRow, BridgeRow, ConversationRow, CopyRow, Counts, DeadLetterRow,
-    InstallationRow, LaneId, LaneRow, LegRow, Mutation, OrgRow, OriginalRow, Receipt, Reply, SealedPayload,
-    Store, StoreError, TokenRow, TombstoneRow,
+    InstallationRow, LaneId, LaneRow, LegRow, Mutation, OrgRow, OriginalRow, ReactionRow, Receipt, Reply,
+    SealedPayload, Store, StoreError, TokenRow, TombstoneRow,
 };
 use tokio_util::task::TaskTracker;
 
@@ -114,6 +114,10 @@ impl Store for FlawedStore {
         conversation: &ConversationId,
     ) -> Result<Vec<CopyRow>> {
         self.inner.copies(of, conversation).await
+    }
+
+    async fn reactions(&self, of: (&ConversationId, &RemoteMessage)) -> Result<Vec<ReactionRow>> {
+        self.inner.reactions(of).await
     }
 
     async fn tombstone(

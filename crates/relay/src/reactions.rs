@@ -1,0 +1,513 @@
+//! Reactions: recorded with the original that they are about, set at the other members' messages, and told by a note
+//! in their threads. What to do is decided in `reaction_plan` from what is recorded, so that it does not matter how
+//! often a leg runs, nor whether its payload is still there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use dragoman_model::{
+    Code, ConversationId, Emoji, Event, EventKind, Feature, Happening, Level, Operation, Outcome,
+    ReactionChange, RemoteMessage, RemoteUser, Spokesman, codes,
+};
+use dragoman_seal::FieldRef;
+use dragoman_store::{CopyRow, Mutation, OriginalRow, ReactionKey, ReactionRow, Standing};
+
+use crate::core::Relay;
+use crate::directory::{Place, Spot};
+use crate::error::RelayError;
+use crate::leg::Leg;
+use crate::open::Opened;
+use crate::plan::{deletions, spokesman, spokesman_word};
+use crate::reaction_plan::{Placed, Reactor, Scene, Step, emoji_key, is_note, packed, unpacked};
+use crate::settle::Ending;
+use crate::turn::Turn;
+
+/// A message at a target, and of which original it is.
+pub(crate) struct Reacted {
+    /// The original.
+    pub(crate) original: OriginalRow,
+    /// The message at the target: the original itself, or the first part of its copy.
+    pub(crate) message: RemoteMessage,
+    /// The thread that it stands in.
+    pub(crate) thread_root: Option<RemoteMessage>,
+    /// Notes of reactions to it there.
+    pub(crate) notes: Vec<CopyRow>,
+}
+
+impl Reacted {
+    /// The original's key.
+    pub(crate) fn of(&self) -> (&ConversationId, &RemoteMessage) {
+        (&self.original.conversation, &self.original.message)
+    }
+}
+
+/// What a turn knows.
+pub(crate) struct Here<'a> {
+    pub(crate) leg: &'a Arc<Leg>,
+    pub(crate) fence: i64,
+    pub(crate) source: &'a Arc<Spot>,
+    pub(crate) target: &'a Arc<Spot>,
+}
+
+/// Whether an event is somebody's reaction.
+pub(crate) fn is_reaction(event: &Event) -> bool {
+    changes(event).is_some()
+}
+
+fn changes(event: &Event) -> Option<(RemoteMessage, Vec<ReactionChange>)> {
+    let (message, by, emoji, set) = match &event.happening {
+        Happening::ReactionAdded { message, by, emoji } => (message, by, emoji, true),
+        Happening::ReactionRemoved { message, by, emoji } => (message, by, emoji, false),
+        Happening::Reactions { message, changes } => return Some((message.clone(), changes.clone())),
+        _ => return None,
+    };
+    let change = ReactionChange { by: by.clone(), emoji: emoji.clone(), set, at_ms: event.at_ms };
+    Some((message.clone(), vec![change]))
+}
+
+impl Relay {
+    /// The turn of a leg that brings a reaction. `heard` is its event where that is open already, `behind` what else of
+    /// the same message waits in the lane.
+    pub(crate) async fn reaction_turn(
+        &self,
+        here: &Here<'_>,
+        place: &Arc<Place>,
+        heard: Option<&Event>,
+        behind: &[Arc<Leg>],
+    ) -> Result<Turn, RelayError> {
+        let Here { leg, fence, source, target } = *here;
+        if target.capabilities.level(Feature::ReactionApp) <= Level::Dropped {
+            return self.end(leg, fence, Ending::dropped(codes::NOT_CARRIED)).await;
+        }
+        let mut told = Vec::new();
+        let mut message = leg.event.row.message.clone();
+        let mut lost = None;
+        let recorded_ms = leg.reacted_ms.load(Ordering::Relaxed);
+        if recorded_ms == 0 {
+            let heard = match heard {
+                Some(event) => changes(event).map_or(Heard::Lost(codes::KIND), Heard::Changes),
+                None => self.hear(leg, place, source).await?,
+            };
+            match heard {
+                Heard::Changes((of, changes)) => {
+                    message = Some(of);
+                    told = changes;
+                }
+                Heard::Nothing(code) => return self.end(leg, fence, Ending::dropped(code)).await,
+                Heard::Lost(code) => lost = Some(code),
+                Heard::Failed(outcome) => {
+                    return self.judge_at(place, leg, fence, &outcome, Ending::delivered()).await;
+                }
+            }
+        }
+        let Some(message) = message else {
+            return self.end(leg, fence, Ending::dropped(codes::MALFORMED)).await;
+        };
+        let reacted = match self.reacted(leg, source, target, &message).await? {
+            Ok(reacted) => reacted,
+            Err(codes::UNMAPPED) if leg.parts().is_empty() && recorded_ms == 0 && self.patient(leg) => {
+                return Ok(self.aside(leg));
+            }
+            Err(code) => {
+                // The original went meanwhile, and with it what a note was about.
+                let steps = deletions(&target.conversation.remote, &leg.parts());
+                return self.do_steps(leg, fence, source, target, steps, Ending::dropped(code)).await;
+            }
+        };
+        for later in behind {
+            // What changes its mind while it waits comes to nothing.
+            if let Heard::Changes((_, changes)) = self.hear(later, place, source).await? {
+                told.extend(changes);
+            }
+            self.close(later).await;
+        }
+        let news = self.record(here, &reacted, told).await?;
+        if recorded_ms == 0 {
+            leg.reacted_ms.store(self.now_ms(), Ordering::Relaxed);
+        }
+        let rows = self.store().reactions(reacted.of()).await?;
+        let mut state = self.state(target, rows);
+        let mut notes = Vec::new();
+        let mut acted = false;
+        while let Some(step) = state.scene(target).next() {
+            acted = true;
+            if let Some(turn) = self.take(here, &reacted, &mut state, step, &mut notes).await? {
+                return Ok(turn);
+            }
+        }
+        let idle = !acted && recorded_ms == 0 && !news;
+        let ending = Ending { notes, ..Ending::delivered() };
+        let idle = idle.then(|| lost.unwrap_or(codes::SEEN));
+        self.tell_reactions(here, &reacted, &state, ending, idle).await
+    }
+
+    async fn hear(&self, leg: &Leg, place: &Place, source: &Spot) -> Result<Heard, RelayError> {
+        Ok(match self.open(leg, place, Some(source)).await? {
+            Opened::Event(event) => match (changes(&event), &event.happening) {
+                (Some(changes), _) => Heard::Changes(changes),
+                (None, Happening::Ignored(code)) => Heard::Nothing(*code),
+                // It was one when it was opened first; read again, its message tells of something else.
+                (None, _) => Heard::Lost(codes::NOT_REREADABLE),
+            },
+            Opened::Nothing(codes::NOT_REREADABLE) => Heard::Lost(codes::NOT_REREADABLE),
+            Opened::Nothing(code) => Heard::Nothing(code),
+            Opened::Failed(failure) => Heard::Failed(failure.into_outcome()),
+        })
+    }
+
+    /// The message at the target that a reaction to `message` at the source is about, or why there is none.
+    async fn reacted(
+        &self,
+        leg: &Leg,
+        source: &Spot,
+        target: &Spot,
+        message: &RemoteMessage,
+    ) -> Result<Result<Reacted, Code>, RelayError> {
+        let store = self.store();
+        let original = match store.original(&source.id, message).await? {
+            Some(original) => original,
+            None => match store.original_of_copy(&source.id, message).await? {
+                Some((_, copy)) if is_note(&copy) => return Ok(Err(codes::KIND)),
+                Some((original, _)) => original,
+                None => {
+                    let dead = store.tombstone(&source.id, message).await?.is_some_and(|row| row.is_dead());
+                    return Ok(Err(if dead { codes::DELETED_MEANWHILE } else { codes::UNMAPPED }));
+                }
+            },
+        };
+        let of = (&original.conversation, &original.message);
+        if store.tombstone(of.0, of.1).await?.is_some_and(|row| row.is_dead()) {
+            return Ok(Err(codes::DELETED_MEANWHILE));
+        }
+        let (mut notes, copies): (Vec<_>, Vec<_>) =
+            store.copies(of, &target.id).await?.into_iter().partition(is_note);
+        for made in leg.parts().into_iter().filter(is_note) {
+            notes.retain(|note| note.part != made.part);
+            notes.push(made);
+        }
+        let (message, thread_root) = if original.conversation == target.id {
+            (original.message.clone(), original.thread_root.clone())
+        } else {
+            match copies.into_iter().next() {
+                Some(copy) => (copy.message, copy.thread_root),
+                None => return Ok(Err(codes::UNMAPPED)),
+            }
+        };
+        let thread_root = thread_root.filter(|root| *root != message);
+        Ok(Ok(Reacted { original, message, thread_root, notes }))
+    }
+
+    /// Records what people changed. `true`: something of it is news.
+    async fn record(
+        &self,
+        here: &Here<'_>,
+        reacted: &Reacted,
+        changes: Vec<ReactionChange>,
+    ) -> Result<bool, RelayError> {
+        let known = self.store().reactions(reacted.of()).await?;
+        let directory = self.directory();
+        let installation = &here.source.place.session.installation.id;
+        let mut rows: Vec<ReactionRow> = Vec::new();
+        for change in changes {
+            let emoji = self.emoji_digest(here, reacted, &change.emoji).await?;
+            let person = directory.person(installation, &change.by);
+            let echo = change.set
+                && person.is_some_and(|person| {
+                    known.iter().any(|row| {
+                        row.key.ours
+                            && row.key.conversation == here.source.id
+                            && row.key.who == person.as_str()
+                            && row.key.emoji == emoji
+                            && row.standing != Standing::Refused
+                    })
+                });
+            if echo {
+                continue;
+            }
+            let key = ReactionKey {
+                conversation: here.source.id.clone(),
+                ours: false,
+                who: change.by.to_string(),
+                emoji,
+            };
+            let sealed_emoji = self.seal_emoji(here, reacted, &key.emoji, &change.emoji).await?;
+            let standing = if change.set { Standing::Set } else { Standing::Unset };
+            let row = ReactionRow { key, sealed_emoji, standing, at_ms: change.at_ms };
+            let before = rows.iter().rev().chain(&known).find(|it| it.key == row.key);
+            // What is known is not written again: two lanes bring the same.
+            let fresh = before.is_none_or(|it| row.at_ms >= it.at_ms && row.standing != it.standing);
+            if fresh {
+                rows.push(row);
+            }
+        }
+        let news = !rows.is_empty();
+        if news || here.leg.event.kind() != EventKind::Reaction {
+            self.react(here, reacted, rows, Vec::new()).await?;
+        }
+        Ok(news)
+    }
+
+    async fn react(
+        &self,
+        here: &Here<'_>,
+        reacted: &Reacted,
+        rows: Vec<ReactionRow>,
+        gone: Vec<ReactionKey>,
+    ) -> Result<(), RelayError> {
+        let mutation = Mutation::React {
+            leg: here.leg.id.clone(),
+            lane: here.leg.lane.clone(),
+            fence: here.fence,
+            of: (reacted.original.conversation.clone(), reacted.original.message.clone()),
+            rows,
+            gone,
+        };
+        self.store().commit(mutation).await?;
+        Ok(())
+    }
+
+    /// Does one step, and records it. `Some`: the turn ends with that.
+    async fn take(
+        &self,
+        here: &Here<'_>,
+        reacted: &Reacted,
+        state: &mut State,
+        step: Step,
+        notes: &mut Vec<Code>,
+    ) -> Result<Option<Turn>, RelayError> {
+        let Here { leg, fence, target, .. } = *here;
+        let (who, digest, add) = match &step {
+            Step::Set(who, digest) => (who.clone(), digest.clone(), true),
+            Step::Take(who, digest) => (who.clone(), digest.clone(), false),
+            Step::Forget(who, digest) => {
+                if matches!(who, Spokesman::Person(_)) && state.standing(who, digest) == Some(Standing::Set) {
+                    // It stays there: only who set it can take it back.
+                    notes.push(codes::OWN_TOKEN);
+                }
+                let gone = state.forget(target, who, digest);
+                self.react(here, reacted, Vec::new(), gone).await?;
+                return Ok(None);
+            }
+        };
+        let sealed = state.sealed.get(&digest).cloned().unwrap_or_default();
+        let Some(emoji) = self.open_emoji(here, reacted, &digest, &sealed).await else {
+            let (rows, gone) = if add {
+                (vec![state.put(target, &who, &digest, Standing::Refused, self.now_ms())], Vec::new())
+            } else {
+                (Vec::new(), state.forget(target, &who, &digest))
+            };
+            self.react(here, reacted, rows, gone).await?;
+            return Ok(None);
+        };
+        if add {
+            // Before it is said, so that its echo is known whenever that comes.
+            let row = state.put(target, &who, &digest, Standing::Setting, self.now_ms());
+            self.react(here, reacted, vec![row], Vec::new()).await?;
+        }
+        let now_ms = self.now_ms();
+        let installation = &target.place.session.installation.id;
+        if let Err(until_ms) = self.with_breaker(installation, |breaker| breaker.admit(now_ms)) {
+            return Ok(Some(Turn::Hold(until_ms)));
+        }
+        let (conversation, message) = (target.conversation.remote.clone(), reacted.message.clone());
+        let (thread_root, spokesman) = (reacted.thread_root.clone(), who.clone());
+        let operation = if add {
+            Operation::React { conversation, message, thread_root, emoji, spokesman }
+        } else {
+            Operation::Unreact { conversation, message, thread_root, emoji, spokesman }
+        };
+        self.0.parts.faults.hit("send.before");
+        let outcome = match self.call(leg, target, &operation).await {
+            // Doing it twice does no harm.
+            Outcome::Unknown(code) => Outcome::retry(code),
+            outcome => outcome,
+        };
+        let standing = match outcome {
+            Outcome::Done(_) => add.then_some(Standing::Set),
+            Outcome::Refused(code) => {
+                notes.push(code);
+                add.then_some(Standing::Refused)
+            }
+            Outcome::MessageGone(code) if add => {
+                let gone = state.forget(target, &who, &digest);
+                self.react(here, reacted, Vec::new(), gone).await?;
+                return self.end(leg, fence, Ending::dropped(code)).await.map(Some);
+            }
+            Outcome::MessageGone(_) => None,
+            outcome if self.lost_voice(&target.place, &operation, &outcome).await? => {
+                // Planned anew without that voice.
+                return Ok(Some(Turn::Later(self.now_ms(), codes::OWN_TOKEN)));
+            }
+            // The app may do what its author may not.
+            Outcome::Gone(code) if matches!(who, Spokesman::Person(_)) => {
+                notes.push(code);
+                add.then_some(Standing::Refused)
+            }
+            outcome => {
+                let ending = Ending::delivered();
+                return self.judge_at(&target.place, leg, fence, &outcome, ending).await.map(Some);
+            }
+        };
+        let (rows, gone) = match standing {
+            Some(standing) => (vec![state.put(target, &who, &digest, standing, now_ms)], Vec::new()),
+            None => (Vec::new(), state.forget(target, &who, &digest)),
+        };
+        self.react(here, reacted, rows, gone).await?;
+        Ok(None)
+    }
+
+    /// What is recorded, as a target sees it.
+    fn state(&self, target: &Spot, rows: Vec<ReactionRow>) -> State {
+        let directory = self.directory();
+        let there = &target.place.session.installation.id;
+        let own = target.capabilities.level(Feature::OwnToken) >= Level::Native
+            && target.capabilities.own_level(Feature::ReactionOwn) >= Level::Native;
+        let mut state = State {
+            app: target.capabilities.level(Feature::ReactionApp) >= Level::Partial,
+            ..State::default()
+        };
+        for row in rows {
+            let ReactionKey { conversation, ours, who, emoji } = row.key;
+            if !ours && row.standing == Standing::Set {
+                let user: RemoteUser = who.as_str().into();
+                let installation =
+                    directory.spot(&conversation).map(|spot| &spot.place.session.installation.id);
+                let person = installation.and_then(|here| directory.person(here, &user)).cloned();
+                if let Some(person) =
+                    person.as_ref().filter(|person| own && directory.has_voice(there, person))
+                {
+                    state.voices.insert(person.clone());
+                }
+                let (at, at_ms) = (conversation, row.at_ms);
+                state.reactors.push(Reactor { at, user, person, emoji: emoji.clone(), at_ms });
+            } else if ours && conversation == target.id {
+                let who = spokesman(&who);
+                if let Spokesman::Person(person) = &who
+                    && own
+                    && directory.has_voice(there, person)
+                {
+                    state.voices.insert(person.clone());
+                }
+                state.placed.push(Placed { who, emoji: emoji.clone(), standing: row.standing });
+            }
+            state.sealed.entry(emoji).or_insert(row.sealed_emoji);
+        }
+        state
+    }
+
+    async fn emoji_digest(
+        &self,
+        here: &Here<'_>,
+        reacted: &Reacted,
+        emoji: &Emoji,
+    ) -> Result<Vec<u8>, RelayError> {
+        // Of one message, so that nobody counts who likes what.
+        let (conversation, message) = reacted.of();
+        let key = format!("{conversation}/{message}/{}", emoji_key(emoji));
+        self.vault().digest(&here.source.org, "reaction", key.as_bytes()).await
+    }
+
+    async fn seal_emoji(
+        &self,
+        here: &Here<'_>,
+        reacted: &Reacted,
+        digest: &[u8],
+        emoji: &Emoji,
+    ) -> Result<Vec<u8>, RelayError> {
+        let row = field_row(reacted, digest);
+        let field = FieldRef { org: &here.target.org, purpose: "reaction", row: &row };
+        self.vault().seal_text(&field, &packed(emoji)).await
+    }
+
+    /// `None`: it is damaged.
+    pub(crate) async fn open_emoji(
+        &self,
+        here: &Here<'_>,
+        reacted: &Reacted,
+        digest: &[u8],
+        sealed: &[u8],
+    ) -> Option<Emoji> {
+        let row = field_row(reacted, digest);
+        let field = FieldRef { org: &here.target.org, purpose: "reaction", row: &row };
+        let text = self.vault().open_text(&field, sealed).await;
+        let text = text.inspect_err(|error| tracing::warn!(code = %error.code(), "a kept reaction: {error}"));
+        unpacked(text.ok()?.expose())
+    }
+}
+
+/// What became of opening an event.
+enum Heard {
+    Changes((RemoteMessage, Vec<ReactionChange>)),
+    Nothing(Code),
+    /// Its payload is gone, or tells of something else by now.
+    Lost(Code),
+    Failed(Outcome),
+}
+
+/// Reactions as one target sees them.
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) reactors: Vec<Reactor>,
+    placed: Vec<Placed>,
+    voices: BTreeSet<dragoman_model::PersonId>,
+    app: bool,
+    /// Sealed emoji by digest.
+    pub(crate) sealed: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+impl State {
+    /// As the plan takes it.
+    pub(crate) fn scene<'a>(&'a self, target: &'a Spot) -> Scene<'a> {
+        Scene {
+            target: &target.id,
+            reactors: &self.reactors,
+            placed: &self.placed,
+            voices: &self.voices,
+            app: self.app,
+        }
+    }
+
+    fn standing(&self, who: &Spokesman, emoji: &[u8]) -> Option<Standing> {
+        self.placed.iter().find(|it| it.who == *who && it.emoji == emoji).map(|it| it.standing)
+    }
+
+    fn put(
+        &mut self,
+        target: &Spot,
+        who: &Spokesman,
+        emoji: &[u8],
+        standing: Standing,
+        at_ms: i64,
+    ) -> ReactionRow {
+        self.placed.retain(|it| it.who != *who || it.emoji != emoji);
+        self.placed.push(Placed { who: who.clone(), emoji: emoji.to_vec(), standing });
+        let sealed_emoji = self.sealed.get(emoji).cloned().unwrap_or_default();
+        ReactionRow { key: key(target, who, emoji), sealed_emoji, standing, at_ms }
+    }
+
+    fn forget(&mut self, target: &Spot, who: &Spokesman, emoji: &[u8]) -> Vec<ReactionKey> {
+        self.placed.retain(|it| it.who != *who || it.emoji != emoji);
+        vec![key(target, who, emoji)]
+    }
+}
+
+fn key(target: &Spot, who: &Spokesman, emoji: &[u8]) -> ReactionKey {
+    ReactionKey {
+        conversation: target.id.clone(),
+        ours: true,
+        who: spokesman_word(who),
+        emoji: emoji.to_vec(),
+    }
+}
+
+fn field_row(reacted: &Reacted, digest: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let (conversation, message) = reacted.of();
+    let mut row = format!("{conversation}/{message}/");
+    for byte in digest {
+        // Writing to a String cannot fail.
+        let _ = write!(row, "{byte:02x}");
+    }
+    row
+}

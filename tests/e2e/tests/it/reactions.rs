@@ -1,0 +1,168 @@
+//! Reactions from every platform that tells of them to all others: set there by the app, named by a note.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use dragoman_sim::teams::seed;
+use dragoman_sim::webex::seed::GITA;
+use dragoman_sim::zoom::config::{LAUNCH, THEO};
+use e2e::{Options, Seen, Side, World, eventually};
+
+const CHANNEL: &str = "C07LAUNCH";
+const ANA: &str = "U07ANASOUZA";
+const SOON: Duration = Duration::from_secs(20);
+
+/// The one message that says so.
+async fn shows(side: &dyn Side, words: &str) -> Result<Seen> {
+    eventually(&format!("{} shows '{words}'", side.platform()), SOON, async || {
+        let all = side.read().await.map_err(|error| format!("{error:#}"))?;
+        let mut found: Vec<Seen> = all.into_iter().filter(|seen| seen.markup.contains(words)).collect();
+        let count = found.len();
+        found.pop().filter(|_| count == 1).ok_or_else(|| format!("{count} messages"))
+    })
+    .await
+}
+
+/// The reactions that a message shows, each as often as people made it.
+fn marks(platform: &str, seen: &Seen) -> Vec<String> {
+    let list = seen.raw["reactions"].as_array().cloned().unwrap_or_default();
+    let counted = |name: &str, count: &str| -> Vec<String> {
+        let one = |it: &serde_json::Value| {
+            let name = it[name].as_str().unwrap_or_default().to_owned();
+            let count = usize::try_from(it[count].as_u64().unwrap_or(1)).unwrap_or(1);
+            std::iter::repeat_n(name, count)
+        };
+        list.iter().flat_map(one).collect()
+    };
+    match platform {
+        "slack" => counted("name", "count"),
+        "teams" => counted("reactionType", ""),
+        "zoom" => counted("emoji", "total_count"),
+        _ => Vec::new(),
+    }
+}
+
+/// Waits until a message shows these reactions, and its thread these notes and nothing else.
+async fn stands(side: &dyn Side, id: &str, wanted: &[&str], note: Option<&[&str]>) -> Result<()> {
+    let platform = side.platform();
+    let told = |seen: &Seen| note.is_some_and(|words| words.iter().all(|word| seen.markup.contains(word)));
+    eventually(&format!("{platform} shows {wanted:?} and the note {note:?}"), SOON, async || {
+        let all = side.read().await.map_err(|error| format!("{error:#}"))?;
+        let seen = all.iter().find(|seen| seen.id == id).ok_or_else(|| "no message".to_owned())?;
+        let notes: Vec<&Seen> = all.iter().filter(|it| it.thread_root.as_deref() == Some(id)).collect();
+        let found = marks(platform, seen);
+        let right = notes.len() == usize::from(note.is_some()) && notes.iter().all(|seen| told(seen));
+        if found == wanted && right {
+            return Ok(());
+        }
+        let notes: Vec<&str> = notes.iter().map(|seen| seen.markup.as_str()).collect();
+        Err(format!("{found:?}, notes {notes:?}"))
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reactions_of_everybody_are_set_everywhere_and_named() -> Result<()> {
+    let world = World::start(Options::four()).await?;
+    let room = world.webex().room_id("Launch").context("there is no space Launch")?;
+    let teams = format!("teams:{}", seed::LAUNCH);
+    world
+        .link(&["slack:C07LAUNCH".to_owned(), teams, format!("webex:{room}"), format!("zoom:{LAUNCH}")])
+        .await?;
+    let (ana, dana) = (world.ana(CHANNEL), world.dana(seed::LAUNCH));
+    let (gita, theo) =
+        (world.webex_person(GITA, "Gita Rao", &room), world.zoom_person(THEO, "Theo Lindqvist", LAUNCH));
+    let said = ana.post("who has the *lamp*", None).await?;
+    let at_teams = shows(&dana, "lamp").await?.id;
+    let at_webex = shows(&gita, "lamp").await?.id;
+    let at_zoom = shows(&theo, "lamp").await?.id;
+    world.settled(SOON).await?;
+
+    // The first of an emoji sets it, on the original and on the copies; the second adds a name.
+    let dana_reacts = |add| {
+        let done = world.teams.react(seed::DANA, seed::LAUNCH, &at_teams, "👍", add);
+        done.map_err(|refusal| anyhow!("{refusal:?}"))
+    };
+    dana_reacts(true)?;
+    stands(&ana, &said, &["+1"], Some(&["Dana Lindqvist (Teams)"])).await?;
+    stands(&theo, &at_zoom, &["U+1F44D"], Some(&["Dana Lindqvist (Teams)"])).await?;
+    stands(&gita, &at_webex, &[], Some(&["👍", "Dana Lindqvist (Teams)"])).await?;
+    world.zoom().react(THEO, LAUNCH, &at_zoom, "👍").map_err(|it| anyhow!(it.message))?;
+    let both = ["Dana Lindqvist (Teams)", "Theo Lindqvist (Zoom)"];
+    stands(&ana, &said, &["+1"], Some(&both)).await?;
+    stands(&gita, &at_webex, &[], Some(&both)).await?;
+    stands(&dana, &at_teams, &["👍", "👍"], Some(&["Theo Lindqvist (Zoom)"])).await?;
+
+    // With a skin tone it is another, and what a platform does not have is told by name.
+    world.slack.react(ANA, CHANNEL, &said, "wave::skin-tone-4").map_err(|it| anyhow!(it.code))?;
+    stands(&dana, &at_teams, &["👍", "👍", "👋🏽"], Some(&["👋🏽", "Ana (Slack)"])).await?;
+    shows(&theo, "👋🏽 Ana (Slack)").await?;
+    shows(&gita, "👋🏽 Ana (Slack)").await?;
+
+    // Nobody's is left: reactions and notes go.
+    dana_reacts(false)?;
+    world.zoom().unreact(THEO, LAUNCH, &at_zoom, "👍").map_err(|it| anyhow!(it.message))?;
+    world.slack.unreact(ANA, CHANNEL, &said, "wave::skin-tone-4").map_err(|it| anyhow!(it.code))?;
+    stands(&ana, &said, &[], None).await?;
+    stands(&dana, &at_teams, &[], None).await?;
+    stands(&gita, &at_webex, &[], None).await?;
+    stands(&theo, &at_zoom, &[], None).await?;
+    let status = world.settled(SOON).await?;
+    ensure!(status.dead_letters == 0, "{} dead letters", status.dead_letters);
+    // No note came back as a message of somebody.
+    ensure!(gita.read().await?.len() == 1, "{:?}", gita.read().await?.len());
+    world.end().await
+}
+
+/// It dies at a point of its second call, which is the note: the reaction is set, the note is to be said.
+async fn killed_at(point: &str) -> Result<()> {
+    let mut world = World::start(Options::default()).await?;
+    let (ana, dana) = (world.ana(CHANNEL), world.dana(seed::LAUNCH));
+    let said = ana.post("mind the *gap*", None).await?;
+    let copy = shows(&dana, "gap").await?.id;
+    world.settled(SOON).await?;
+    world.restart(Some(&format!("{point}:2"))).await?;
+    world.slack.react(ANA, CHANNEL, &said, "tada").map_err(|it| anyhow!(it.code))?;
+    ensure!(world.binary.died(SOON).await?, "it outlived its fault at {point}");
+    world.binary.start(None).await?;
+    stands(&dana, &copy, &["🎉"], Some(&["🎉", "Ana (Slack)"])).await?;
+    world.slack.unreact(ANA, CHANNEL, &said, "tada").map_err(|it| anyhow!(it.code))?;
+    stands(&dana, &copy, &[], None).await?;
+    let status = world.settled(SOON).await?;
+    ensure!(status.dead_letters == 0, "{} dead letters", status.dead_letters);
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_between_reaction_and_note_costs_neither() -> Result<()> {
+    killed_at("send.before").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_after_the_note_went_out_makes_no_second_one() -> Result<()> {
+    killed_at("send.unanswered").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_app_may_not_react_the_note_tells() -> Result<()> {
+    let mut options = Options::default();
+    options.slack.doubts.emoji_per_message = 0;
+    let world = World::start(options).await?;
+    let (ana, dana) = (world.ana(CHANNEL), world.dana(seed::LAUNCH));
+    let said = dana.post("<p>low water at noon</p>", None).await?;
+    let copy = shows(&ana, "low water").await?.id;
+    let react = |kind: &str, add| {
+        let done = world.teams.react(seed::DANA, seed::LAUNCH, &said, kind, add);
+        done.map_err(|refusal| anyhow!("{refusal:?}"))
+    };
+    react("like", true)?;
+    stands(&ana, &copy, &[], Some(&["👍", "Dana Lindqvist (Teams)"])).await?;
+    react("🚢", true)?;
+    stands(&ana, &copy, &[], Some(&["👍", "🚢", "Dana Lindqvist (Teams)"])).await?;
+    react("like", false)?;
+    react("🚢", false)?;
+    stands(&ana, &copy, &[], None).await?;
+    let status = world.settled(SOON).await?;
+    ensure!(status.dead_letters == 0, "{} dead letters", status.dead_letters);
+    world.end().await
+}
