@@ -157,7 +157,7 @@ fn unspooled(reader: SpoolReader) -> Chunks {
     Box::pin(stream::unfold(Some(reader), |reader| async move {
         let mut reader = reader?;
         let read = blocking(move || {
-            let chunk = reader.next()?.map(|chunk| Bytes::copy_from_slice(&chunk));
+            let chunk = reader.read()?.map(|chunk| Bytes::copy_from_slice(&chunk));
             Ok((chunk, reader))
         });
         match read.await {

@@ -135,7 +135,7 @@ impl SpoolReader {
     }
 
     /// The next chunk; `None` at the end. What was altered is an error that holds [`Tampered`].
-    pub fn next(&mut self) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    pub fn read(&mut self) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         if self.ended {
             return Ok(None);
         }
@@ -173,11 +173,11 @@ mod tests {
 
     fn read(mut reader: SpoolReader) -> io::Result<Vec<u8>> {
         let mut all = Vec::new();
-        while let Some(chunk) = reader.next()? {
+        while let Some(chunk) = reader.read()? {
             all.extend_from_slice(&chunk);
         }
         assert_eq!(all.len() as u64, reader.size());
-        assert!(reader.next()?.is_none());
+        assert!(reader.read()?.is_none());
         Ok(all)
     }
 
@@ -246,8 +246,8 @@ mod tests {
         // Somebody who could lengthen or shorten it cannot make another chunk the last.
         let mut shortened = make();
         shortened.left = 2 * CHUNK as u64;
-        assert!(shortened.next().unwrap().is_some());
-        assert!(shortened.next().is_err());
+        assert!(shortened.read().unwrap().is_some());
+        assert!(shortened.read().is_err());
         // Each file has its own key.
         let (mut one, mut other) = (make(), make());
         let mut bytes = Vec::new();

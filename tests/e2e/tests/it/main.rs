@@ -6,6 +6,7 @@ mod carriers;
 mod direct;
 mod doubts;
 mod edits;
+mod files;
 mod kills;
 mod payloads;
 mod people;
