@@ -90,7 +90,7 @@ fn what_was_gathered_is_told_when_the_gateway_stops() {
          run 1m
          B shows: In #A (Fake): 1 joined (Ana)
          run 2h
-         B calls: find | post In #A (Fake): 1 joined (Ana)
+         B calls: find | find | post In #A (Fake): 1 joined (Ana)
          dead",
     );
 }
