@@ -92,8 +92,10 @@ pub(crate) async fn download(
 /// The bytes, unless Slack answered with its sign-in page: so it does for those without access, and for everybody
 /// while it still works on the file.
 async fn content(answer: HttpStreamed, known: &wire::File, fresh: bool) -> Result<FileBytes, Failure> {
-    let mut file = answer.into_file();
-    let first = file.chunks.next().await.transpose()?;
+    let file = answer.into_file();
+    // A stream that ended is not asked again.
+    let mut chunks = file.chunks.fuse();
+    let first = chunks.next().await.transpose()?;
     let begin = first.as_deref().unwrap_or_default();
     if is_page(file.media_type.as_deref(), begin, file.size, known) {
         return Err(if fresh {
@@ -102,7 +104,7 @@ async fn content(answer: HttpStreamed, known: &wire::File, fresh: bool) -> Resul
             Failure::Refused(codes::SCOPE)
         });
     }
-    let chunks = stream::iter(first.map(Ok)).chain(file.chunks);
+    let chunks = stream::iter(first.map(Ok)).chain(chunks);
     // What clips claim to be is not always what they are: the host that has the bytes knows better.
     let stated = file.media_type.filter(|kind| !kind.starts_with("application/octet-stream"));
     let claimed = known.mimetype.clone().filter(|kind| !kind.is_empty());

@@ -12,7 +12,8 @@ use bytes::Bytes;
 use dragoman_model::{FileRef, Outcome, Spokesman, codes};
 use dragoman_platform::http::{HttpError, HttpStreamed, Upload};
 use dragoman_platform::{Chunks, Conversation, Failure, FileBytes, Session, Share};
-use futures_util::{StreamExt as _, stream};
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, Fuse};
 use http::Method;
 use serde_json::json;
 use tokio::sync::Mutex;
@@ -363,13 +364,14 @@ async fn item_of(answer: HttpStreamed) -> Result<Item, Outcome> {
 struct Cutter(Arc<Mutex<Rest>>);
 
 struct Rest {
-    chunks: Chunks,
+    // A stream that ended is not asked again.
+    chunks: Fuse<Chunks>,
     left: Bytes,
 }
 
 impl Cutter {
     fn new(chunks: Chunks) -> Self {
-        Self(Arc::new(Mutex::new(Rest { chunks, left: Bytes::new() })))
+        Self(Arc::new(Mutex::new(Rest { chunks: chunks.fuse(), left: Bytes::new() })))
     }
 
     /// The next piece; shorter where the stream ends.

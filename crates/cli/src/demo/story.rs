@@ -167,6 +167,11 @@ impl Scene<'_> {
                 from.delete(&id, None).await?;
                 Ok(self.after(before, |to, _| self.gone(to)).await)
             }
+            Act::File => {
+                let name = format!("{mark}.txt");
+                from.post_file(&name, text.as_bytes()).await?;
+                Ok(self.everywhere(|to| self.carried(to, &name, text.as_bytes())).await)
+            }
         }
     }
 
@@ -266,6 +271,39 @@ impl Scene<'_> {
         let mut seen = to.side.read().await?;
         seen.retain(|seen| seen.thread_root.as_deref() == Some(root));
         Ok(seen)
+    }
+
+    /// Waits for a file with these bytes, or for a line with its name where files are not carried.
+    async fn carried(&self, to: &Member, name: &str, bytes: &[u8]) -> Result<u64> {
+        let started_ms = self.clock.monotonic_ms();
+        let mut looked: BTreeSet<String> = BTreeSet::new();
+        if to.capabilities.level(self.row.feature) < Level::Partial {
+            return Ok(self.arrives(to, &self.mark, PATIENCE_MS, |_| true).await?.0);
+        }
+        loop {
+            for seen in to.side.read().await? {
+                if looked.contains(&seen.id) {
+                    continue;
+                }
+                let files = to.side.files(&seen).await?;
+                if let Some((_, found)) = files.iter().find(|(known, _)| known == name) {
+                    let person = self.from.side.person();
+                    let first = person.split(' ').next().unwrap_or(person);
+                    if found != bytes {
+                        bail!("the file arrived with other bytes");
+                    }
+                    if !seen.author.contains(first) && !seen.markup.contains(first) {
+                        bail!("the file does not name its author: {}", seen.markup);
+                    }
+                    return Ok(elapsed(self.clock, started_ms));
+                }
+                looked.insert(seen.id);
+            }
+            if elapsed(self.clock, started_ms) > PATIENCE_MS {
+                bail!("the file did not arrive");
+            }
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     async fn gone(&self, to: &Member) -> Result<u64> {

@@ -242,7 +242,12 @@ impl Demo {
 
     /// Dana in a Teams channel.
     pub(crate) fn dana(&self, channel: &str) -> TeamsSide {
-        let scopes = ["ChannelMessage.Send", "ChannelMessage.ReadWrite", "ChannelMessage.Read.All"];
+        let scopes = [
+            "ChannelMessage.Send",
+            "ChannelMessage.ReadWrite",
+            "ChannelMessage.Read.All",
+            "Files.ReadWrite.All",
+        ];
         TeamsSide {
             sim: self.sims.teams.clone(),
             http: self.gateway.shared.http.clone(),

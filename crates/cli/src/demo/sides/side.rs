@@ -4,7 +4,7 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use async_trait::async_trait;
 use bytes::Bytes;
-use dragoman_platform::http::{HttpClient, HttpRequest};
+use dragoman_platform::http::{HttpClient, HttpRequest, HttpResponse};
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::Value;
 use url::Url;
@@ -41,10 +41,30 @@ pub(crate) trait Side: Send + Sync {
     async fn change(&self, mark: &str) -> Result<String>;
     /// Reacts with a thumb up, or takes that back; where nothing of it reaches an app, this fails.
     async fn react(&self, id: &str, add: bool) -> Result<()>;
+    /// Posts a file as the person, without a text.
+    async fn post_file(&self, name: &str, bytes: &[u8]) -> Result<()>;
+    /// The files of a message as the API gives them: names with bytes.
+    async fn files(&self, message: &Seen) -> Result<Vec<(String, Vec<u8>)>>;
     /// Reads the conversation, threads included; deleted messages are not in it.
     async fn read(&self) -> Result<Vec<Seen>>;
     /// The person's name.
     fn person(&self) -> &str;
+}
+
+/// One request for bytes or with them, with a token or without; redirects are not followed.
+pub(super) async fn exchange(
+    http: &HttpClient,
+    method: Method,
+    url: &str,
+    token: Option<&str>,
+    body: &[u8],
+) -> Result<HttpResponse> {
+    let mut request = HttpRequest::new(method, Url::parse(url)?);
+    if let Some(token) = token {
+        request = request.bearer(token);
+    }
+    request.body = Bytes::copy_from_slice(body);
+    Ok(http.send(request).await?)
 }
 
 /// Calls a simulator's API with a person's token; waits where it says so.

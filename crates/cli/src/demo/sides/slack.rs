@@ -4,10 +4,10 @@ use anyhow::{Context as _, Result, ensure};
 use async_trait::async_trait;
 use dragoman_platform::http::HttpClient;
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
-use super::side::{Seen, Side, send};
+use super::side::{Seen, Side, exchange, send};
 
 /// A person in a Slack channel.
 pub(crate) struct SlackSide {
@@ -95,6 +95,30 @@ impl Side for SlackSide {
         let method = if add { "reactions.add" } else { "reactions.remove" };
         self.call(method, &[("channel", &self.channel), ("timestamp", id), ("name", "+1")]).await?;
         Ok(())
+    }
+
+    async fn post_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let length = bytes.len().to_string();
+        let asked = [("filename", name), ("length", length.as_str())];
+        let reserved = self.call("files.getUploadURLExternal", &asked).await?;
+        let url = reserved["upload_url"].as_str().context("no upload_url")?;
+        let answer = exchange(&self.http, Method::POST, url, None, bytes).await?;
+        ensure!(answer.status.is_success(), "the upload answered {}", answer.status);
+        let files = json!([{ "id": reserved["file_id"], "title": name }]).to_string();
+        let last = [("files", files.as_str()), ("channel_id", self.channel.as_str())];
+        self.call("files.completeUploadExternal", &last).await?;
+        Ok(())
+    }
+
+    async fn files(&self, message: &Seen) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut found = Vec::new();
+        for file in message.raw["files"].as_array().into_iter().flatten() {
+            let Some(url) = file["url_private_download"].as_str() else { continue };
+            let answer = exchange(&self.http, Method::GET, url, Some(&self.token), b"").await?;
+            ensure!(answer.status.is_success(), "a file answered {}", answer.status);
+            found.push((file["name"].as_str().unwrap_or_default().to_owned(), answer.body.expose().to_vec()));
+        }
+        Ok(found)
     }
 
     async fn read(&self) -> Result<Vec<Seen>> {

@@ -1,14 +1,15 @@
 //! A person in a Teams channel, on Graph.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use async_trait::async_trait;
+use base64::Engine as _;
 use dragoman_platform::http::HttpClient;
 use dragoman_sim::teams::TeamsSim;
 use http::Method;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::side::{Seen, Side, send};
+use super::side::{Seen, Side, exchange, send};
 
 /// A person in a Teams channel.
 pub(crate) struct TeamsSide {
@@ -131,6 +132,50 @@ impl Side for TeamsSide {
         let url = self.url(&format!("/{id}/{verb}"))?;
         self.call(Method::POST, url, &json!({"reactionType": "👍"})).await?;
         Ok(())
+    }
+
+    async fn post_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let folder = Url::parse(&self.url("")?.as_str().replace("/messages", "/filesFolder"))?;
+        let folder = self.call(Method::GET, folder, &Value::Null).await?;
+        let url = format!(
+            "{}/v1.0/drives/{}/items/{}:/{name}:/content",
+            self.base,
+            folder["parentReference"]["driveId"].as_str().context("no drive")?,
+            folder["id"].as_str().context("no folder")?,
+        );
+        let answer = exchange(&self.http, Method::PUT, &url, Some(&self.token), bytes).await?;
+        ensure!(answer.status.is_success(), "the upload answered {}", answer.status);
+        let item: Value = serde_json::from_slice(answer.body.expose())?;
+        let guid = item["eTag"].as_str().and_then(|tag| tag.get(2..38)).context("no id in the eTag")?;
+        let mut message = self.body(&format!("<attachment id=\"{guid}\"></attachment>"));
+        message["attachments"] = json!([{
+            "id": guid, "contentType": "reference", "contentUrl": item["webUrl"], "name": name,
+        }]);
+        self.call(Method::POST, self.url("")?, &message).await?;
+        Ok(())
+    }
+
+    async fn files(&self, message: &Seen) -> Result<Vec<(String, Vec<u8>)>> {
+        // Those that a message refers to, and those that a bot's links to.
+        let listed = message.raw["attachments"].as_array().into_iter().flatten();
+        let listed = listed.filter_map(|it| it["contentUrl"].as_str().map(str::to_owned));
+        let links = message.markup.split("\u{1f4ce} <a href=\"").skip(1);
+        let linked = links.filter_map(|rest| rest.split_once('"').map(|(url, _)| url.replace("&amp;", "&")));
+        let mut found = Vec::new();
+        for address in listed.chain(linked) {
+            let token = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&address);
+            let item = format!("{}/v1.0/shares/u!{token}/driveItem", self.base);
+            let shown = self.call(Method::GET, Url::parse(&item)?, &Value::Null).await?;
+            let content = format!("{item}/content");
+            let moved = exchange(&self.http, Method::GET, &content, Some(&self.token), b"").await?;
+            let place = moved.headers.get(http::header::LOCATION).context("the file is nowhere")?;
+            // Such addresses refuse tokens.
+            let answer = exchange(&self.http, Method::GET, place.to_str()?, None, b"").await?;
+            ensure!(answer.status.is_success(), "a file answered {}", answer.status);
+            found
+                .push((shown["name"].as_str().unwrap_or_default().to_owned(), answer.body.expose().to_vec()));
+        }
+        Ok(found)
     }
 
     async fn read(&self) -> Result<Vec<Seen>> {

@@ -1,14 +1,14 @@
 //! A person in a Webex space: writes in a client, reads through the API.
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail, ensure};
 use async_trait::async_trait;
 use dragoman_platform::http::HttpClient;
-use dragoman_sim::webex::{ApiError, WebexSim};
+use dragoman_sim::webex::{ApiError, Post, WebexSim};
 use http::Method;
 use serde_json::Value;
 use url::Url;
 
-use super::side::{Seen, Side, send};
+use super::side::{Seen, Side, exchange, send};
 
 /// A person in a Webex space.
 pub(crate) struct WebexSide {
@@ -74,6 +74,25 @@ impl Side for WebexSide {
 
     async fn react(&self, _id: &str, _add: bool) -> Result<()> {
         bail!("Webex tells nobody of reactions")
+    }
+
+    async fn post_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let post = Post { text: "", parent: None, files: vec![(name, bytes)], card: None };
+        done(self.sim.post_with(&self.uuid, &self.room, &post))?;
+        Ok(())
+    }
+
+    async fn files(&self, message: &Seen) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut found = Vec::new();
+        for url in message.raw["files"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            let answer = exchange(&self.http, Method::GET, url, Some(&self.token), b"").await?;
+            ensure!(answer.status.is_success(), "a file answered {}", answer.status);
+            let told = answer.headers.get(http::header::CONTENT_DISPOSITION);
+            let told = told.and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let name = told.split("filename=\"").nth(1).and_then(|rest| rest.split('"').next());
+            found.push((name.unwrap_or_default().to_owned(), answer.body.expose().to_vec()));
+        }
+        Ok(found)
     }
 
     async fn read(&self) -> Result<Vec<Seen>> {

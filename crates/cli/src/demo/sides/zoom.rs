@@ -3,12 +3,13 @@
 use anyhow::{Result, anyhow, ensure};
 use async_trait::async_trait;
 use dragoman_platform::http::HttpClient;
+use dragoman_sim::zoom::people::Post;
 use dragoman_sim::zoom::{ApiError, ZoomSim};
 use http::Method;
 use serde_json::Value;
 use url::Url;
 
-use super::side::{Seen, Side, send};
+use super::side::{Seen, Side, exchange, send};
 
 /// A person in a Zoom channel.
 pub(crate) struct ZoomSide {
@@ -81,6 +82,26 @@ impl Side for ZoomSide {
         } else {
             self.sim.unreact(&self.user, &self.channel, id, "👍")
         })
+    }
+
+    async fn post_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let post = Post { text: "", root: None, files: vec![(name, bytes)] };
+        done(self.sim.post_with(&self.user, &self.channel, &post))?;
+        Ok(())
+    }
+
+    async fn files(&self, message: &Seen) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut found = Vec::new();
+        for file in message.raw["files"].as_array().into_iter().flatten() {
+            let Some(url) = file["download_url"].as_str() else { continue };
+            let answer = exchange(&self.http, Method::GET, url, Some(&self.token), b"").await?;
+            ensure!(answer.status.is_success(), "a file answered {}", answer.status);
+            found.push((
+                file["file_name"].as_str().unwrap_or_default().to_owned(),
+                answer.body.expose().to_vec(),
+            ));
+        }
+        Ok(found)
     }
 
     async fn read(&self) -> Result<Vec<Seen>> {
