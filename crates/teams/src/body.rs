@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use dragoman_markup::Budget;
 use dragoman_markup::teams::{MentionKind, TeamsAttachment, TeamsInput, TeamsMention, parse_plain};
+use dragoman_markup::{Budget, link_url};
 use dragoman_model::{Block, Document, Inline};
 use serde_json::Value;
 
@@ -15,6 +15,9 @@ use crate::wire::message::{Attachment, ChatMessage, Mention};
 const CARD_DEPTH: usize = 24;
 /// How much text of a card is kept, in bytes.
 const CARD_TEXT: usize = 8_000;
+
+/// Buttons of a card that are shown as links.
+const CARD_LINKS: usize = 10;
 
 /// A text with what it refers to.
 pub(crate) struct Body<'a> {
@@ -193,7 +196,8 @@ fn sender(content: &Value, key: &str) -> Vec<Block> {
 fn card(kind: &str, attachment: &Attachment, content: &Value) -> Block {
     let mut lines = Vec::new();
     lines.extend(attachment.name.clone().filter(|name| !name.is_empty()));
-    gather(content, 0, &mut lines);
+    let mut links = Vec::new();
+    gather(content, 0, &mut lines, &mut links);
     let mut text = Vec::new();
     let mut length = 0;
     for line in lines {
@@ -206,17 +210,41 @@ fn card(kind: &str, attachment: &Attachment, content: &Value) -> Block {
         }
         text.push(Inline::Text(line.replace('\n', " ")));
     }
+    for (url, title) in links.into_iter().take(CARD_LINKS) {
+        if !text.is_empty() {
+            text.push(Inline::Break);
+        }
+        let title: String = title.chars().filter(|c| !c.is_control()).take(200).collect();
+        let shown = if title.is_empty() { Vec::new() } else { vec![Inline::Text(title)] };
+        text.push(Inline::Link { url, text: shown });
+    }
     let word = kind.rsplit('.').next().unwrap_or(kind);
     let word = if kind.contains(".card.") { "card" } else { word };
     Block::Unsupported { kind: word.to_owned(), text }
 }
 
-fn gather(value: &Value, depth: usize, lines: &mut Vec<String>) {
+/// A button or a picture that opens a page: its address and label.
+fn opens(fields: &serde_json::Map<String, Value>) -> Option<(String, String)> {
+    let text = |key: &str| fields.get(key).and_then(Value::as_str).unwrap_or_default();
+    let url = match text("type") {
+        "Action.OpenUrl" => text("url"),
+        // Hero and thumbnail cards.
+        "openUrl" => text("value"),
+        _ => return None,
+    };
+    Some((link_url(url)?.to_owned(), text("title").trim().to_owned()))
+}
+
+fn gather(value: &Value, depth: usize, lines: &mut Vec<String>, links: &mut Vec<(String, String)>) {
     if depth > CARD_DEPTH {
         return;
     }
     match value {
         Value::Object(fields) => {
+            if let Some(link) = opens(fields) {
+                links.push(link);
+                return;
+            }
             for key in ["title", "subtitle", "text", "value"] {
                 if let Some(Value::String(text)) = fields.get(key)
                     && !text.trim().is_empty()
@@ -224,13 +252,63 @@ fn gather(value: &Value, depth: usize, lines: &mut Vec<String>) {
                     lines.push(text.trim().to_owned());
                 }
             }
-            for (key, inner) in fields {
+            // Buttons stand below what they are about.
+            let is_button = |key: &str| matches!(key, "actions" | "buttons");
+            let (buttons, rest): (Vec<_>, Vec<_>) = fields.iter().partition(|(key, _)| is_button(key));
+            for (key, inner) in rest.into_iter().chain(buttons) {
                 if key != "data" && key != "msteams" && key != "tap" {
-                    gather(inner, depth + 1, lines);
+                    gather(inner, depth + 1, lines, links);
                 }
             }
         }
-        Value::Array(entries) => entries.iter().for_each(|entry| gather(entry, depth + 1, lines)),
+        Value::Array(entries) => entries.iter().for_each(|entry| gather(entry, depth + 1, lines, links)),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn shown(kind: &str, content: &Value) -> (String, Vec<String>) {
+        let Block::Unsupported { text, .. } = card(kind, &Attachment::default(), content) else {
+            panic!("a card is shown as text");
+        };
+        let links = text.iter().filter_map(|inline| match inline {
+            Inline::Link { url, .. } => Some(url.clone()),
+            _ => None,
+        });
+        let links = links.collect();
+        let document = Document { blocks: vec![Block::Paragraph(text)] };
+        (dragoman_markup::plain(&document).trim().to_owned(), links)
+    }
+
+    #[test]
+    fn what_a_card_opens_is_a_link_below_its_text() {
+        let adaptive = json!({
+            "body": [{ "type": "TextBlock", "text": "Berth plan" }],
+            "actions": [
+                { "type": "Action.OpenUrl", "title": "Show it", "url": "https://harbor.example/berth" },
+                { "type": "Action.OpenUrl", "title": "Run it", "url": "javascript:alert(1)" },
+                { "type": "Action.Submit", "title": "Book", "data": { "text": "not shown" } },
+            ],
+        });
+        let (text, links) = shown("application/vnd.microsoft.card.adaptive", &adaptive);
+        assert_eq!(links, ["https://harbor.example/berth"]);
+        assert!(
+            text.starts_with("Berth plan") && text.contains("Show it") && text.contains("Book"),
+            "{text}"
+        );
+        assert!(!text.contains("javascript") && !text.contains("not shown"), "{text}");
+
+        let hero = json!({
+            "title": "Low tide",
+            "buttons": [{ "type": "openUrl", "title": "Table", "value": "https://harbor.example/tide" }],
+        });
+        let (text, links) = shown("application/vnd.microsoft.card.hero", &hero);
+        assert_eq!(links, ["https://harbor.example/tide"]);
+        assert!(text.starts_with("Low tide"), "{text}");
     }
 }

@@ -143,6 +143,17 @@ impl Scene<'_> {
                 from.edit(&id, None, &text).await?;
                 Ok(self.after(before, |to, before: Seen| self.edited(to, before)).await)
             }
+            Act::Card => {
+                from.card(mark).await?;
+                Ok(self.everywhere(|to| self.posted(to)).await)
+            }
+            Act::Quote => {
+                let root_mark = format!("{mark}root");
+                let root = from.post(&self.plain(&root_mark), None).await?;
+                let roots = self.everywhere(|to| self.arrives(to, &root_mark, PATIENCE_MS, |_| true)).await;
+                from.quote("low tide at noon", &root, &text).await?;
+                Ok(self.after(roots, |to, _| self.posted(to)).await)
+            }
             Act::Change => {
                 let known_by = from.change(mark).await?;
                 let told = self.everywhere(|to| {

@@ -83,6 +83,29 @@ async fn faces() {
 }
 
 #[tokio::test]
+async fn a_line_for_one_person_is_seen_by_nobody_else() {
+    let slack = FakeSlack::start(|call| match call.json()["user"].as_str() {
+        Some("UANA") => Reply::from(json!({ "ok": true, "message_ts": TS })),
+        _ => Reply::from(json!({ "ok": false, "error": "user_not_in_channel" })),
+    })
+    .await;
+    let whisper = async |user: &str| {
+        let mut line = post("only you");
+        line.author.via = String::new();
+        line.thread_root = Some("1760000000.000100".into());
+        connector(&slack.url()).whisper(&session(), &conversation(), &user.into(), &line).await
+    };
+    assert!(matches!(whisper("UANA").await, Outcome::Done(_)));
+    let call = slack.call();
+    let sent = call.json();
+    assert_eq!(call.method, "chat.postEphemeral");
+    assert_eq!((sent["user"].as_str(), sent["channel"].as_str()), (Some("UANA"), Some("CROOM")));
+    assert_eq!(sent["thread_ts"], "1760000000.000100");
+    assert!(sent.get("metadata").is_none() && sent.get("username").is_none(), "{sent}");
+    assert_eq!(whisper("UGONE").await, Outcome::Refused(codes::REFUSED));
+}
+
+#[tokio::test]
 async fn nothing_typed_becomes_a_mention() {
     let slack = FakeSlack::start(|_| made()).await;
     let mut wild = post("<!channel> <@UANA> & <#C1> <!subteam^S1>");

@@ -36,6 +36,14 @@ pub(crate) trait Side: Send + Sync {
     async fn edit(&self, id: &str, thread: Option<&str>, markup: &str) -> Result<()>;
     /// Deletes what the person posted.
     async fn delete(&self, id: &str, thread: Option<&str>) -> Result<()>;
+    /// Posts a card with the mark in its title, where people can, or their client does for them.
+    async fn card(&self, mark: &str) -> Result<String> {
+        bail!("nobody posts a card there: {mark}")
+    }
+    /// Posts a quote of a message with words below it, where that is more than a line of text.
+    async fn quote(&self, quoted: &str, id: &str, markup: &str) -> Result<String> {
+        bail!("nobody quotes {id} there: {quoted} {markup}")
+    }
     /// Does something to the conversation that its members are told of, and tells by which word the notice is
     /// known: the mark, or a name.
     async fn change(&self, mark: &str) -> Result<String>;

@@ -86,6 +86,35 @@ impl Side for SlackSide {
         Ok(())
     }
 
+    async fn card(&self, mark: &str) -> Result<String> {
+        let card = json!([{
+            "title": format!("Berth plan {mark}"),
+            "title_link": "https://harbor.example/berth",
+            "text": "Pier two is free from *noon*",
+            "fields": [{ "title": "Tide", "value": "low", "short": true }],
+        }]);
+        let arguments = [("channel", self.channel.as_str()), ("attachments", &card.to_string())];
+        let answer = self.call("chat.postMessage", &arguments).await?;
+        Ok(answer["ts"].as_str().context("chat.postMessage gave no ts")?.to_owned())
+    }
+
+    async fn quote(&self, quoted: &str, id: &str, markup: &str) -> Result<String> {
+        let link = self.call("chat.getPermalink", &[("channel", &self.channel), ("message_ts", id)]).await?;
+        // As a client forwards.
+        let forward = json!([{
+            "is_share": true,
+            "is_msg_unfurl": true,
+            "from_url": link["permalink"],
+            "author_name": self.person,
+            "text": quoted,
+        }]);
+        let attachments = forward.to_string();
+        let arguments =
+            [("channel", self.channel.as_str()), ("text", markup), ("attachments", attachments.as_str())];
+        let answer = self.call("chat.postMessage", &arguments).await?;
+        Ok(answer["ts"].as_str().context("chat.postMessage gave no ts")?.to_owned())
+    }
+
     async fn change(&self, mark: &str) -> Result<String> {
         self.call("conversations.setTopic", &[("channel", &self.channel), ("topic", mark)]).await?;
         Ok(mark.to_owned())

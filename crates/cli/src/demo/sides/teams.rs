@@ -122,6 +122,43 @@ impl Side for TeamsSide {
         Ok(())
     }
 
+    async fn card(&self, mark: &str) -> Result<String> {
+        let card = json!({
+            "type": "AdaptiveCard",
+            "version": "1.4",
+            "body": [
+                { "type": "TextBlock", "text": format!("Berth plan {mark}") },
+                { "type": "TextBlock", "text": "Pier two is free from noon" },
+            ],
+            "actions": [{ "type": "Action.OpenUrl", "title": "Show it", "url": "https://harbor.example/berth" }],
+        });
+        let body = json!({
+            "body": { "contentType": "html", "content": "<attachment id=\"berth\"></attachment>" },
+            "attachments": [{
+                "id": "berth",
+                "contentType": "application/vnd.microsoft.card.adaptive",
+                "content": card.to_string(),
+            }],
+        });
+        let answer = self.call(Method::POST, self.url("")?, &body).await?;
+        Ok(answer["id"].as_str().context("Graph gave no message id")?.to_owned())
+    }
+
+    async fn quote(&self, quoted: &str, id: &str, markup: &str) -> Result<String> {
+        let reference = json!({
+            "messageId": id,
+            "messagePreview": quoted,
+            "messageSender": { "user": { "displayName": self.person } },
+        });
+        let content = format!("<attachment id=\"{id}\"></attachment>{markup}");
+        let body = json!({
+            "body": { "contentType": "html", "content": content },
+            "attachments": [{ "id": id, "contentType": "messageReference", "content": reference.to_string() }],
+        });
+        let answer = self.call(Method::POST, self.url("")?, &body).await?;
+        Ok(answer["id"].as_str().context("Graph gave no message id")?.to_owned())
+    }
+
     async fn change(&self, mark: &str) -> Result<String> {
         self.sim.rename_channel(&self.channel, dragoman_sim::teams::seed::DANA, mark);
         Ok(mark.to_owned())

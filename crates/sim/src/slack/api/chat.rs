@@ -197,7 +197,9 @@ pub(super) fn post_message(desk: &mut Desk<'_>, caller: &Caller<'_>) -> ApiResul
     let subtype = customise(desk, caller, &mut author)?;
     let content = if caller.token.kind == TokenKind::Client {
         let (text, blocks) = desk.typed(&author.team, &args.text("text").unwrap_or_default());
-        Content { text, blocks, attachments: Vec::new(), truncated: false }
+        // A client forwards a message as an attachment.
+        let attachments = args.array("attachments", "invalid_attachments")?.unwrap_or_default();
+        Content { text, blocks, attachments, truncated: false }
     } else {
         content(desk, args, &author)?
     };
