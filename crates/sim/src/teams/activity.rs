@@ -31,8 +31,15 @@ const REACTIONS: [(&str, &str); 13] = [
     ("274c_crossmark", "❌"),
 ];
 
-/// The name of a reaction in bot traffic.
+/// The lightest of the five skin tones; the others follow it.
+const LIGHTEST: u32 = 0x1f3fb;
+
+/// The name of a reaction in bot traffic; a skin tone is `-tone1` to `-tone5` at its end.
 pub(super) fn reaction_type(kind: &str) -> String {
+    if let Some(tone) = kind.chars().find(|c| (LIGHTEST..LIGHTEST + 5).contains(&u32::from(*c))) {
+        let base: String = kind.chars().filter(|c| *c != tone).collect();
+        return format!("{}-tone{}", reaction_type(&base), u32::from(tone) - LIGHTEST + 1);
+    }
     if let Some((name, _)) = REACTIONS.iter().find(|(n, c)| *c == kind || *n == kind) {
         return (*name).to_owned();
     }
@@ -42,6 +49,13 @@ pub(super) fn reaction_type(kind: &str) -> String {
 
 /// The character of a reaction named as in bot traffic.
 pub(super) fn reaction_character(kind: &str) -> Option<String> {
+    if let Some((base, tone)) = kind.rsplit_once("-tone")
+        && let Some(tone) = tone.parse::<u32>().ok().filter(|tone| (1..=5).contains(tone))
+    {
+        let mut characters = reaction_character(base)?;
+        characters.push(char::from_u32(LIGHTEST + tone - 1)?);
+        return Some(characters);
+    }
     if let Some((_, c)) = REACTIONS.iter().find(|(n, c)| *n == kind || *c == kind) {
         return Some((*c).to_owned());
     }
@@ -426,4 +440,21 @@ fn headers(core: &mut Core, app: &str, activity: &Value, now: u64) -> HeaderMap 
         }
     }
     headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reactions_keep_their_skin_tone() {
+        for (name, characters) in
+            [("like", "👍"), ("like-tone3", "👍🏽"), ("1f44b_emoji-tone5", "👋🏿"), ("launch", "🚀")]
+        {
+            assert_eq!(reaction_character(name).as_deref(), Some(characters), "{name}");
+            assert_eq!(reaction_type(characters), name, "{characters}");
+        }
+        assert_eq!(reaction_character("1f44b_wavinghand-tone3").as_deref(), Some("👋🏽"));
+        assert!(reaction_character("nonsense-tone9").is_none());
+    }
 }

@@ -110,7 +110,10 @@ async fn reactions_of_everybody_are_set_everywhere_and_named() -> Result<()> {
     let status = world.settled(SOON).await?;
     ensure!(status.dead_letters == 0, "{} dead letters", status.dead_letters);
     // No note came back as a message of somebody.
-    ensure!(gita.read().await?.len() == 1, "{:?}", gita.read().await?.len());
+    let mut left = gita.read().await?;
+    left.retain(|seen| !seen.markup.contains("These conversations are linked"));
+    let left: Vec<&str> = left.iter().map(|seen| seen.markup.as_str()).collect();
+    ensure!(left.len() == 1, "{left:?}");
     world.end().await
 }
 
@@ -156,9 +159,9 @@ async fn where_the_app_may_not_react_the_note_tells() -> Result<()> {
         done.map_err(|refusal| anyhow!("{refusal:?}"))
     };
     react("like", true)?;
-    stands(&ana, &copy, &[], Some(&["👍", "Dana Lindqvist (Teams)"])).await?;
+    stands(&ana, &copy, &[], Some(&["+1", "Dana Lindqvist (Teams)"])).await?;
     react("🚢", true)?;
-    stands(&ana, &copy, &[], Some(&["👍", "🚢", "Dana Lindqvist (Teams)"])).await?;
+    stands(&ana, &copy, &[], Some(&["+1", "ship", "Dana Lindqvist (Teams)"])).await?;
     react("like", false)?;
     react("🚢", false)?;
     stands(&ana, &copy, &[], None).await?;
