@@ -1,4 +1,4 @@
-//! Slack's and Teams' connectors and the simulators, without a gateway between them: files into a conversation, found
+//! The connectors and the simulators, without a gateway between them: files into a conversation, found
 //! again, read back by the public API, and out of messages of people.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,9 +21,13 @@ use dragoman_sim::core::World as SimWorld;
 use dragoman_sim::core::{FaultKind, FaultOrder};
 use dragoman_sim::slack::{SlackLimits, SlackSim, SlackSimConfig};
 use dragoman_sim::teams::{Draft, TeamsSim, TeamsSimConfig, TeamsTiming, seed};
+use dragoman_sim::webex::{Post as WebexPost, Scan, WebexSim, WebexSimConfig, seed as webex_seed};
+use dragoman_sim::zoom::{Post as ZoomPost, ZoomSim, ZoomSimConfig, config as zoom_seed};
 use dragoman_slack::{SlackConnector, SlackSettings};
 use dragoman_teams::{TeamsConnector, TeamsSettings};
 use dragoman_testkit::{ManualClock, SeededRandom};
+use dragoman_webex::{WebexConnector, WebexSettings};
+use dragoman_zoom::{ZoomConnector, ZoomSettings};
 use futures_util::{StreamExt as _, stream};
 
 struct Keeper(Option<Arc<TokenSet>>, Arc<tokio::sync::Mutex<()>>);
@@ -316,6 +320,78 @@ async fn without_the_right_teams_takes_and_gives_no_files() -> Result<()> {
     let id = sim.post(seed::DANA, seed::GENERAL, draft)?;
     let refused = place.files(&id).await.err().map(|error| error.to_string()).unwrap_or_default();
     ensure!(refused.contains(codes::SCOPE.as_str()), "{refused}");
+    sim.shutdown().await;
+    Ok(())
+}
+
+const NAMES: [&str; 2] = ["plan; \u{fc}ber \"all\".txt", "large.bin"];
+
+#[tokio::test]
+async fn webex_files_go_out_one_by_one_and_come_back_once_they_are_scanned() -> Result<()> {
+    let world = SimWorld::real(5);
+    let sim = WebexSim::start(&world, WebexSimConfig::installed("webex-access", "webex-refresh")).await?;
+    let base = sim.base_url();
+    let settings = WebexSettings {
+        public_url: "https://gateway.example".to_owned(),
+        api_base: format!("{base}/v1/").parse()?,
+        authorize_url: format!("{base}/v1/authorize").parse()?,
+        token_url: format!("{base}/v1/access_token").parse()?,
+        api_aliases: Vec::new(),
+    };
+    let clock = Arc::new(ManualClock::new(world.clock.millis()));
+    let connector = WebexConnector::new(settings, http()?, clock, Arc::new(SeededRandom::new(7)));
+    let room = sim.room_id("#General").or_else(|| sim.room_id("General")).context("no such space")?;
+    let facts = [("account", "integration"), ("client_id", "C1")];
+    let place = place(Arc::new(connector), facts, "webex-access", &room, Facts::new());
+    for (name, bytes) in NAMES.into_iter().zip([b"the plan\r\n--".to_vec(), large()]) {
+        let sent = place.send(name, &bytes).await?;
+        let read = place.files(sent.as_str()).await?;
+        ensure!(read == [(name.to_owned(), bytes)], "{name} came back as another");
+    }
+    let files = vec![("a.txt", &b"one"[..]), ("b.txt", &b"two"[..])];
+    let post = WebexPost { files, ..WebexPost::default() };
+    let theirs = sim.post_with(webex_seed::GITA, &room, &post).map_err(|error| anyhow!(error.message))?;
+    let both = [("a.txt".to_owned(), b"one".to_vec()), ("b.txt".to_owned(), b"two".to_vec())];
+    ensure!(place.files(&theirs).await? == both, "files of a person");
+    for (scan, fits) in
+        [(Scan::Running, "target"), (Scan::Infected, "FORBIDDEN"), (Scan::Unscannable, "FORBIDDEN")]
+    {
+        sim.set_scan(&theirs, scan).map_err(|error| anyhow!(error.message))?;
+        let failed = format!("{:#}", place.files(&theirs).await.err().context("it was given")?);
+        let waits = scan == Scan::Running;
+        ensure!(if waits { failed.contains("try again later") } else { failed.contains(fits) }, "{failed}");
+    }
+    sim.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn zooms_files_go_by_the_file_host_and_come_back() -> Result<()> {
+    let world = SimWorld::real(5);
+    let sim = ZoomSim::start(&world, ZoomSimConfig::installed("zoom-access", "zoom-refresh")).await?;
+    let base = sim.base_url();
+    let settings = ZoomSettings {
+        api_base: format!("{base}/v2/").parse()?,
+        oauth_base: format!("{base}/oauth/").parse()?,
+        files_base: format!("{}/v2/", sim.files_url()).parse()?,
+        file_hosts: Vec::new(),
+        ..ZoomSettings::default()
+    };
+    let clock = Arc::new(ManualClock::new(world.clock.millis()));
+    let connector = ZoomConnector::new(settings, http()?, clock, Arc::new(SeededRandom::new(7)));
+    let facts = [("bridge_user", zoom_seed::BRIDGE), ("client_id", "1")];
+    let place = place(Arc::new(connector), facts, "zoom-access", zoom_seed::LAUNCH, Facts::new());
+    for (name, bytes) in NAMES.into_iter().zip([b"the plan\r\n--".to_vec(), large()]) {
+        let sent = place.send(name, &bytes).await?;
+        let read = place.files(sent.as_str()).await?;
+        ensure!(read == [(name.to_owned(), bytes)], "{name} came back as another");
+    }
+    let post =
+        ZoomPost { files: vec![("a.txt", &b"one"[..]), ("b.txt", &b"two"[..])], ..ZoomPost::default() };
+    let theirs = sim.post_with(zoom_seed::IMANI, zoom_seed::LAUNCH, &post);
+    let theirs = theirs.map_err(|error| anyhow!(error.message))?;
+    let both = [("a.txt".to_owned(), b"one".to_vec()), ("b.txt".to_owned(), b"two".to_vec())];
+    ensure!(place.files(&theirs).await? == both, "files of a person");
     sim.shutdown().await;
     Ok(())
 }
