@@ -56,7 +56,7 @@ fn main() -> Result<ExitCode> {
     let _ = rustix::process::setpriority_process(None, -19);
     // A second call in one process would fail; there is only this one.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let run = async { tokio::time::timeout(LIMIT, measure(usize::from(args.blocks))).await };
+    let run = async { tokio::time::timeout(LIMIT, Box::pin(measure(usize::from(args.blocks)))).await };
     let report = runtime.block_on(run).context("the measurements took too long")??;
     if args.json {
         report::line(&serde_json::to_string_pretty(&report)?);

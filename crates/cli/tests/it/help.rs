@@ -54,14 +54,17 @@ fn described(help: &str) {
     assert!(lines.peek().is_some_and(|first| first.len() > 7), "{help}");
     while let Some(line) = lines.next() {
         let word = line.trim_start();
-        if line.starts_with("  ")
-            && (word.starts_with("--") || word.starts_with('<') || word.starts_with('['))
-        {
+        if line.starts_with("  ") && (word.starts_with("--") || word.starts_with('<') || is_argument(word)) {
             let on_the_line = word.split_once("  ").is_some_and(|(_, rest)| rest.trim().len() > 3);
             let below = lines.peek().is_some_and(|next| next.starts_with("          "));
             assert!(on_the_line || below, "nothing is said of {word}:\n{help}");
         }
     }
+}
+
+/// Not a remark such as `[default: …]`.
+fn is_argument(word: &str) -> bool {
+    word.strip_prefix('[').is_some_and(|name| name.starts_with(char::is_uppercase))
 }
 
 #[test]

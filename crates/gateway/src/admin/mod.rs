@@ -19,7 +19,7 @@ mod scopes;
 mod status;
 
 pub use activity::activity_body;
-pub use client::{Client, ClientError};
+pub use client::{ActivityReader, Client, ClientError};
 pub use problem::Problem;
 
 pub(crate) use desk::Desk;

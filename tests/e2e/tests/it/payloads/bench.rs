@@ -147,6 +147,9 @@ impl Bench {
         options.slack.doubts.reply_notice = ReplyNotice::None;
         let world = Box::pin(World::start(options)).await?;
         installed(&world).await?;
+        // What its sender is told of a message is nothing that the message became.
+        let (policy, value) = ("tell_senders".to_owned(), "no".to_owned());
+        world.ask(&api::OrgPolicy { org: None, policy, value }).await?;
         let mut pairs = Vec::new();
         for (slack, other) in places {
             let members = [format!("slack:{slack}"), format!("{}:{other}", platform.word())];
