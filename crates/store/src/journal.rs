@@ -282,17 +282,19 @@ mod tests {
         assert!(bytes.len() >= 4_096 && bytes.iter().all(|byte| *byte == 0));
     }
 
+    /// A journal of two frames of equal length, as it lies on the disk.
+    fn two_frames(disk: &SimDisk) -> Vec<u8> {
+        let (mut journal, _) = open(disk, 0);
+        journal.append([&note(1), &note(2)], || Ok(())).unwrap();
+        let mut bytes = vec![0; usize::try_from(journal.len()).unwrap()];
+        disk.open(PATH).unwrap().read_at(&mut bytes, 0).unwrap();
+        bytes
+    }
+
     #[test]
     fn a_frame_that_changed_by_one_bit_ends_the_journal() {
-        let disk = SimDisk::new();
-        let (mut journal, _) = open(&disk, 0);
-        journal.append([&note(1), &note(2)], || Ok(())).unwrap();
-        let len = usize::try_from(journal.len()).unwrap();
-        drop(journal);
-        let file = disk.open(PATH).unwrap();
-        let mut whole = vec![0; len];
-        file.read_at(&mut whole, 0).unwrap();
-        for bit in 0..len * 8 {
+        let whole = two_frames(&SimDisk::new());
+        for bit in 0..whole.len() * 8 {
             let mut bent = whole.clone();
             bent[bit / 8] ^= 1 << (bit % 8);
             let (frames, foreign) = parse(&bent);
@@ -303,18 +305,12 @@ mod tests {
     #[test]
     fn a_frame_of_another_version_is_told_apart_from_a_torn_one() {
         let disk = SimDisk::new();
-        let (mut journal, _) = open(&disk, 0);
-        journal.append([&note(1), &note(2)], || Ok(())).unwrap();
-        let len = usize::try_from(journal.len()).unwrap();
-        drop(journal);
-        let file = disk.open(PATH).unwrap();
-        let mut bytes = vec![0; len];
-        file.read_at(&mut bytes, 0).unwrap();
-        let second = len / 2;
+        let mut bytes = two_frames(&disk);
+        let second = bytes.len() / 2;
         bytes[second + HEADER - 1] += 1;
         let sum = crc32fast::hash(&bytes[second + 8..]);
         bytes[second + 4..second + 8].copy_from_slice(&sum.to_le_bytes());
-        file.write_at(&bytes, 0).unwrap();
+        disk.open(PATH).unwrap().write_at(&bytes, 0).unwrap();
         let (_, found) = open(&disk, 0);
         assert_eq!((found.mutations.len(), found.foreign), (1, true));
         let (_, found) = open(&disk, 2);
