@@ -421,12 +421,14 @@ type Reaches = BTreeMap<Option<ConversationId>, i64>;
 ///
 /// `reaches` has those messages' append numbers among legs read earlier, and then among all read so far.
 fn cast_doubt(legs: &[Arc<Leg>], reaches: &mut Reaches) {
-    let mut first = reaches.is_empty();
+    let first = reaches.is_empty();
     let mut sources: BTreeMap<Option<ConversationId>, Vec<&Arc<Leg>>> = BTreeMap::new();
     for leg in legs {
         sources.entry(leg.event.row.conversation.clone()).or_default().push(leg);
     }
-    let head = legs.first().map(|leg| leg.place).filter(|_| std::mem::take(&mut first));
+    // A reaction that waits beside the lane stands before what was under way.
+    let message = legs.iter().find(|leg| leg.event.kind() != EventKind::Reaction);
+    let heads = [legs.first(), message].map(|leg| leg.filter(|_| first).map(|leg| leg.place));
     for (source, legs) in sources {
         let least = reaches.get(&source).copied().unwrap_or(i64::MAX);
         let free = legs.iter().filter(|leg| is_free_create(&leg.event.row)).map(|leg| leg.place.1).min();
@@ -435,7 +437,11 @@ fn cast_doubt(legs: &[Arc<Leg>], reaches: &mut Reaches) {
         let end = legs.iter().rposition(within).map_or(0, |last| last + 1);
         for leg in &legs[..end] {
             let tried = leg.failures() > 0 || !leg.parts().is_empty();
-            leg.set_doubt(if tried || head == Some(leg.place) { Doubt::Grave } else { Doubt::Slight });
+            leg.set_doubt(if tried || heads.contains(&Some(leg.place)) {
+                Doubt::Grave
+            } else {
+                Doubt::Slight
+            });
         }
         reaches.insert(source, reach);
     }

@@ -40,8 +40,6 @@ struct Gathered {
 struct Told {
     count: usize,
     people: Vec<RemoteUser>,
-    /// The last new name or topic.
-    text: Option<String>,
 }
 
 impl Digests {
@@ -58,9 +56,6 @@ impl Digests {
             if told.people.len() < MOST_NAMES && !told.people.contains(user) {
                 told.people.push(user.clone());
             }
-        }
-        if notice.text.is_some() {
-            told.text.clone_from(&notice.text);
         }
         true
     }
@@ -125,25 +120,21 @@ fn sentence(kind: NoticeKind, names: &[String], count: usize, text: Option<&str>
     }
 }
 
-/// Everything gathered as one line.
-fn digest(kinds: &[(NoticeKind, usize, Vec<String>, Option<String>)], place: &str) -> String {
-    let part = |(kind, count, names, text): &(NoticeKind, usize, Vec<String>, Option<String>)| {
-        let text = text.as_deref().map(shortened).filter(|text| !text.is_empty());
+/// Everything gathered as one line. New names and topics are content, and not kept for so long.
+fn digest(kinds: &[(NoticeKind, usize, Vec<String>)], place: &str) -> String {
+    let part = |(kind, count, names): &(NoticeKind, usize, Vec<String>)| {
         let who = if names.is_empty() { String::new() } else { format!(" ({})", named(names, *count)) };
         let times = if *count > 1 { format!(" {count} times") } else { String::new() };
-        match (kind, text) {
-            (NoticeKind::Joined, _) => format!("{count} joined{who}"),
-            (NoticeKind::Left, _) => format!("{count} left{who}"),
-            (NoticeKind::Renamed, Some(name)) => format!("renamed{times}, now “{name}”"),
-            (NoticeKind::Renamed, None) => format!("renamed{times}"),
-            (NoticeKind::Topic, Some(topic)) => format!("new topic{times}, now “{topic}”"),
-            (NoticeKind::Topic, None) => "topic removed".to_owned(),
-            (NoticeKind::Archived, _) => format!("archived{times}"),
-            (NoticeKind::Unarchived, _) => format!("opened again{times}"),
-            (NoticeKind::Call, _) => format!("{count} {} started", if *count > 1 { "calls" } else { "call" }),
-            (NoticeKind::CallEnded, _) => {
-                format!("{count} {} ended", if *count > 1 { "calls" } else { "call" })
-            }
+        let calls = if *count > 1 { "calls" } else { "call" };
+        match kind {
+            NoticeKind::Joined => format!("{count} joined{who}"),
+            NoticeKind::Left => format!("{count} left{who}"),
+            NoticeKind::Renamed => format!("renamed{times}"),
+            NoticeKind::Topic => format!("topic changed{times}"),
+            NoticeKind::Archived => format!("archived{times}"),
+            NoticeKind::Unarchived => format!("opened again{times}"),
+            NoticeKind::Call => format!("{count} {calls} started"),
+            NoticeKind::CallEnded => format!("{count} {calls} ended"),
         }
     };
     let parts: Vec<String> = kinds.iter().map(part).collect();
@@ -244,8 +235,9 @@ impl Relay {
             }
             let mut kinds = Vec::new();
             for (kind, told) in gathered.kinds {
-                let names = self.names(spot, &told.people).await?;
-                kinds.push((kind, told.count, names, told.text));
+                // One that cannot be looked up now is counted still, and the other digests are told.
+                let names = self.names(spot, &told.people).await.unwrap_or_default();
+                kinds.push((kind, told.count, names));
             }
             let text = digest(&kinds, &place_of(spot));
             let key = format!("digest/{source}/{target}/{}", gathered.since_ms);
@@ -316,12 +308,12 @@ mod tests {
             .iter()
             .map(|(kind, told)| {
                 let names = told.people.iter().map(|user| user.as_str().to_owned()).collect();
-                (*kind, told.count, names, told.text.clone())
+                (*kind, told.count, names)
             })
             .collect();
         assert_eq!(
             digest(&told, "#a (B)"),
-            "In #a (B): 5 joined (u1, u2, u3 and 2 others); new topic 2 times, now “new”"
+            "In #a (B): 5 joined (u1, u2, u3 and 2 others); topic changed 2 times"
         );
         assert!(digests.due(i64::MAX).is_empty(), "told once");
     }

@@ -78,8 +78,10 @@ impl Relay {
                     Operation::Post(_) if step.part >= first_part(1) => {
                         ending.code.get_or_insert(code);
                     }
-                    Operation::Post(post) if post.thread_root.is_some() => {
-                        leg.rootless.store(true, Ordering::Relaxed);
+                    // Once: what is planned anew may go into the same thread, as a correction's file does.
+                    Operation::Post(post)
+                        if post.thread_root.is_some() && !leg.rootless.swap(true, Ordering::Relaxed) =>
+                    {
                         return Ok(Turn::Later(self.now_ms(), code));
                     }
                     Operation::Post(_) if step.freight.is_some() => {
@@ -103,8 +105,14 @@ impl Relay {
                     if matches!(step.operation, Operation::Post(_)) && speaker(&step.operation).is_some() =>
                 {
                     // The app may say what its author may not.
-                    leg.voiceless.store(true, Ordering::Relaxed);
-                    return Ok(Turn::Later(self.now_ms(), code));
+                    if !leg.voiceless.swap(true, Ordering::Relaxed) {
+                        return Ok(Turn::Later(self.now_ms(), code));
+                    }
+                    // Planned anew it was the same: other parts of it stand in that name.
+                    if step.freight.is_some() {
+                        return Ok(self.bar(leg, &step, reason(code, codes::FILE_REFUSED)));
+                    }
+                    return self.judge(leg, fence, &Outcome::Refused(code), ending).await;
                 }
                 Outcome::Refused(code) if step.freight.is_some() => {
                     return Ok(self.bar(leg, &step, reason(code, codes::FILE_REFUSED)));

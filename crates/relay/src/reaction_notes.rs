@@ -122,26 +122,28 @@ impl Relay {
         self.post_note(here, reacted, &wanted, ending).await
     }
 
-    /// Removes notes in the conversation of a message that was deleted there. What is gone now; or why one is not.
+    /// Removes notes in the conversation of a message that was deleted there, as far as that works now: nothing waits
+    /// for it. What is gone.
     pub(crate) async fn unsay_notes(
         &self,
         leg: &Leg,
         source: &Spot,
         message: &RemoteMessage,
-    ) -> Result<Result<Vec<(ConversationId, RemoteMessage)>, Outcome>, RelayError> {
+    ) -> Result<Vec<(ConversationId, RemoteMessage)>, RelayError> {
         let copies = self.store().copies((&source.id, message), &source.id).await?;
         let mut removed = Vec::new();
         for note in copies.into_iter().filter(is_note) {
-            let operation = deletion(source, &note);
-            match self.call(leg, source, &operation).await {
-                Outcome::Done(_) | Outcome::MessageGone(_) | Outcome::Refused(_) | Outcome::Gone(_) => {
-                    removed.push((source.id.clone(), note.message));
-                }
-                Outcome::Unknown(code) => return Ok(Err(Outcome::retry(code))),
-                outcome => return Ok(Err(outcome)),
+            let (now_ms, installation) = (self.now_ms(), &source.place.session.installation.id);
+            if self.with_breaker(installation, |breaker| breaker.admit(now_ms)).is_err() {
+                break;
             }
+            let gone = match self.call(leg, source, &deletion(source, &note)).await {
+                Outcome::Done(_) | Outcome::MessageGone(_) | Outcome::Refused(_) | Outcome::Gone(_) => true,
+                Outcome::Unknown(_) | Outcome::Retry { .. } | Outcome::SignIn(_) => false,
+            };
+            removed.extend(gone.then_some((source.id.clone(), note.message)));
         }
-        Ok(Ok(removed))
+        Ok(removed)
     }
 
     async fn named(

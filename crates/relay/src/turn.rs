@@ -15,7 +15,7 @@ use dragoman_store::{BridgeState, CopyRow, LaneId, OriginalRow};
 use crate::admit::{Admission, Grave, Known, admit, is_ambiguous, message_of, revives};
 use crate::catchup::is_ours;
 use crate::core::Relay;
-use crate::direct::Heard;
+use crate::direct::{Heard, are_linked, meant_for_another};
 use crate::directory::{Bridge, Place, Spot};
 use crate::error::RelayError;
 use crate::files::{self, Bounds, is_file};
@@ -144,7 +144,13 @@ impl Relay {
         if !ours && source.capabilities.unannounced_edits_ms.is_some() {
             self.expect_edits(&source, row.received_ms);
         }
-        let admission = admit(&event, &known, &directory.policy(&source.org));
+        let mut admission = admit(&event, &known, &directory.policy(&source.org));
+        if admission == Admission::Create
+            && are_linked(&source, &target)
+            && let Some(code) = meant_for_another(&event, &known)
+        {
+            admission = Admission::Drop(code);
+        }
         if admission == Admission::Create
             && let Some(heard) = self.heard_within(&event, &source, &target).await?
         {
@@ -172,13 +178,7 @@ impl Relay {
             }
             Admission::Delete(message) => {
                 let steps = plan::deletions(&target.conversation.remote, &copies);
-                let noted = match self.unsay_notes(leg, &source, &message).await? {
-                    Ok(noted) => noted,
-                    Err(outcome) => {
-                        let place = &source.place;
-                        return self.judge_at(place, leg, fence, &outcome, Ending::delivered()).await;
-                    }
-                };
+                let noted = self.unsay_notes(leg, &source, &message).await?;
                 let died = Fate { died_ms: event.at_ms, ..Fate::of(&source.id, message) };
                 let ending = Ending { fate: Some(died), gone: true, removed: noted, ..Ending::delivered() };
                 self.do_steps(leg, fence, &source, &target, steps, ending).await

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dragoman_model::operation::Candidate;
 use dragoman_model::{Code, Document, Marker, Operation, Outcome, Post, ShownAuthor, Spokesman, codes};
-use dragoman_platform::Failure;
+use dragoman_platform::{ConversationKind, Failure};
 
 use crate::core::Relay;
 use crate::directory::Spot;
@@ -192,7 +192,10 @@ impl Relay {
                 if candidate.same {
                     return Ok(Sight::Copy(candidate));
                 }
-                other = Some(candidate);
+                // In the app's chat with one person it says other things in other people's names, too.
+                if target.conversation.kind != ConversationKind::Direct {
+                    other = Some(candidate);
+                }
             }
             if let Some(other) = other {
                 return Ok(Sight::Copy(other));

@@ -129,11 +129,11 @@ impl Connector for TeamsConnector {
     async fn download(
         &self,
         session: &Session,
-        _conversation: &Conversation,
-        _message: &RemoteMessage,
+        conversation: &Conversation,
+        message: &RemoteMessage,
         file: &FileRef,
     ) -> Result<FileBytes, Failure> {
-        self.download_file(session, file).await
+        self.download_file(session, conversation, message, file).await
     }
 
     fn split(&self, post: &Post) -> Vec<Document> {

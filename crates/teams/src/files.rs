@@ -9,12 +9,13 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use dragoman_model::{FileRef, Outcome, Spokesman, codes};
+use dragoman_model::{FileRef, Outcome, RemoteMessage, Spokesman, codes};
 use dragoman_platform::http::{HttpError, HttpStreamed, Upload};
 use dragoman_platform::{Chunks, Conversation, Failure, FileBytes, Session, Share};
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, Fuse};
 use http::Method;
+use percent_encoding::percent_decode_str;
 use serde_json::json;
 use tokio::sync::Mutex;
 use url::Url;
@@ -66,6 +67,27 @@ fn source(file: &FileRef) -> Option<Source<'_>> {
     } else {
         Source::Bot(id)
     })
+}
+
+/// Whether an address leads to what was pasted into this very message: authors write such addresses themselves, and the
+/// app may read more than they. `messages`: the address of the conversation's messages.
+fn is_pasted_into(address: &Url, messages: &Url, message: &str) -> bool {
+    let segments = |url: &Url| -> Vec<String> {
+        let decoded = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
+        url.path_segments().into_iter().flatten().map(decoded).collect()
+    };
+    let (address, messages, bare) = (segments(address), segments(messages), address.query().is_none());
+    // Graph writes addresses of its beta version, too.
+    let alike = |(one, other): (&String, &String)| one == other || other == "v1.0" && one == "beta";
+    let Some((front, rest)) = address.split_at_checked(messages.len()) else { return false };
+    let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+    let names = match rest.as_slice() {
+        [id, "hostedContents", hosted, "$value"] | [_, "replies", id, "hostedContents", hosted, "$value"] => {
+            *id == message && !hosted.is_empty()
+        }
+        _ => false,
+    };
+    bare && names && front.iter().zip(&messages).all(alike)
 }
 
 /// `u!` and the address in base64url, as `/shares` takes it.
@@ -122,6 +144,8 @@ impl TeamsConnector {
     pub(crate) async fn download_file(
         &self,
         session: &Session,
+        conversation: &Conversation,
+        message: &RemoteMessage,
         file: &FileRef,
     ) -> Result<FileBytes, Failure> {
         let source = source(file).ok_or(Failure::Refused(codes::FILE_GONE))?;
@@ -129,13 +153,16 @@ impl TeamsConnector {
         let client = &self.client;
         let answer = match source {
             Source::Shared(address) => {
-                let path = format!("shares/{}/driveItem/content", sharing_token(address));
-                let url = parse(&client.graph_url(&path))?;
+                let item = self.own_item(session, conversation, address).await.map_err(download_failure)?;
+                let item = item.ok_or(Failure::Refused(codes::FILE_FORBIDDEN))?;
+                let url = parse(&client.graph_url(&format!("{}/content", item.path())))?;
                 client.fetch(&session.app, Audience::Graph, url).await
             }
             Source::Hosted(address) => {
                 let url = parse(address)?;
-                if !client.is_graph(&url) {
+                let base = self.path_of(session, conversation).await?;
+                let messages = parse(&client.graph_url(&format!("{base}/messages")))?;
+                if !client.is_graph(&url) || !is_pasted_into(&url, &messages, message.as_str()) {
                     return Err(Failure::Refused(codes::ADDRESS_BLOCKED));
                 }
                 client.turn(address).await;
@@ -151,6 +178,23 @@ impl TeamsConnector {
             Source::Open(address) => client.fetch_open(parse(address)?).await,
         };
         Ok(answer.map_err(download_failure)?.into_file())
+    }
+
+    /// A file that a message refers to, if it lies in the document library of its channel's team. The app may read more
+    /// than the author: what lies elsewhere may be somebody else's.
+    async fn own_item(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        address: &str,
+    ) -> Result<Option<Item>, Trouble> {
+        if !is_channel(conversation.remote.as_str()) {
+            return Ok(None);
+        }
+        let folder = self.files_folder(session, conversation).await?;
+        let url = self.client.graph_url(&format!("shares/{}/driveItem", sharing_token(address)));
+        let item: Item = self.client.graph_json(session, url).await?;
+        Ok(Some(item).filter(|item| item.parent_reference.drive_id == folder.parent_reference.drive_id))
     }
 
     /// Posts a file into a channel.
@@ -214,7 +258,7 @@ impl TeamsConnector {
     ) -> Outcome {
         let post = &share.post;
         let remote = post.conversation.as_str();
-        let root = post.thread_root.as_ref().map(dragoman_model::RemoteMessage::as_str);
+        let root = post.thread_root.as_ref().map(RemoteMessage::as_str);
         match &post.spokesman {
             Spokesman::App => {
                 let place = self.place(session, remote, Some(&conversation.facts));

@@ -291,7 +291,19 @@ impl World {
         );
         let bot = self.slack.bot(&app.app_id, "T07HARBOR").context("the app has no bot at Slack")?;
         // A private channel takes apps by invitation only.
-        self.ana("C07BACKSTAGE").invite(&bot.user_id).await
+        self.ana("C07BACKSTAGE").invite(&bot.user_id).await?;
+        self.installed().await
+    }
+
+    /// Waits until the gateway has heard of its installation in the team: before that, channels cannot be watched.
+    async fn installed(&self) -> Result<()> {
+        let list = api::DeliveryList::default();
+        eventually("the app is installed in the team", Duration::from_secs(20), async || {
+            let receipts = self.ask(&list).await.map_err(|error| error.to_string())?;
+            let heard = receipts.iter().filter(|receipt| receipt.kind == "control").count();
+            if heard >= 2 { Ok(()) } else { Err(format!("{heard} receipts")) }
+        })
+        .await
     }
 
     async fn register(

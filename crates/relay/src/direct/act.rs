@@ -15,6 +15,7 @@ use super::acquaint::Party;
 use super::command::{Command, Who, parse};
 use super::stance::{Stance, is_direct, peers, stance};
 use super::words::{self, Say, text};
+use crate::admit::Known;
 use crate::core::Relay;
 use crate::directory::{Bridge, Place, Spot};
 use crate::error::RelayError;
@@ -391,6 +392,17 @@ pub(crate) fn are_linked(one: &Spot, other: &Spot) -> bool {
     ])
 }
 
+/// Why something that was said in a chat with the app, and that nobody there has seen yet, is not for whom the chat is
+/// linked with now: one chat serves one conversation after another. `None`: it is.
+pub(crate) fn meant_for_another(event: &Event, known: &Known) -> Option<Code> {
+    if known.unlinked {
+        return Some(codes::UNMAPPED);
+    }
+    let Happening::Changed { after, .. } = &event.happening else { return None };
+    // What was done leaves a tombstone.
+    (known.grave.is_some() || parse(&after.body, true).is_some()).then_some(codes::COMMAND)
+}
+
 pub(crate) fn nobody_meant() -> Document {
     text(&[
         Say::Text("It is not clear who is meant. "),
@@ -398,3 +410,7 @@ pub(crate) fn nobody_meant() -> Document {
         Say::Text(" shows everybody with a number; name one of them."),
     ])
 }
+
+#[cfg(test)]
+#[path = "act/tests.rs"]
+mod tests;

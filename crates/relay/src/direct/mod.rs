@@ -8,4 +8,4 @@ mod open;
 mod stance;
 mod words;
 
-pub(crate) use act::{Desk, Heard};
+pub(crate) use act::{Desk, Heard, are_linked, meant_for_another};

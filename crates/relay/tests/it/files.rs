@@ -320,3 +320,19 @@ fn a_file_in_its_authors_name_falls_back_to_the_app() {
          dead",
     );
 }
+
+#[test]
+fn a_file_that_may_not_stand_in_its_authors_name_becomes_a_line_and_holds_nobody_up() {
+    check(
+        "speaks B
+         B next nothing
+         B next refuse
+         B next refuse
+         A file 1 a-10 look
+         A post 2 two
+         run 5s
+         B calls: own post look | share a-10 | share a-10 | own post 📎 a-10 (10 B): not accepted here | own post two
+         B shows: look | 📎 a-10 (10 B): not accepted here | two
+         dead",
+    );
+}

@@ -275,12 +275,19 @@ async fn fetch(world: &World, file: &FileRef) -> Result<Vec<u8>, Failure> {
 
 #[tokio::test]
 async fn references_lead_to_bytes_and_the_token_stays_behind() {
-    let world = World::start(|call| {
+    // `https://y.`, as sharing tokens begin with it.
+    let other = "aHR0cHM6Ly95L".to_owned();
+    let world = World::start(move |call| {
         let base = format!("http://{}", call.headers.get("host")?);
         match call.path.as_str() {
-            path if path.starts_with("/v1.0/shares/u!") && path.ends_with("/driveItem/content") => {
-                Some(Reply(302, None, format!("{base}/dl/secret")))
+            path if path.ends_with("/filesFolder") => {
+                Some(json!({ "id": "f", "parentReference": { "driveId": "team" } }).into())
             }
+            path if path.starts_with("/v1.0/shares/u!") && path.ends_with("/driveItem") => {
+                let drive = if path.contains(&other) { "somebodys" } else { "team" };
+                Some(json!({ "id": "i", "parentReference": { "driveId": drive } }).into())
+            }
+            "/v1.0/drives/team/items/i/content" => Some(Reply(302, None, format!("{base}/dl/secret"))),
             "/dl/secret" if call.token().is_empty() => Some(Reply(200, None, "content".to_owned())),
             "/dl/secret" => Some(Reply::error(401, "unauthenticated")),
             _ => None,
@@ -290,10 +297,13 @@ async fn references_lead_to_bytes_and_the_token_stays_behind() {
     let reference = file("guid", Some("https://x.sharepoint.com/sites/T/a%20b.txt"));
     assert_eq!(fetch(&world, &reference).await.unwrap(), b"content");
     let calls = world.fake.calls();
-    let (first, second) = (&calls[0], &calls[1]);
-    let token = first.path.trim_start_matches("/v1.0/shares/u!").trim_end_matches("/driveItem/content");
+    let [_, asked, first, second] = &calls[..] else { panic!("{} calls", calls.len()) };
+    let token = asked.path.trim_start_matches("/v1.0/shares/u!").trim_end_matches("/driveItem");
     assert!(token.starts_with("aHR0cHM6Ly94LnNoYXJlcG9pbnQ") && !token.contains('='), "{token}");
     assert_eq!((first.token(), second.token()), ("graph-token", ""));
+    let elsewhere = file("guid", Some("https://y.sharepoint.com/sites/Board/plan.txt"));
+    let refused = Some(Failure::Refused(codes::FILE_FORBIDDEN));
+    assert_eq!(fetch(&world, &elsewhere).await.err(), refused, "the app may read it, its author perhaps not");
 }
 
 #[tokio::test]
@@ -305,11 +315,19 @@ async fn pasted_pictures_come_from_graph_and_from_the_connector_with_their_own_t
     })
     .await;
     let base = world.fake.url();
-    let hosted = format!("{base}/v1.0/teams/{TEAM}/channels/c/messages/1/replies/2/hostedContents/h/$value");
-    assert_eq!(
-        fetch(&world, &file(&hosted, Some("https://teams.microsoft.com/l"))).await.unwrap(),
-        b"graph-token"
-    );
+    let room = format!("{base}/v1.0/teams/{TEAM}/channels/{ROOM}/messages");
+    let link = Some("https://teams.microsoft.com/l");
+    let hosted = format!("{room}/1/replies/{MESSAGE}/hostedContents/h/$value");
+    assert_eq!(fetch(&world, &file(&hosted, link)).await.unwrap(), b"graph-token");
+    for forged in [
+        format!("{room}/1/hostedContents/h/$value"),
+        format!("{room}/{MESSAGE}/hostedContents/h/$value?x"),
+        format!("{base}/v1.0/chats/c/messages/{MESSAGE}/hostedContents/h/$value"),
+        format!("{base}/v1.0/users?x=/hostedContents/h/$value"),
+    ] {
+        let blocked = Some(Failure::Refused(codes::ADDRESS_BLOCKED));
+        assert_eq!(fetch(&world, &file(&forged, link)).await.err(), blocked, "{forged}");
+    }
     let shown = format!("{base}/svc/v3/attachments/1/views/original");
     assert_eq!(fetch(&world, &file(&shown, None)).await.unwrap(), b"bot-token");
     let open = format!("{base}/open");
@@ -341,9 +359,13 @@ async fn refused_downloads_are_the_files_own_matter() {
         (429, Failure::Retry { after_ms: None, code: codes::RATE_LIMITED }),
         (503, Failure::Retry { after_ms: None, code: codes::TARGET_FAILED }),
     ] {
-        let world =
-            World::start(move |call| call.path.contains("/shares/").then(|| Reply::error(status, "Code")))
-                .await;
+        let world = World::start(move |call| {
+            if call.path.ends_with("/filesFolder") {
+                return Some(json!({ "id": "f", "parentReference": { "driveId": "team" } }).into());
+            }
+            call.path.contains("/shares/").then(|| Reply::error(status, "Code"))
+        })
+        .await;
         let reference = file("guid", Some("https://x.sharepoint.com/a"));
         assert_eq!(fetch(&world, &reference).await.err(), Some(failure), "{status}");
     }

@@ -146,7 +146,6 @@ impl Bench {
         // What a root is told about its replies is nothing that a test sent.
         options.slack.doubts.reply_notice = ReplyNotice::None;
         let world = Box::pin(World::start(options)).await?;
-        installed(&world).await?;
         // What its sender is told of a message is nothing that the message became.
         let (policy, value) = ("tell_senders".to_owned(), "no".to_owned());
         world.ask(&api::OrgPolicy { org: None, policy, value }).await?;
@@ -364,17 +363,6 @@ impl Bench {
         }
         without_numbers(&text)
     }
-}
-
-/// Waits until the gateway has heard of its installation in the team: before that, channels cannot be watched.
-async fn installed(world: &World) -> Result<()> {
-    let list = api::DeliveryList::default();
-    eventually("the app is installed in the team", Duration::from_secs(20), async || {
-        let receipts = world.ask(&list).await.map_err(|error| error.to_string())?;
-        let heard = receipts.iter().filter(|receipt| receipt.kind == "control").count();
-        if heard >= 2 { Ok(()) } else { Err(format!("{heard} receipts")) }
-    })
-    .await
 }
 
 fn teams_text(message: &Value) -> String {
