@@ -292,6 +292,13 @@ impl Lanes {
             return found;
         };
         let Some(places) = lane.subjects.get(&subject) else { return found };
+        let posts = places.iter().filter(|(place, kind)| {
+            **place != leg.place && matches!(kind, EventKind::Created | EventKind::Changed)
+        });
+        let others = posts.filter_map(|(place, _)| {
+            lane.queue.get(place).or_else(|| lane.beside.get(place).map(|(leg, _)| leg))
+        });
+        found.doubt = others.map(|other| other.doubt()).max().unwrap_or_default();
         for (place, kind) in places.range((std::ops::Bound::Excluded(leg.place), std::ops::Bound::Unbounded))
         {
             match kind {
@@ -397,6 +404,8 @@ pub(crate) struct Superseding {
     pub deleted: bool,
     /// Reactions to the same message, the first of them.
     pub reactions: Vec<Arc<Leg>>,
+    /// Whether another leg of the lane may have posted the message.
+    pub doubt: Doubt,
 }
 
 /// Whether a leg that waits beside the lane may have waited for the other one.

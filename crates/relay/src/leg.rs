@@ -12,9 +12,10 @@ use dragoman_store::{CopyRow, EventRow, LaneId};
 pub(crate) type Place = (i64, i64);
 
 /// Whether a send of a leg may have gone out without anybody knowing.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(crate) enum Doubt {
     /// It did not.
+    #[default]
     None,
     /// Hardly, but looking costs little: it is looked for where that is possible, and sent where it is not.
     Slight,

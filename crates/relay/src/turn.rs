@@ -70,6 +70,10 @@ impl Relay {
             BridgeState::Ended => return self.end(leg, fence, Ending::dropped(codes::UNBRIDGED)).await,
         }
         let ahead = self.with_lanes(|lanes| lanes.superseding(leg));
+        if leg.event.kind() == EventKind::Created && leg.doubt() < ahead.doubt {
+            // Told of twice, the message may have been posted for the other event.
+            leg.set_doubt(ahead.doubt);
+        }
         let untouched = leg.parts().is_empty() && leg.doubt() == Doubt::None;
         let superseded = ahead.deleted && leg.event.kind() != EventKind::Deleted;
         if superseded && untouched {
