@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use dragoman_sim::core::{LogEntry, LogKind, World};
-use dragoman_store::{DeadLetterRow, Receipt};
+use dragoman_store::{DeadLetterRow, Receipt, Store};
 
 use super::machine::{Machine, lock};
 use super::net::SimNet;
@@ -116,8 +116,20 @@ impl Stage {
     /// Waits until nothing is under way any more; what is wrong, if that does not happen.
     async fn rest(&self, world: &World, platforms: &Platforms, said: usize) -> Option<String> {
         let deadline = tokio::time::Instant::now() + SETTLE;
+        let rest = Duration::from_millis(REST_MS.unsigned_abs());
+        let mut life: Option<(Arc<dyn Store>, tokio::time::Instant)> = None;
         loop {
             tokio::time::sleep(Duration::from_secs(5)).await;
+            // What was started a moment ago has not begun yet to look for what it missed.
+            let store = self.machine.running().map(|running| running.store);
+            let same =
+                |(known, _): &(Arc<dyn Store>, _)| store.as_ref().is_some_and(|it| Arc::ptr_eq(it, known));
+            if !life.as_ref().is_some_and(same) {
+                life = store.map(|store| (store, tokio::time::Instant::now()));
+            }
+            if life.as_ref().is_some_and(|(_, since)| since.elapsed() < rest) {
+                continue;
+            }
             let unrest = match self.unrest(world, platforms, said).await {
                 Ok(None) => return None,
                 Ok(Some(unrest)) => unrest,
