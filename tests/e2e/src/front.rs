@@ -10,6 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use dragoman_sim::core::{Server, World};
+use futures_util::stream;
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 
@@ -30,6 +31,7 @@ struct Shared {
     behind: String,
     http: Http,
     answers: Mutex<Vec<Answer>>,
+    unmeasured: Mutex<Vec<String>>,
 }
 
 struct Answer {
@@ -41,8 +43,12 @@ struct Answer {
 impl Front {
     /// Stands before the simulator at `behind`.
     pub async fn start(world: &Arc<World>, platform: &'static str, behind: &str) -> Result<Self> {
-        let shared =
-            Arc::new(Shared { behind: behind.to_owned(), http: Http::new()?, answers: Mutex::default() });
+        let shared = Arc::new(Shared {
+            behind: behind.to_owned(),
+            http: Http::new()?,
+            answers: Mutex::default(),
+            unmeasured: Mutex::default(),
+        });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::start(world, &world.tasks, listen, None, router).await?;
@@ -68,7 +74,18 @@ impl Front {
     }
 }
 
+impl Front {
+    /// From now on what lies below this path is answered without saying how long it is.
+    pub fn unmeasured(&self, path: &str) {
+        self.shared.unmeasured().push(path.to_owned());
+    }
+}
+
 impl Shared {
+    fn unmeasured(&self) -> MutexGuard<'_, Vec<String>> {
+        self.unmeasured.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn answers(&self) -> MutexGuard<'_, Vec<Answer>> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -89,6 +106,7 @@ impl Shared {
     async fn pass(&self, request: Request) -> Result<Response> {
         let (parts, body) = request.into_parts();
         let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let unmeasured = self.unmeasured().iter().any(|path| parts.uri.path().starts_with(path));
         let body = to_bytes(body, MOST).await?.to_vec();
         let mut headers = parts.headers;
         for name in [header::HOST, header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING] {
@@ -101,7 +119,12 @@ impl Shared {
         }
         let mut response = Response::builder().status(status);
         response.headers_mut().context("an answer has headers")?.extend(headers);
-        Ok(response.body(Body::from(body))?)
+        let body = if unmeasured {
+            Body::from_stream(stream::iter([Ok::<_, std::io::Error>(body)]))
+        } else {
+            Body::from(body)
+        };
+        Ok(response.body(body)?)
     }
 }
 

@@ -12,6 +12,6 @@ pub use binary::{Binary, executable, free_port};
 pub use front::Front;
 pub use http::Http;
 pub use options::Options;
-pub use side::{Seen, Side, SlackSide, TeamsSide, WebexSide, ZoomSide};
+pub use side::{Seen, Side, SlackSide, TeamsChat, TeamsSide, WebexSide, ZoomSide};
 pub use wait::eventually;
 pub use world::{CHLOE_AT_TEAMS, World};

@@ -13,7 +13,7 @@ use dragoman_sim::webex::{SeedIntegration, WebexSim};
 use dragoman_sim::zoom::config::BRIDGE;
 use dragoman_sim::zoom::{SeedApp as ZoomApp, ZoomSim};
 
-use crate::side::{SlackSide, TeamsSide, WebexSide, ZoomSide};
+use crate::side::{SlackSide, TeamsChat, TeamsSide, WebexSide, ZoomSide};
 use crate::{Binary, Front, Http, Options, eventually};
 
 /// Chloe Martin has an account on both platforms.
@@ -184,6 +184,16 @@ impl World {
             team: seed::TEAM.to_owned(),
             channel: channel.to_owned(),
             person: name.to_owned(),
+        }
+    }
+
+    /// Anybody in their personal chat with the app on Teams.
+    pub fn teams_chat(&self, id: &str, name: &str) -> TeamsChat {
+        TeamsChat {
+            sim: self.teams.clone(),
+            id: id.to_owned(),
+            person: name.to_owned(),
+            chat: self.teams.personal_chat_in_graph(seed::APP, id),
         }
     }
 

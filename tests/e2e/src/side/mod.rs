@@ -3,6 +3,7 @@
 
 mod slack;
 mod teams;
+mod teams_chat;
 mod webex;
 mod zoom;
 
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 pub use slack::SlackSide;
 pub use teams::TeamsSide;
+pub use teams_chat::TeamsChat;
 pub use webex::WebexSide;
 pub use zoom::ZoomSide;
 

@@ -3,77 +3,16 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use async_trait::async_trait;
 use dragoman_gateway::admin::api;
 use dragoman_sim::slack::SeedApp;
-use dragoman_sim::teams::{Draft, Place, Refusal, TeamsSim, seed};
+use dragoman_sim::teams::{Place, seed};
 use dragoman_sim::webex::seed as webex;
 use dragoman_sim::zoom::config as zoom;
 use e2e::{Options, Seen, Side, World, eventually};
-use serde_json::Value;
 
 const ANA: &str = "U07ANASOUZA";
 const BEN: &str = "U07BENOKAFOR";
 const SOON: Duration = Duration::from_secs(20);
-
-/// A person in their personal chat with the bot.
-struct TeamsChat {
-    sim: TeamsSim,
-    id: &'static str,
-    person: &'static str,
-    chat: String,
-}
-
-impl TeamsChat {
-    fn new(world: &World, id: &'static str, person: &'static str) -> Self {
-        let chat = world.teams.personal_chat_in_graph(seed::APP, id);
-        Self { sim: world.teams.clone(), id, person, chat }
-    }
-}
-
-fn done<T>(result: Result<T, Refusal>) -> Result<T> {
-    result.map_err(|refusal| anyhow!("Teams refused: {refusal:?}"))
-}
-
-fn seen(raw: Value) -> Option<Seen> {
-    if !raw["deletedDateTime"].is_null() || raw["messageType"] != "message" {
-        return None;
-    }
-    Some(Seen {
-        id: raw["id"].as_str()?.to_owned(),
-        thread_root: None,
-        markup: raw["body"]["content"].as_str().unwrap_or_default().to_owned(),
-        author: String::new(),
-        raw,
-    })
-}
-
-#[async_trait]
-impl Side for TeamsChat {
-    fn platform(&self) -> &'static str {
-        "teams"
-    }
-
-    fn person(&self) -> &str {
-        self.person
-    }
-
-    async fn post(&self, markup: &str, _thread: Option<&str>) -> Result<String> {
-        done(self.sim.post(self.id, &self.chat, Draft::html(format!("<p>{markup}</p>"))))
-    }
-
-    async fn edit(&self, id: &str, _thread: Option<&str>, markup: &str) -> Result<()> {
-        done(self.sim.edit(self.id, &self.chat, id, Draft::html(format!("<p>{markup}</p>"))))
-    }
-
-    async fn delete(&self, id: &str, _thread: Option<&str>) -> Result<()> {
-        done(self.sim.delete(self.id, &self.chat, id))
-    }
-
-    async fn read(&self) -> Result<Vec<Seen>> {
-        Ok(self.sim.messages(&self.chat).into_iter().filter_map(seen).collect())
-    }
-}
 
 /// Somebody in their own chat with the app, and their address.
 struct Person {
@@ -157,12 +96,12 @@ fn ben(world: &World) -> Result<Person> {
 }
 
 fn dana(world: &World) -> Person {
-    let side = TeamsChat::new(world, seed::DANA, "Dana Lindqvist");
+    let side = world.teams_chat(seed::DANA, "Dana Lindqvist");
     Person { side: Box::new(side), email: "dana@fabrikant.example", first: "Dana" }
 }
 
 fn emre(world: &World) -> Person {
-    let side = TeamsChat::new(world, seed::EMRE, "Emre Kaya");
+    let side = world.teams_chat(seed::EMRE, "Emre Kaya");
     Person { side: Box::new(side), email: "emre@fabrikant.example", first: "Emre" }
 }
 

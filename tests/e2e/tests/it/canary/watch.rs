@@ -1,9 +1,10 @@
 //! A world under observation: everything that the gateway writes and answers is looked through.
 
+use std::fs;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use dragoman_gateway::admin::api::{
     AppList, AuditList, BridgeList, ConversationSearch, DeadLetterList, DeliveryList, InstallList, OrgList,
     StatusGet,
@@ -73,6 +74,9 @@ pub(super) async fn look(
     if !alive {
         return Ok(found);
     }
+    for (file, bytes) in nameless(world)? {
+        found.extend(scanner.scan(&format!("an open file without a name, {file}"), &bytes));
+    }
     let metrics = world.http.text(&format!("{}/metrics", world.binary.ops_url())).await?;
     ensure!(metrics.contains("# HELP"), "no metrics: {metrics}");
     found.extend(scanner.scan("metrics", metrics.as_bytes()));
@@ -94,6 +98,23 @@ pub(super) async fn look(
     for command in [["delivery", "list"], ["dead-letter", "list"], ["bridge", "list"]] {
         let (_, out, err) = world.binary.command(&command)?;
         found.extend(scanner.scan(&command.join(" "), [out, err].concat().as_bytes()));
+    }
+    Ok(found)
+}
+
+/// Files of the data folder that are open without having a name any more, as the spool's are: where they are read and
+/// what is in them.
+pub(super) fn nameless(world: &World) -> Result<Vec<(String, Vec<u8>)>> {
+    let pid = world.binary.pid().context("the gateway does not run")?;
+    let folder = world.binary.data_folder();
+    let mut found = Vec::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/fd"))? {
+        let path = entry?.path();
+        // What was closed meanwhile holds nothing any more.
+        let Ok(target) = fs::read_link(&path) else { continue };
+        if target.starts_with(&folder) && target.to_string_lossy().ends_with(" (deleted)") {
+            found.push((path.display().to_string(), fs::read(&path).unwrap_or_default()));
+        }
     }
     Ok(found)
 }

@@ -3,25 +3,20 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dragoman_gateway::admin::api::{AppList, OrgAdd};
-use dragoman_model::Random as _;
 use dragoman_sim::core::fault::{FaultKind, FaultOrder};
 use dragoman_sim::slack::SeedApp;
 use dragoman_sim::teams::seed;
-use dragoman_testkit::SeededRandom;
 use e2e::{Options, Side, World, eventually};
 use http::{HeaderMap, HeaderValue, Method};
 
-use super::scan::{Mark, Scanner};
+use super::marks::{LIMIT, Marks, nothing, shows};
 use super::watch::{Activity, look};
-
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// Everything that carries a mark.
 const CARRIERS: &[&str] = &[
@@ -54,25 +49,6 @@ const CARRIERS: &[&str] = &[
     "header",
 ];
 
-struct Marks(Vec<Mark>);
-
-impl Marks {
-    fn new(seed: u64) -> Self {
-        let random = SeededRandom::new(seed);
-        let marks = CARRIERS.iter().map(|carrier| {
-            let mut bytes = [0; 8];
-            random.fill(&mut bytes);
-            Mark { carrier, text: format!("Canary{}", hex::encode(bytes)) }
-        });
-        Self(marks.collect())
-    }
-
-    fn of(&self, carrier: &str) -> String {
-        let mark = self.0.iter().find(|mark| mark.carrier == carrier);
-        mark.expect("the carrier is in the list").text.clone()
-    }
-}
-
 fn named(marks: &Marks) -> Options {
     let mut options = Options { log: "trace".to_owned(), ..Options::default() };
     let long = |carrier| format!("{} {}", marks.of(carrier), "Wolfeschlegelsteinhausen ".repeat(20));
@@ -102,34 +78,10 @@ fn named(marks: &Marks) -> Options {
     options
 }
 
-/// Waits until the mark stands at the target: what is looked for has really been there.
-async fn shows(side: &dyn Side, marks: &Marks, carrier: &str) -> Result<()> {
-    let mark = marks.of(carrier);
-    eventually(&format!("{carrier} at {}", side.platform()), LIMIT, async || {
-        let seen = side.read().await.map_err(|error| error.to_string())?;
-        let there =
-            seen.iter().any(|seen| seen.markup.contains(&mark) || seen.raw.to_string().contains(&mark));
-        if there { Ok(()) } else { Err(format!("{} messages", seen.len())) }
-    })
-    .await
-}
-
-async fn nothing(
-    world: &World,
-    scanner: &Scanner,
-    activity: &Activity,
-    alive: bool,
-    when: &str,
-) -> Result<()> {
-    let found = look(world, scanner, activity, alive).await?;
-    ensure!(found.is_empty(), "{when}:\n{}", found.join("\n"));
-    Ok(())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_what_people_write_is_found_anywhere() -> Result<()> {
-    let marks = Marks::new(23);
-    let scanner = Scanner::new(&marks.0);
+    let marks = Marks::new(23, CARRIERS);
+    let scanner = marks.scanner();
     let mut world = World::start(named(&marks)).await?;
     let activity = Activity::follow(world.binary.client());
     let (ana, ben) = (world.ana("C07LAUNCH"), world.ben("C07LAUNCH"));
@@ -273,8 +225,8 @@ fn signed(body: &str) -> Result<HeaderMap> {
 /// The search would find something: leaks are planted in each place that it looks into.
 #[tokio::test(flavor = "multi_thread")]
 async fn planted_leaks_are_found() -> Result<()> {
-    let marks = Marks::new(29);
-    let scanner = Scanner::new(&marks.0);
+    let marks = Marks::new(29, CARRIERS);
+    let scanner = marks.scanner();
     let world = World::start(Options::default()).await?;
     let activity = Activity::follow(world.binary.client());
     nothing(&world, &scanner, &activity, true, "before anything is planted").await?;
