@@ -22,4 +22,4 @@ pub use budget::Budget;
 pub use canonical::canonical;
 pub use plain::plain;
 pub use split::split;
-pub use uri::link_url;
+pub use uri::{link_url, webex_address, webex_message};

@@ -126,28 +126,36 @@ fn civil(days: i64) -> (i64, i64, i64) {
 
 /// Inlines as runs. Links keep only allowed addresses; a link inside a link is text.
 pub(crate) fn flatten(inlines: &[Inline]) -> Vec<Run> {
+    flatten_allowing(inlines, link_url)
+}
+
+/// The same where more addresses may become links.
+pub(crate) fn flatten_allowing(inlines: &[Inline], allowed: Allowed) -> Vec<Run> {
     let mut runs = Vec::with_capacity(inlines.len());
-    flatten_into(inlines, 0, false, &mut runs);
+    flatten_into(inlines, allowed, 0, false, &mut runs);
     runs
 }
 
-fn flatten_into(inlines: &[Inline], styles: u8, in_link: bool, runs: &mut Vec<Run>) {
+/// Which addresses may become links, and in what form.
+type Allowed = fn(&str) -> Option<&str>;
+
+fn flatten_into(inlines: &[Inline], allowed: Allowed, styles: u8, in_link: bool, runs: &mut Vec<Run>) {
     for inline in inlines {
         match inline {
             Inline::Text(text) => push_text(runs, text, styles),
             Inline::Code(text) => push_text(runs, text, styles | CODE),
-            Inline::Strong(inner) => flatten_into(inner, styles | BOLD, in_link, runs),
-            Inline::Emphasis(inner) => flatten_into(inner, styles | ITALIC, in_link, runs),
-            Inline::Strike(inner) => flatten_into(inner, styles | STRIKE, in_link, runs),
-            Inline::Underline(inner) => flatten_into(inner, styles | UNDERLINE, in_link, runs),
-            Inline::Link { url, text } => match link_url(url).filter(|_| !in_link) {
+            Inline::Strong(inner) => flatten_into(inner, allowed, styles | BOLD, in_link, runs),
+            Inline::Emphasis(inner) => flatten_into(inner, allowed, styles | ITALIC, in_link, runs),
+            Inline::Strike(inner) => flatten_into(inner, allowed, styles | STRIKE, in_link, runs),
+            Inline::Underline(inner) => flatten_into(inner, allowed, styles | UNDERLINE, in_link, runs),
+            Inline::Link { url, text } => match allowed(url).filter(|_| !in_link) {
                 Some(url) => {
                     let mut inner = Vec::new();
-                    flatten_into(text, 0, true, &mut inner);
+                    flatten_into(text, allowed, 0, true, &mut inner);
                     runs.push(Run::new(Leaf::Link { url: url.to_owned(), text: inner }, styles));
                 }
                 None if text.is_empty() => push_text(runs, url, styles),
-                None => flatten_into(text, styles, in_link, runs),
+                None => flatten_into(text, allowed, styles, in_link, runs),
             },
             Inline::Mention(mention) if in_link => push_text(runs, &mention_text(mention), styles),
             Inline::Mention(mention) => runs.push(Run::new(Leaf::Mention(mention.clone()), styles)),

@@ -99,7 +99,30 @@ pub trait Connector: Send + Sync {
         Err(Failure::Refused(codes::NOT_CARRIED))
     }
 
+    /// The message of this conversation that an address means, as the platform's clients copy it. From the address alone;
+    /// `None`: it means something else, or a message elsewhere.
+    fn linked(
+        &self,
+        _session: &Session,
+        _conversation: &Conversation,
+        _address: &str,
+    ) -> Option<RemoteMessage> {
+        None
+    }
+
     // The target.
+
+    /// The address of a message, for people who can see it anyway, as [`Connector::linked`] reads it. `None`: messages
+    /// of this conversation have none.
+    async fn link(
+        &self,
+        _session: &Session,
+        _conversation: &Conversation,
+        _thread_root: Option<&RemoteMessage>,
+        _message: &RemoteMessage,
+    ) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
 
     /// The bodies of the messages that this post becomes, each within the limit after rendering; at least one.
     fn split(&self, post: &Post) -> Vec<Document>;

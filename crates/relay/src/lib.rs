@@ -18,6 +18,7 @@ mod intake;
 mod keeper;
 mod lanes;
 mod leg;
+mod links;
 mod notes;
 mod notices;
 mod open;

@@ -10,6 +10,7 @@ use dragoman_model::{
 use dragoman_store::CopyRow;
 
 use crate::files::FILES_AT;
+use crate::links::{Links, rewrite};
 
 /// What mentions become at the target, by [`mention_key`].
 pub(crate) type Mentions = BTreeMap<String, Inline>;
@@ -33,6 +34,10 @@ pub(crate) struct Scene<'a> {
     pub author: &'a ShownAuthor,
     /// What its mentions become.
     pub mentions: &'a Mentions,
+    /// What addresses of messages become.
+    pub links: &'a Links,
+    /// The address of the message that it points to in words, because it cannot stand in its thread.
+    pub pointed: Option<String>,
     /// The target.
     pub target: &'a RemoteConversation,
     /// What it can carry.
@@ -88,6 +93,19 @@ pub(crate) fn mention_key(mention: &Mention) -> String {
     }
 }
 
+/// The message at the target that a copy points to in words, because it cannot stand in its thread.
+pub(crate) fn pointed<'a>(
+    root: &'a Root,
+    corrects: Option<&'a RemoteMessage>,
+    capabilities: &Capabilities,
+) -> Option<&'a RemoteMessage> {
+    let root = match root {
+        Root::At(root) => Some(root),
+        Root::None | Root::Lost => None,
+    };
+    corrects.or(root).filter(|_| capabilities.level(Feature::ThreadReply) < Level::Partial)
+}
+
 /// The message as it will stand at the target, and what was simplified on the way.
 pub(crate) fn compose(scene: &Scene<'_>) -> (Post, Vec<Code>) {
     let mut notes = degradations(&scene.message.body, scene.capabilities, &scene.spokesman);
@@ -99,13 +117,22 @@ pub(crate) fn compose(scene: &Scene<'_>) -> (Post, Vec<Code>) {
             .unwrap_or_else(|| Inline::Text(plain_mention(&mention))),
         other => other,
     });
+    body = rewrite(body, scene.links);
     for (file, reason) in scene.lines {
         body.blocks.push(file_line(file, *reason));
         notes.push(*reason);
     }
     let threads = scene.capabilities.level(Feature::ThreadReply) >= Level::Partial;
     let mut say = |words: &str| {
-        let note = Inline::Emphasis(vec![Inline::Text(words.to_owned())]);
+        let words = match (&scene.pointed, words.split_once("an earlier message")) {
+            (Some(url), Some((before, after))) => {
+                let text = vec![Inline::Text("an earlier message".to_owned())];
+                let (before, after) = (before.to_owned(), after.to_owned());
+                vec![Inline::Text(before), Inline::Link { url: url.clone(), text }, Inline::Text(after)]
+            }
+            _ => vec![Inline::Text(words.to_owned())],
+        };
+        let note = Inline::Emphasis(words);
         body.blocks.insert(0, Block::Paragraph(vec![note]));
     };
     let thread_root = match (&scene.corrects, &scene.root) {

@@ -228,6 +228,7 @@ impl Relay {
         }
         let author = self.shown_author(source, target, message).await?;
         let mentions = self.mentions(source, target, &message.body).await?;
+        let links = self.links(bridge, source, target, &message.body).await?;
         let connector = &target.place.connector;
         let capabilities = &target.capabilities;
         let done_before = leg.parts();
@@ -259,14 +260,21 @@ impl Relay {
         let mut cargo = files::sort(named, &there, &bounds, &leg.barred());
         // What stands in the name of somebody whose token is gone nobody can delete.
         cargo.gone.retain(|copy| !is_mute(&directory, target, copy));
+        let corrects = plan::corrected(&existing).filter(|_| generation > 0);
+        let pointed = match plan::pointed(&root, corrects.as_ref(), capabilities) {
+            Some(message) => self.address_of(target, None, message).await,
+            None => None,
+        };
         let scene = Scene {
             message,
             author: &author,
             mentions: &mentions,
+            links: &links,
+            pointed,
             target: &target.conversation.remote,
             capabilities,
             root,
-            corrects: plan::corrected(&existing).filter(|_| generation > 0),
+            corrects,
             spokesman,
             lines: &cargo.lines,
         };

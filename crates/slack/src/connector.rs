@@ -21,7 +21,8 @@ use crate::client::Client;
 use crate::decode::{self, Own};
 use crate::settings::SlackSettings;
 use crate::{
-    capabilities, catchup, envelope, files, ids, install, operate, package, people, rooms, socket, verify,
+    capabilities, catchup, envelope, files, ids, install, operate, package, people, permalinks, rooms,
+    socket, verify,
 };
 
 /// Slack.
@@ -138,6 +139,25 @@ impl Connector for SlackConnector {
         file: &FileRef,
     ) -> Result<FileBytes, Failure> {
         files::download(&self.client, session, file).await
+    }
+
+    fn linked(
+        &self,
+        _session: &Session,
+        conversation: &Conversation,
+        address: &str,
+    ) -> Option<RemoteMessage> {
+        permalinks::linked(&conversation.remote, address)
+    }
+
+    async fn link(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        _thread_root: Option<&RemoteMessage>,
+        message: &RemoteMessage,
+    ) -> Result<Option<String>, Failure> {
+        permalinks::link(&self.client, session, &conversation.remote, message).await
     }
 
     fn split(&self, post: &Post) -> Vec<Document> {

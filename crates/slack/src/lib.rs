@@ -18,6 +18,7 @@ mod install;
 mod operate;
 mod package;
 mod people;
+mod permalinks;
 mod rooms;
 mod settings;
 mod socket;

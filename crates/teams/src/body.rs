@@ -8,6 +8,7 @@ use dragoman_markup::{Budget, link_url};
 use dragoman_model::{Block, Document, Inline};
 use serde_json::Value;
 
+use crate::permalinks::{self, Whereabouts};
 use crate::wire::activity::Activity;
 use crate::wire::message::{Attachment, ChatMessage, Mention};
 
@@ -53,7 +54,7 @@ impl<'a> Body<'a> {
                 Text::Html(Cow::Borrowed(content))
             },
             mentions: message.mentions.iter().filter_map(graph_mention).collect(),
-            attachments: message.attachments.iter().map(attachment).collect(),
+            attachments: message.attachments.iter().map(|it| attachment(it, &Here::of(message))).collect(),
         }
     }
 
@@ -151,8 +152,46 @@ fn graph_mention(mention: &Mention) -> Option<TeamsMention> {
     })
 }
 
+/// Where the message is that quotes another.
+#[derive(Clone, Copy, Default)]
+struct Here<'a> {
+    conversation: &'a str,
+    team: &'a str,
+    /// The address of the message itself, which names the client's host.
+    web_url: &'a str,
+}
+
+impl<'a> Here<'a> {
+    fn of(message: &'a ChatMessage) -> Self {
+        let channel = message.channel_identity.as_ref();
+        let conversation = channel.and_then(|it| it.channel_id.as_deref()).or(message.chat_id.as_deref());
+        Self {
+            conversation: conversation.unwrap_or_default(),
+            team: channel.and_then(|it| it.team_id.as_deref()).unwrap_or_default(),
+            web_url: message.web_url.as_deref().unwrap_or_default(),
+        }
+    }
+
+    /// The address of a message that is quoted, as far as the quote says which it is.
+    fn address(&self, conversation: &str, message: &str) -> Option<String> {
+        let conversation = if conversation.is_empty() { self.conversation } else { conversation };
+        if conversation.is_empty() || message.is_empty() {
+            return None;
+        }
+        let host = url::Url::parse(self.web_url).ok();
+        Some(permalinks::address(&Whereabouts {
+            host: host.as_ref().and_then(url::Url::host_str).unwrap_or(permalinks::HOST),
+            tenant: "",
+            team: if conversation == self.conversation { self.team } else { "" },
+            conversation,
+            root: None,
+            message,
+        }))
+    }
+}
+
 /// What stands at the place of an attachment.
-fn attachment(attachment: &Attachment) -> TeamsAttachment {
+fn attachment(attachment: &Attachment, here: &Here<'_>) -> TeamsAttachment {
     // The content is JSON as text; some services send it as JSON.
     let content = match &attachment.content {
         Some(Value::String(text)) => serde_json::from_str(text).unwrap_or(Value::Null),
@@ -163,12 +202,14 @@ fn attachment(attachment: &Attachment) -> TeamsAttachment {
     let blocks = match attachment.content_type.as_str() {
         "reference" => Vec::new(),
         "messageReference" => {
-            let mut blocks = sender(&content, "messageSender");
+            let address = here.address("", text("messageId"));
+            let mut blocks = sender(&content, "messageSender", address);
             blocks.extend(parse_plain(text("messagePreview")).blocks);
             vec![Block::Quote(blocks)]
         }
         "forwardedMessageReference" => {
-            let mut blocks = sender(&content, "originalMessageSender");
+            let address = here.address(text("originalConversationId"), text("originalMessageId"));
+            let mut blocks = sender(&content, "originalMessageSender", address);
             let html = text("originalMessageContent");
             blocks.extend(dragoman_markup::teams::parse(TeamsInput::new(html), Budget::default()).blocks);
             vec![Block::Quote(blocks)]
@@ -182,14 +223,20 @@ fn attachment(attachment: &Attachment) -> TeamsAttachment {
     TeamsAttachment { id: attachment.id.clone(), document: Document { blocks }.normalise() }
 }
 
-/// Who wrote what is quoted, where the quote tells.
-fn sender(content: &Value, key: &str) -> Vec<Block> {
+/// Who wrote what is quoted, and where that is, as far as the quote tells.
+fn sender(content: &Value, key: &str, address: Option<String>) -> Vec<Block> {
     let name =
         content.pointer(&format!("/{key}/user/displayName")).and_then(Value::as_str).unwrap_or_default();
-    if name.is_empty() {
-        return Vec::new();
-    }
-    vec![Block::Paragraph(vec![Inline::Strong(vec![Inline::Text(name.to_owned())])])]
+    let name = match (name, &address) {
+        ("", None) => return Vec::new(),
+        ("", Some(_)) => "message",
+        (name, _) => name,
+    };
+    let name = Inline::Strong(vec![Inline::Text(name.to_owned())]);
+    vec![Block::Paragraph(vec![match address {
+        Some(url) => Inline::Link { url, text: vec![name] },
+        None => name,
+    }])]
 }
 
 /// A card by its readable text.

@@ -136,6 +136,20 @@ impl Connector for TeamsConnector {
         self.download_file(session, conversation, message, file).await
     }
 
+    fn linked(&self, session: &Session, conversation: &Conversation, address: &str) -> Option<RemoteMessage> {
+        self.linked_message(session, conversation, address)
+    }
+
+    async fn link(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        thread_root: Option<&RemoteMessage>,
+        message: &RemoteMessage,
+    ) -> Result<Option<String>, Failure> {
+        self.message_address(session, conversation, thread_root, message).await
+    }
+
     fn split(&self, post: &Post) -> Vec<Document> {
         let (max, unit) = match post.spokesman {
             Spokesman::App => (TEXT_LIMIT, TextUnit::Utf16),

@@ -21,6 +21,7 @@ mod keys;
 mod memory;
 mod package;
 mod perform;
+mod permalinks;
 mod places;
 mod settings;
 mod source;

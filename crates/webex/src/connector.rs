@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 use crate::client::Client;
 use crate::settings::WebexSettings;
 use crate::{
-    capabilities, catchup, encode, envelope, files, ids, install, operate, package, people, rooms, source,
-    verify, watchdog,
+    capabilities, catchup, encode, envelope, files, ids, install, operate, package, people, permalinks,
+    rooms, source, verify, watchdog,
 };
 
 /// Webex.
@@ -123,6 +123,25 @@ impl Connector for WebexConnector {
         file: &FileRef,
     ) -> Result<FileBytes, Failure> {
         files::download(&self.client, session, file).await
+    }
+
+    fn linked(
+        &self,
+        _session: &Session,
+        conversation: &Conversation,
+        address: &str,
+    ) -> Option<RemoteMessage> {
+        permalinks::linked(&conversation.remote, address)
+    }
+
+    async fn link(
+        &self,
+        _session: &Session,
+        conversation: &Conversation,
+        _thread_root: Option<&RemoteMessage>,
+        message: &RemoteMessage,
+    ) -> Result<Option<String>, Failure> {
+        Ok(permalinks::link(&conversation.remote, message))
     }
 
     fn split(&self, post: &Post) -> Vec<Document> {

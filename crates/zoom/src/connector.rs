@@ -22,7 +22,8 @@ use crate::decode::{self, Own};
 use crate::envelope::{self, Door};
 use crate::settings::ZoomSettings;
 use crate::{
-    capabilities, catchup, encode, files, ids, install, operate, package, people, rooms, socket, verify,
+    capabilities, catchup, encode, files, ids, install, operate, package, people, permalinks, rooms, socket,
+    verify,
 };
 
 /// Zoom Team Chat.
@@ -177,6 +178,25 @@ impl Connector for ZoomConnector {
         file: &FileRef,
     ) -> Result<FileBytes, Failure> {
         files::download(&self.client, session, file).await
+    }
+
+    fn linked(
+        &self,
+        _session: &Session,
+        conversation: &Conversation,
+        address: &str,
+    ) -> Option<RemoteMessage> {
+        permalinks::linked(&conversation.remote, address)
+    }
+
+    async fn link(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        _thread_root: Option<&RemoteMessage>,
+        message: &RemoteMessage,
+    ) -> Result<Option<String>, Failure> {
+        permalinks::link(&self.client, session, conversation, message).await
     }
 
     fn split(&self, post: &Post) -> Vec<Document> {

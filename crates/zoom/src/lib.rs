@@ -20,6 +20,7 @@ mod memory;
 mod operate;
 mod package;
 mod people;
+mod permalinks;
 mod rooms;
 mod settings;
 mod socket;

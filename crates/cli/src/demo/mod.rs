@@ -2,6 +2,7 @@
 
 mod direct;
 mod page;
+mod row;
 mod run;
 mod script;
 mod seeds;

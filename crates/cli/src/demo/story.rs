@@ -8,7 +8,8 @@ use dragoman_model::{Capabilities, Clock, Level};
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use super::script::{Act, Row, SCRIPT};
+use super::row::{Act, Row};
+use super::script::SCRIPT;
 use super::sides::{Seen, Side};
 
 /// A step waits so long for what it expects, in milliseconds.
@@ -152,7 +153,16 @@ impl Scene<'_> {
                 let root = from.post(&self.plain(&root_mark), None).await?;
                 let roots = self.everywhere(|to| self.arrives(to, &root_mark, PATIENCE_MS, |_| true)).await;
                 from.quote("low tide at noon", &root, &text).await?;
-                Ok(self.after(roots, |to, _| self.posted(to)).await)
+                Ok(self.after(roots, |to, root: Seen| self.linked(to, root)).await)
+            }
+            Act::Link => {
+                let root_mark = format!("{mark}root");
+                let root = from.post(&self.plain(&root_mark), None).await?;
+                let roots = self.everywhere(|to| self.arrives(to, &root_mark, PATIENCE_MS, |_| true)).await;
+                let link = from.link(&root).await?;
+                let written = if from.platform() == "teams" { link.replace('&', "&amp;") } else { link };
+                from.post(&text.replace("<link>", &written), None).await?;
+                Ok(self.after(roots, |to, root: Seen| self.linked(to, root)).await)
             }
             Act::Change => {
                 let known_by = from.change(mark).await?;
@@ -223,6 +233,16 @@ impl Scene<'_> {
             bail!("the copy does not name its author: {}", seen.markup);
         }
         Ok(ms)
+    }
+
+    /// Whether the copy links to the target's own copy of another message.
+    async fn linked(&self, to: &Member, other: Seen) -> Result<u64> {
+        let link = to.side.link(&other.id).await?;
+        let right = |seen: &Seen| {
+            let shown = format!("{}{}", seen.markup, seen.raw).replace("&amp;", "&");
+            self.right(to, seen) && shown.contains(&link)
+        };
+        Ok(self.arrives(to, &self.mark, PATIENCE_MS, right).await?.0)
     }
 
     async fn replied(&self, to: &Member, root: Seen) -> Result<u64> {

@@ -9,7 +9,7 @@ use super::flat::assemble;
 use super::mrkdwn::{mrkdwn, mrkdwn_runs};
 use super::pieces::{Gap, Pieces};
 use crate::budget::Budget;
-use crate::runs::{Leaf, Run, clean};
+use crate::runs::{Leaf, Run, build, clean};
 use crate::uri::link_url;
 
 /// The attachments that an author made, each a quote below its pretext. Which of a message's attachments are
@@ -51,6 +51,7 @@ fn count(blocks: &[Block]) -> usize {
 
 fn inside(attachment: &Value, budget: Budget) -> Document {
     let mut pieces = Pieces::new(budget);
+    let forwarded = forwarded_from(attachment);
     add_blocks(array(attachment, "blocks"), &mut pieces);
     for message in array(attachment, "message_blocks") {
         if let Some(message) = message.get("message") {
@@ -58,17 +59,28 @@ fn inside(attachment: &Value, budget: Budget) -> Document {
         }
     }
     if pieces.is_empty() {
-        classic(attachment, &mut pieces);
+        classic(attachment, forwarded.is_none(), &mut pieces);
     }
     if pieces.is_empty() {
         mrkdwn(string(attachment, "fallback"), Gap::Blank, &mut pieces);
     }
-    assemble(pieces.into_list())
+    let inner = assemble(pieces.into_list());
+    let Some(url) = forwarded else { return inner };
+    let author = Some(string(attachment, "author_name")).filter(|author| !author.is_empty());
+    let mut blocks = vec![Block::Paragraph(build(heading(author.unwrap_or("message"), url)))];
+    blocks.extend(inner.blocks);
+    Document { blocks }
 }
 
-fn classic(attachment: &Value, pieces: &mut Pieces) {
+/// The address of the message that somebody forwarded. Its author's name leads there, not to its author's page.
+fn forwarded_from(attachment: &Value) -> Option<&str> {
+    let shared = attachment.get("is_share").and_then(Value::as_bool).unwrap_or(false);
+    link_url(string(attachment, "from_url")).filter(|_| shared)
+}
+
+fn classic(attachment: &Value, with_author: bool, pieces: &mut Pieces) {
     let author = string(attachment, "author_name");
-    if !author.is_empty() {
+    if with_author && !author.is_empty() {
         pieces.lines(false, heading(author, string(attachment, "author_link")), Gap::Line);
     }
     let title = string(attachment, "title");

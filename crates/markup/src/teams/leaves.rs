@@ -41,8 +41,13 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn start_link(&mut self, href: Option<&str>) {
+        self.start_link_to(href.and_then(link_url));
+    }
+
+    /// Starts a link to an address that may be one; without an address, its text is text.
+    pub(crate) fn start_link_to(&mut self, url: Option<&str>) {
         self.end_link();
-        let Some(url) = href.and_then(link_url) else { return };
+        let Some(url) = url else { return };
         if !self.meter.take() {
             return;
         }

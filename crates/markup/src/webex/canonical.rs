@@ -1,14 +1,15 @@
 //! The tree as Webex can hold it.
 
-use dragoman_model::{Block, Document, Emoji, ListItem};
+use dragoman_model::{Block, Document, Emoji, Inline, ListItem};
 
 use super::mentions::{BREAKER, kept};
 use crate::runs::{
-    CODE, ITALIC, Leaf, Run, UNDERLINE, build, canonical, clean, date_text, emoji_text, flatten,
+    CODE, ITALIC, Leaf, Run, UNDERLINE, build, canonical, clean, date_text, emoji_text, flatten_allowing,
     mention_text, text_of,
 };
 use crate::slack::{code_language, code_text, table_text};
 use crate::teams::teams_runs;
+use crate::uri::webex_url;
 
 /// Markdown's largest number of an item.
 const MAX_START: u32 = 999_999_999;
@@ -122,6 +123,10 @@ fn code(language: Option<&str>, text: &str) -> Vec<Block> {
         text.chars().filter(|c| *c != BREAKER).map(|c| if c == '\u{a0}' { ' ' } else { c }).collect();
     let text = code_text(&text);
     one(!text.is_empty(), Block::Code { language: language.and_then(code_language), text })
+}
+
+fn flatten(inlines: &[Inline]) -> Vec<Run> {
+    flatten_allowing(inlines, webex_url)
 }
 
 fn shown(runs: Vec<Run>) -> Vec<Run> {

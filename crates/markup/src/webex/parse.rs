@@ -9,6 +9,7 @@ use super::mentions::BREAKER;
 use crate::budget::Budget;
 use crate::runs::push_text;
 use crate::teams::{Reader, TeamsInput, attribute, tokenize};
+use crate::uri::webex_url;
 
 /// The tags of mentions; the second is in newer clients.
 const MENTION_TAGS: [&str; 2] = ["spark-mention", "webex-mention"];
@@ -50,6 +51,8 @@ fn tag(reader: &mut Reader<'_>, tag: &Tag) {
         && let Some(name) = MENTION_TAGS.into_iter().find(|known| *known == name)
     {
         reader.start_mention(name, mention);
+    } else if name == "a" && tag.kind == TagKind::StartTag {
+        reader.start_link_to(attribute(tag, "href").and_then(webex_url));
     } else {
         reader.tag(tag);
     }

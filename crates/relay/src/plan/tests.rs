@@ -64,6 +64,8 @@ fn composed(
         message,
         author: &author,
         mentions,
+        links: &Links::new(),
+        pointed: None,
         target: &target,
         capabilities,
         root,
@@ -93,6 +95,8 @@ fn a_reply_goes_into_its_thread_or_says_that_it_is_one() {
     let (post, notes) = composed(&message, &Mentions::new(), &threads, Root::At("r".into()));
     assert_eq!(post.thread_root, Some("r".into()));
     assert_eq!(notes, []);
+    assert_eq!(pointed(&Root::At("r".into()), None, &threads), None);
+    assert_eq!(pointed(&Root::At("r".into()), None, &capabilities(&[])), Some(&"r".into()));
     let (post, notes) = composed(&message, &Mentions::new(), &capabilities(&[]), Root::At("r".into()));
     assert_eq!(post.thread_root, None);
     assert_eq!(post.body.blocks.len(), 2);
@@ -197,6 +201,9 @@ fn a_correction_says_so_and_stands_in_the_thread_of_its_copy() {
             message: &message,
             author: &author,
             mentions: &mentions,
+            links: &Links::new(),
+            pointed: pointed(&Root::Lost, corrects.as_ref(), capabilities)
+                .map(|it| format!("https://x/{it}")),
             target: &target,
             capabilities,
             root: Root::Lost,

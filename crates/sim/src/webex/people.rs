@@ -145,6 +145,15 @@ impl WebexSim {
         })
     }
 
+    /// A person copies the link to a message.
+    pub fn copy_link(&self, person: &str, message: &str) -> Result<String, ApiError> {
+        self.engine.operate(|desk| {
+            let (room, uuid) = desk.place(message)?;
+            desk.inside(&key("PEOPLE", person)?, &room)?;
+            Ok(format!("webexteams://im?space={room}&message={uuid}"))
+        })
+    }
+
     /// A person edits a message of theirs.
     pub fn edit(&self, person: &str, message: &str, text: &str) -> Result<(), ApiError> {
         self.engine.operate(|desk| {

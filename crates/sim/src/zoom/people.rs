@@ -1,5 +1,6 @@
 //! What people do in their clients, through the same state code as the API.
 
+use base64::Engine as _;
 use serde_json::{Value, json};
 
 use super::desk::Desk;
@@ -209,6 +210,21 @@ impl ZoomSim {
     /// A person uses a slash command (`/dragoman help`); false when no bot knows it.
     pub fn command(&self, user: &str, room: &str, text: &str) -> bool {
         self.engine.operate(|desk| desk.command(user, room, text))
+    }
+
+    /// A person copies the link to a message of a channel.
+    ///
+    /// # Errors
+    /// When there is no such message for them.
+    pub fn copy_link(&self, user: &str, channel: &str, id: &str) -> Result<String, ApiError> {
+        self.engine.operate(|desk| {
+            desk.inside(user, channel)?;
+            let at = desk.message_mut(channel, id)?.at;
+            // In the client's order.
+            let target = format!(r#"{{"sid":"{channel}@conference.xmpp.zoom.us","mid":"{id}","time":{at}}}"#);
+            let packed = base64::engine::general_purpose::STANDARD.encode(target);
+            Ok(format!("https://zoom.us/launch/chat/v2/{packed}"))
+        })
     }
 
     /// A person edits a message of theirs; clients keep formats and mentions.

@@ -40,6 +40,13 @@ pub(crate) struct Posted {
     pub message: Option<Message>,
 }
 
+/// The address of a message.
+#[derive(Deserialize)]
+pub(crate) struct Permalink {
+    #[serde(default)]
+    pub permalink: Option<String>,
+}
+
 /// Where the bytes of a new file go. The address is a secret: who has it can write the file.
 #[derive(Deserialize)]
 pub(crate) struct Reserved {

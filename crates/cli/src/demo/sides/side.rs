@@ -44,6 +44,8 @@ pub(crate) trait Side: Send + Sync {
     async fn quote(&self, quoted: &str, id: &str, markup: &str) -> Result<String> {
         bail!("nobody quotes {id} there: {quoted} {markup}")
     }
+    /// The link to a message, as the person's client copies it.
+    async fn link(&self, id: &str) -> Result<String>;
     /// Does something to the conversation that its members are told of, and tells by which word the notice is
     /// known: the mark, or a name.
     async fn change(&self, mark: &str) -> Result<String>;

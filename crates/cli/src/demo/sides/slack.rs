@@ -99,12 +99,12 @@ impl Side for SlackSide {
     }
 
     async fn quote(&self, quoted: &str, id: &str, markup: &str) -> Result<String> {
-        let link = self.call("chat.getPermalink", &[("channel", &self.channel), ("message_ts", id)]).await?;
+        let link = self.link(id).await?;
         // As a client forwards.
         let forward = json!([{
             "is_share": true,
             "is_msg_unfurl": true,
-            "from_url": link["permalink"],
+            "from_url": link,
             "author_name": self.person,
             "text": quoted,
         }]);
@@ -113,6 +113,11 @@ impl Side for SlackSide {
             [("channel", self.channel.as_str()), ("text", markup), ("attachments", attachments.as_str())];
         let answer = self.call("chat.postMessage", &arguments).await?;
         Ok(answer["ts"].as_str().context("chat.postMessage gave no ts")?.to_owned())
+    }
+
+    async fn link(&self, id: &str) -> Result<String> {
+        let link = self.call("chat.getPermalink", &[("channel", &self.channel), ("message_ts", id)]).await?;
+        Ok(link["permalink"].as_str().context("chat.getPermalink gave none")?.to_owned())
     }
 
     async fn change(&self, mark: &str) -> Result<String> {

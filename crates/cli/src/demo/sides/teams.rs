@@ -159,6 +159,11 @@ impl Side for TeamsSide {
         Ok(answer["id"].as_str().context("Graph gave no message id")?.to_owned())
     }
 
+    async fn link(&self, id: &str) -> Result<String> {
+        let message = self.call(Method::GET, self.url(&Self::path(id, None))?, &Value::Null).await?;
+        Ok(message["webUrl"].as_str().context("the message has no address")?.to_owned())
+    }
+
     async fn change(&self, mark: &str) -> Result<String> {
         self.sim.rename_channel(&self.channel, dragoman_sim::teams::seed::DANA, mark);
         Ok(mark.to_owned())

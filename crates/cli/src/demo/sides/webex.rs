@@ -67,6 +67,10 @@ impl Side for WebexSide {
         done(self.sim.delete(&self.uuid, id))
     }
 
+    async fn link(&self, id: &str) -> Result<String> {
+        done(self.sim.copy_link(&self.uuid, id))
+    }
+
     async fn change(&self, _mark: &str) -> Result<String> {
         done(self.sim.remove_member(&self.uuid, &self.room, dragoman_sim::webex::seed::HENRIK))?;
         Ok("Henrik".to_owned())

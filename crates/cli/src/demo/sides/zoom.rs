@@ -71,6 +71,10 @@ impl Side for ZoomSide {
         done(self.sim.delete(&self.user, &self.channel, id))
     }
 
+    async fn link(&self, id: &str) -> Result<String> {
+        done(self.sim.copy_link(&self.user, &self.channel, id))
+    }
+
     async fn change(&self, _mark: &str) -> Result<String> {
         done(self.sim.leave(dragoman_sim::zoom::config::RUI, &self.channel, None))?;
         Ok("Rui".to_owned())

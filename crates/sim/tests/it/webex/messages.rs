@@ -350,3 +350,15 @@ async fn a_space_moved_to_another_region_has_new_ids() {
     assert_eq!(CLUSTER, "urn:TEAM:eu-central-1_k");
     bench.done().await;
 }
+
+#[tokio::test]
+async fn clients_copy_links_to_messages_of_their_spaces() {
+    let bench = Bench::new().await;
+    let posted = bench.says(GENERAL, json!({"text": "over here"})).await;
+    let link = bench.sim.copy_link(GITA, id(&posted)).unwrap();
+    let key = |kind: &str, id: &str| dragoman_sim::webex::ids::read(kind, id).unwrap().key;
+    let (space, message) = (key("ROOM", posted["roomId"].as_str().unwrap()), key("MESSAGE", id(&posted)));
+    assert_eq!(link, format!("webexteams://im?space={space}&message={message}"));
+    assert!(bench.sim.copy_link(dragoman_sim::webex::seed::JONAS, id(&posted)).is_err());
+    bench.done().await;
+}

@@ -452,3 +452,20 @@ async fn people_type_markup_that_becomes_ranges() {
     assert_eq!(message["at_items"][1]["at_type"], 2);
     bench.done().await;
 }
+
+#[tokio::test]
+async fn clients_copy_links_to_messages_of_their_channels() {
+    use base64::Engine as _;
+    let bench = Bench::new().await;
+    let id = bench.say("over here").await;
+    let link = bench.sim.copy_link(IMANI, GENERAL, &id).unwrap();
+    let packed = link.strip_prefix("https://zoom.us/launch/chat/v2/").unwrap();
+    let target = base64::engine::general_purpose::STANDARD.decode(packed).unwrap();
+    let target: Value = serde_json::from_slice(&target).unwrap();
+    let message = bench.message(&id).await.1;
+    assert_eq!(target["sid"], format!("{GENERAL}@conference.xmpp.zoom.us"));
+    assert_eq!(target["mid"], message["id"]);
+    assert_eq!(target["time"], message["timestamp"]);
+    assert!(bench.sim.copy_link(IMANI, GENERAL, "0A1B2C3D-0000-4000-8000-0123456789AB").is_err());
+    bench.done().await;
+}
