@@ -26,6 +26,7 @@ NAMES = [
     "login.botframework.com",
     "api.botframework.com",
     "smba.trafficmanager.net",
+    "fabrikant.sharepoint.com",
 ]
 SCRIPT_SECONDS = 180
 # Where scripts listen for deliveries; free, since nobody else is in this network.

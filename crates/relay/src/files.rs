@@ -56,6 +56,26 @@ impl<'a> Bounds<'a> {
     }
 }
 
+/// A file's name with the ending of its kind: pasted pictures have none, and clients would not show them as such.
+pub(crate) fn shown_name(name: &str, media_type: Option<&str>) -> String {
+    let has_ending = name.rsplit_once('.').is_some_and(|(stem, end)| {
+        !stem.is_empty()
+            && (1..=5).contains(&end.len())
+            && end.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    });
+    let kind = media_type.and_then(|kind| kind.split(';').next()).map_or("", str::trim);
+    let end = match kind.to_ascii_lowercase().as_str() {
+        "image/png" => "png",
+        "image/jpeg" => "jpg",
+        "image/gif" => "gif",
+        "image/webp" => "webp",
+        "image/bmp" => "bmp",
+        "image/heic" => "heic",
+        _ => return name.to_owned(),
+    };
+    if has_ending { name.to_owned() } else { format!("{name}.{end}") }
+}
+
 /// A file that gets a part.
 pub(crate) struct Item {
     file: FileRef,

@@ -11,7 +11,7 @@ use futures_util::{StreamExt as _, stream};
 
 use crate::core::Relay;
 use crate::directory::Spot;
-use crate::files::Bounds;
+use crate::files::{Bounds, shown_name};
 use crate::leg::Leg;
 
 /// Attempts at reading one file after which the rest of the message does not wait for it any longer.
@@ -60,7 +60,8 @@ impl Relay {
             Err(failure) => return Carried::Unread(failure),
         };
         // What is known only now: the source may have said nothing, or something else.
-        let media_type = file.media_type.clone().or_else(|| bytes.media_type.clone());
+        let bytes_type = bytes.media_type.clone();
+        let media_type = file.media_type.clone().or_else(|| bytes_type.clone());
         if let Some(code) = bounds.objection(&file.name, media_type.as_deref(), bytes.size) {
             return Carried::Unread(Failure::Refused(code));
         }
@@ -72,7 +73,8 @@ impl Relay {
                 Err(failure) => return Carried::Unread(failure),
             };
         }
-        let share = Share { post: post.clone(), name: file.name.clone(), media_type };
+        let name = shown_name(&file.name, bytes_type.as_deref().or(media_type.as_deref()));
+        let share = Share { post: post.clone(), name, media_type };
         let place = &target.place;
         let sharing = place.connector.share(&place.session, &target.conversation, &share, bytes);
         let ending = async {

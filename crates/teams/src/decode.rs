@@ -243,9 +243,12 @@ fn hosted_id(src: &str) -> Option<&str> {
     Some(id).filter(|id| !id.is_empty())
 }
 
-/// Whether an activity leaves out what only Graph tells: files, quotes and cards of channels and chats.
+/// Whether an activity leaves out what only Graph tells: files, quotes and cards of channels and chats. Pasted pictures
+/// have other addresses there, by which they are known again when the message is edited.
 pub(crate) fn is_incomplete(activity: &Activity) -> bool {
+    let has_picture = activity.attachments.iter().any(|it| it.content_type.starts_with("image/"));
     activity.html().is_some_and(|html| html.contains("<attachment"))
+        || has_picture
         || (activity.html().is_none() && activity.text.is_empty())
 }
 

@@ -161,11 +161,13 @@ impl TeamsConnector {
             Source::Hosted(address) => {
                 let url = parse(address)?;
                 let base = self.path_of(session, conversation).await?;
-                let messages = parse(&client.graph_url(&format!("{base}/messages")))?;
+                let place = client.graph_url(&format!("{base}/messages"));
+                let messages = parse(&place)?;
                 if !client.is_graph(&url) || !is_pasted_into(&url, &messages, message.as_str()) {
                     return Err(Failure::Refused(codes::ADDRESS_BLOCKED));
                 }
-                client.turn(address).await;
+                // The message's own address may be spelt otherwise: reading it and its pictures share one turn.
+                client.turn(&place).await;
                 client.fetch(&session.app, Audience::Graph, url).await
             }
             Source::Bot(address) => {

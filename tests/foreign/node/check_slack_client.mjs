@@ -48,6 +48,16 @@ await check("filesUploadV2 sends multipart and is understood", async () => {
   same(Buffer.compare(Buffer.from(await answer.arrayBuffer()), file), 0);
 });
 
+await check("a direct conversation is opened and read by the other", async () => {
+  const { id } = (await app.conversations.open({ users: slack.people.ana })).channel;
+  const sent = await app.chat.postMessage({ channel: id, text: "Only for Ana" });
+  same((await app.conversations.open({ users: slack.people.ana })).channel.id, id);
+  const read = (await ana.conversations.history({ channel: id })).messages;
+  same([read[0].ts, read[0].text], [sent.ts, "Only for Ana"]);
+  await ana.reactions.add({ channel: id, timestamp: sent.ts, name: "heart" });
+  same((await app.reactions.get({ channel: id, timestamp: sent.ts })).message.reactions[0].name, "heart");
+});
+
 await check("paginate walks all people", async () => {
   const names = [];
   for await (const page of app.paginate("users.list", { limit: 1 })) {

@@ -1,5 +1,8 @@
 // webex-node-bot-framework as a bot that listens, hears and answers.
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { check, finish, holds, load, same, waitFor, world } from "./judge.mjs";
 
 const { webex } = world;
@@ -86,6 +89,36 @@ await check("a new member and a deletion are noticed", async () => {
   await noticed("messageCreated", (message) => message.id === said.id);
   same((await gita("DELETE", `/messages/${said.id}`)).status, 204);
   await noticed("messageDeleted", (message) => message.id === said.id);
+});
+
+await check("a local file goes up with a text, and its reader gets the bytes", async () => {
+  const file = join(mkdtempSync(join(tmpdir(), "framework-")), "plan.txt");
+  writeFileSync(file, "the plan");
+  const sent = await framework.getBotByRoomId(webex.room).sayWithLocalFile("see", file);
+  const found = (await gita("GET", `/messages/${sent.id}`)).body;
+  same([found.text, found.files.length], ["see", 1]);
+  const answer = await fetch(found.files[0], { headers: { authorization: `Bearer ${webex.user_tokens.gita}` } });
+  holds(answer.headers.get("content-disposition").includes("plan.txt"), answer.headers.get("content-disposition"));
+  same(await answer.text(), "the plan");
+});
+
+await check("a file that somebody shares is in the trigger", async () => {
+  const form = new FormData();
+  form.append("roomId", webex.room);
+  form.append("markdown", "<@personEmail:dragoman@webex.bot> take this");
+  form.append("files", new Blob(["from Gita"], { type: "text/plain" }), "note.txt");
+  const sent = await fetch(`${api}/messages`, { method: "POST", headers: { authorization: `Bearer ${webex.user_tokens.gita}` }, body: form });
+  const said = await sent.json();
+  const [message] = (await noticed("messageCreated", (one) => one.id === said.id)).details;
+  const answer = await fetch(message.files[0], { headers: { authorization: `Bearer ${webex.bot_token}` } });
+  same(await answer.text(), "from Gita");
+});
+
+await check("a direct message by address, and its answer", async () => {
+  const sent = await framework.getBotByRoomId(webex.room).dm(webex.emails.gita, "markdown", "**only** you");
+  same([sent.roomType, sent.html], ["direct", "<p><strong>only</strong> you</p>"]);
+  const said = (await gita("POST", "/messages", { roomId: sent.roomId, text: "only me" })).body;
+  await noticed("messageCreated", (message) => message.id === said.id);
 });
 
 await check("a card is clicked", async () => {

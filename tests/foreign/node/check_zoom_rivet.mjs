@@ -118,6 +118,24 @@ await check("uploads follow the redirect with their token", async () => {
   same(await (await fetch(shown.files[0].download_url)).text(), "the plan");
 });
 
+await check("a direct message by address, with a file and a reaction", async () => {
+  const direct = { to_contact: zoom.emails.imani };
+  const file = join(mkdtempSync(join(tmpdir(), "rivet-")), "private plan.txt");
+  writeFileSync(file, "for Imani");
+  const sent = await chatFiles.sendChatFile({ path, body: { files: createReadStream(file), ...direct } });
+  const between = async () => (await chatMessages.listUsersChatMessages({ path, query: { ...direct, page_size: 50 } })).data.messages;
+  const shown = (await between()).find((one) => one.id === sent.data.id);
+  same(await (await fetch(shown.files[0].download_url)).text(), "for Imani");
+  const text = await chatMessages.sendChatMessage({ path, body: { ...direct, message: "only for you" } });
+  const messageId = text.data.id;
+  await heard("team_chat.dm_message_posted", (object) => object.message_id === messageId);
+  const react = (action) => chatMessages.reactToChatMessage({ path: { ...path, messageId }, body: { ...direct, action, emoji: "U+2764" } });
+  await react("add");
+  same((await between()).find((one) => one.id === messageId).reactions.map((one) => one.emoji.toUpperCase()), ["U+2764"]);
+  await react("remove");
+  same(((await between()).find((one) => one.id === messageId).reactions ?? []).length, 0);
+});
+
 await check("refusals carry status, code and message", async () => {
   const lost = await refused(() => chatMessages.sendChatMessage({ path, body: { message: "x", to_channel: "nowhere" } }));
   same(lost.message, '[404/4130]: "Channel does not exist: nowhere."');

@@ -85,6 +85,19 @@ with check("a reaction arrives"):
     found = event(type="reaction_added")
     same((found["reaction"], found["item"]["ts"], found["user"]), ("tada", posted["root"], SLACK["people"]["ana"]))
 
+with check("a file arrives with its private address, which needs the token"):
+    ana.files_upload_v2(channel=CHANNEL, content="the plan", filename="plan.txt", initial_comment="See")
+    file = event(subtype="file_share")["files"][0]
+    same((file["name"], file["size"]), ("plan.txt", 8))
+    signed = {"Authorization": f"Bearer {SLACK['bot_token']}"}
+    same(http("GET", file["url_private"], headers=signed)[2], b"the plan")
+    holds(http("GET", file["url_private"])[2] != b"the plan", "nobody gets it without a token")
+
+with check("a direct message arrives as one"):
+    opened = ana.conversations_open(users=bot.auth_test()["user_id"])["channel"]["id"]
+    sent = ana.chat_postMessage(channel=opened, text="Only for the app")["ts"]
+    same((event(ts=sent)["channel"], event(ts=sent)["channel_type"]), (opened, "im"))
+
 with check("a deletion arrives as message_deleted"):
     lone = ana.chat_postMessage(channel=CHANNEL, text="Never mind")["ts"]
     event(ts=lone)

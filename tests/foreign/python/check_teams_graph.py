@@ -1,15 +1,23 @@
 """msgraph-sdk as the app and as people, with its default settings and the real host names."""
 
 import asyncio
+import base64
 import time
 
 from judge import TEAMS, check, fault, finish, holds, report, same
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from microsoft import as_app, as_person
+from msgraph.generated.chats.item.messages.item.set_reaction.set_reaction_post_request_body import (
+    SetReactionPostRequestBody as ChatReaction,
+)
+from msgraph.generated.models.aad_user_conversation_member import AadUserConversationMember
 from msgraph.generated.models.body_type import BodyType
+from msgraph.generated.models.chat import Chat
 from msgraph.generated.models.chat_message import ChatMessage
+from msgraph.generated.models.chat_message_attachment import ChatMessageAttachment
 from msgraph.generated.models.chat_message_mention import ChatMessageMention
 from msgraph.generated.models.chat_message_mentioned_identity_set import ChatMessageMentionedIdentitySet
+from msgraph.generated.models.chat_type import ChatType
 from msgraph.generated.models.identity import Identity
 from msgraph.generated.models.item_body import ItemBody
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
@@ -19,9 +27,10 @@ from msgraph.generated.teams.item.channels.item.messages.item.set_reaction.set_r
 )
 
 
-def html(text, mentions=None):
+def html(text, mentions=None, attachments=None):
     """A message with an HTML body."""
-    return ChatMessage(body=ItemBody(content_type=BodyType.Html, content=text), mentions=mentions)
+    body = ItemBody(content_type=BodyType.Html, content=text)
+    return ChatMessage(body=body, mentions=mentions, attachments=attachments)
 
 
 def channel_of(graph):
@@ -121,6 +130,37 @@ async def main():
         found = await channel_of(app).messages.by_chat_message_id(made["root"]).get()
         same([(one.reaction_type, one.user.user.id) for one in found.reactions], [("👍", TEAMS["people"]["emre"])])
 
+    async def file():
+        content = bytes(range(256)) * 40
+        place = await channel_of(dana).files_folder.get()
+        drive = place.parent_reference.drive_id
+        item = await dana.drives.by_drive_id(drive).items.by_drive_item_id(f"{place.id}:/chart.bin:").content.put(content)
+        same((item.name, item.size), ("chart.bin", len(content)))
+        unique = item.e_tag.split("{")[1].split("}")[0]
+        part = ChatMessageAttachment(id=unique, content_type="reference", content_url=item.web_url, name=item.name)
+        sent = await messages.post(html(f'<p>Chart</p><attachment id="{unique}"></attachment>', attachments=[part]))
+        found = await channel_of(emre).messages.by_chat_message_id(sent.id).get()
+        same([(one.id, one.name) for one in found.attachments], [(unique, "chart.bin")])
+        link = base64.urlsafe_b64encode(found.attachments[0].content_url.encode()).decode().rstrip("=")
+        shared = emre.shares.by_shared_drive_item_id(f"u!{link}").drive_item
+        same((await shared.get()).size, len(content))
+        same(await shared.content.get(), content)
+
+    async def direct():
+        def member(person):
+            bind = f"https://graph.microsoft.com/v1.0/users('{TEAMS['people'][person]}')"
+            return AadUserConversationMember(roles=["owner"], additional_data={"user@odata.bind": bind})
+
+        pair = Chat(chat_type=ChatType.OneOnOne, members=[member("dana"), member("emre")])
+        chat = await dana.chats.post(pair)
+        same((await emre.chats.post(pair)).id, chat.id)
+        sent = await dana.chats.by_chat_id(chat.id).messages.post(html("<p>Only for Emre</p>"))
+        theirs = emre.chats.by_chat_id(chat.id).messages
+        same([one.id for one in (await theirs.get()).value], [sent.id])
+        await theirs.by_chat_message_id(sent.id).set_reaction.post(ChatReaction(reaction_type="❤️"))
+        found = await dana.chats.by_chat_id(chat.id).messages.by_chat_message_id(sent.id).get()
+        same([(one.reaction_type, one.user.user.id) for one in found.reactions], [("❤️", TEAMS["people"]["emre"])])
+
     async def delete():
         item = messages.by_chat_message_id(made["root"])
         await item.soft_delete.post()
@@ -145,6 +185,8 @@ async def main():
     await step("page by page", paging())
     await step("edit one's own, not another's", edit())
     await step("reaction", react())
+    await step("a file in the channel's folder, posted and downloaded by another", file())
+    await step("a chat between two, with a reaction", direct())
     await step("soft delete", delete())
     await step("refusals are ODataErrors with code and inner error", refusals())
     await step("429 is obeyed with Retry-After", throttled())

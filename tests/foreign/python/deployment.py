@@ -9,7 +9,7 @@ import tempfile
 import urllib.error
 import urllib.request
 
-from judge import SLACK, TEAMS, WORLD, wait_for
+from judge import SLACK, TEAMS, WEBEX, WORLD, ZOOM, same, http, wait_for
 
 ADDRESS = "127.0.0.1:9443"
 OPS = "127.0.0.1:9464"
@@ -40,9 +40,15 @@ class Deployment:
         command += ["--key-folder", str(folder / "keys"), "--key-file", str(folder / "root.key"), "--public-url", PUBLIC]
         subprocess.run(command, check=True, capture_output=True)
         text = self.config.read_text(encoding="utf-8")
-        slack = SLACK["base_url"]
-        for key, value in {"api_base": f"{slack}/api/", "authorize_url": f"{slack}/oauth/v2/authorize"}.items():
-            text = re.sub(rf"(?m)^{key} = .*", f'{key} = "{value}"', text)
+        slack, webex, zoom = SLACK["base_url"], WEBEX["base_url"], ZOOM["base_url"]
+        text = settings(text, "slack", api_base=f"{slack}/api/", authorize_url=f"{slack}/oauth/v2/authorize")
+        authorize, token = f"{webex}/v1/authorize", f"{webex}/v1/access_token"
+        text = settings(text, "webex", api_base=f"{webex}/v1/", authorize_url=authorize, token_url=token)
+        hosts = {"api_base": f"{zoom}/v2/", "oauth_base": f"{zoom}/oauth/", "ws_url": f"ws{zoom[4:]}/ws"}
+        files = {"files_base": f"{ZOOM['files_url']}/v2/", "file_hosts": []}
+        text = settings(text, "zoom", compliance_url=f"{zoom}/oauth/data/compliance", settle_ms=0, **hosts, **files)
+        # Notes that name who reacted do not wait for others.
+        text = settings(text, "relay", reaction_gather_ms=300)
         listen = f'address = "{ADDRESS}"\ncertificate = "{WORLD["certificate"]}"\nprivate_key = "{WORLD["key"]}"'
         text = re.sub(r'(?ms)(^\[listen\].*?)^address = "[^"]*"', rf"\g<1>{listen}", text, count=1)
         text = re.sub(r"(?m)^allow_private = .*", f'allow_private = true\nextra_ca = "{WORLD["ca_file"]}"', text)
@@ -75,10 +81,12 @@ class Deployment:
         self.process.terminate()
         return self.process.wait(timeout=20)
 
-    def install(self, platform, values):
-        """Registers and installs an app as an admin would; returns the app."""
-        settings = [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
-        app = self.run("app", "add", platform, *settings)
+    def install(self, platform, values, features=(), ready=lambda app: None):
+        """Registers and installs an app as an admin would, who is `ready` in between; returns the app."""
+        given = [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
+        given += [word for feature in features for word in ("--features", feature)]
+        app = self.run("app", "add", platform, *given)
+        ready(app)
         link = self.run("install", "start", platform, "--no-wait")["link"]
         try:
             with urllib.request.urlopen(link, timeout=20) as answer:
@@ -94,18 +102,30 @@ class Deployment:
         return found[names.index(name)]["reference"] if name in names else None
 
 
+def settings(text, section, **values):
+    """The configuration with other values in a section."""
+    head, mark, rest = text.partition(f"[{section}]\n")
+    body, end, tail = rest.partition("\n[")
+    for key, value in values.items():
+        line = f"{key} = {json.dumps(value)}"
+        body, count = re.subn(rf"(?ms)^{key} = (\[.*?\]|[^\n]*)$", lambda _, line=line: line, body, count=1)
+        same((key, count), (key, 1))
+    return head + mark + body + end + tail
+
+
 def order(**what):
     """Gives an order to the simulators."""
     with open(WORLD["orders"], "w", encoding="utf-8") as pipe:
         pipe.write(json.dumps(what) + "\n")
 
 
-def bridge(gateway, slack_app):
-    """Sets a gateway up with this app on Slack, and `general` on Slack and `launch` on Teams linked."""
+def set_up(gateway, slack_app, slack_features=()):
+    """Sets a gateway up with this app on Slack, and one on Teams; returns the channels to link."""
     gateway.make()
     gateway.start()
     gateway.run("org", "add", "Harbor")
-    app = gateway.install("slack", slack_app | {"signing_secret": SLACK["signing_secret"]})
+    values = {key: slack_app[key] for key in slack_app if key != "app_id"}
+    app = gateway.install("slack", values | {"signing_secret": SLACK["signing_secret"]}, slack_features)
     if slack_app.get("transport") != "socket":
         order(slack_events=app["hooks_url"] + "/events")
     registration = {
@@ -117,4 +137,27 @@ def bridge(gateway, slack_app):
     order(teams_bot=app["hooks_url"] + "/messages")
     # The gateway hears of the team when the app is installed there.
     launch = wait_for("the channel in Teams", lambda: gateway.reference("teams", "launch"))
-    gateway.run("bridge", "add", gateway.reference("slack", "general"), launch)
+    return [gateway.reference("slack", "general"), launch]
+
+
+def bridge(gateway, slack_app):
+    """Links `general` on Slack and `launch` on Teams."""
+    gateway.run("bridge", "add", *set_up(gateway, slack_app))
+
+
+def bridge_all(gateway):
+    """Links those, a space on Webex and a channel on Zoom, with everything switched on."""
+    features = ["reactions", "files", "email", "direct-messages"]
+    members = set_up(gateway, SLACK["gateway"], features)
+    gateway.install("webex", {key: WEBEX[key] for key in ("client_id", "client_secret")})
+
+    def subscribe(app):
+        answer = {"app": ZOOM["app_id"], "events_url": app["hooks_url"] + "/events"}
+        same(http("POST", f"{ZOOM['base_url']}/_sim/zoom/app", answer)[0], 200)
+
+    keys = {key: ZOOM[key] for key in ("client_id", "client_secret", "secret_token")}
+    features = ["messages", "reactions", "files", "direct-messages"]
+    gateway.install("zoom", keys | {"bridge_user": ZOOM["people"]["bridge"]}, features, subscribe)
+    members.append(wait_for("the space on Webex", lambda: gateway.reference("webex", "General")))
+    members.append(wait_for("the channel on Zoom", lambda: gateway.reference("zoom", "General")))
+    gateway.run("bridge", "add", *members)

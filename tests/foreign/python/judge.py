@@ -22,6 +22,7 @@ with open(os.environ["DRAGOMAN_FOREIGN"], encoding="utf-8") as _file:
 SLACK = WORLD.get("slack", {})
 TEAMS = WORLD.get("teams", {})
 WEBEX = WORLD.get("webex", {})
+ZOOM = WORLD.get("zoom", {})
 
 _failed = 0
 signal.alarm(DEADLINE_SECONDS)

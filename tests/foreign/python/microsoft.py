@@ -15,7 +15,13 @@ AUTHORITY = f"https://login.microsoftonline.com/{TEAMS['tenant']}"
 GRAPH = ["https://graph.microsoft.com/.default"]
 BOT = ["https://api.botframework.com/.default"]
 REDIRECT = "https://gateway.example/back"
-PERSON_SCOPES = ["ChannelMessage.Send", "ChannelMessage.ReadWrite", "ChannelMessage.Read.All", "Chat.ReadWrite"]
+PERSON_SCOPES = [
+    "ChannelMessage.Send",
+    "ChannelMessage.ReadWrite",
+    "ChannelMessage.Read.All",
+    "Chat.ReadWrite",
+    "Files.ReadWrite.All",
+]
 
 
 class Stay(urllib.request.HTTPRedirectHandler):

@@ -45,8 +45,8 @@ async fn main() -> anyhow::Result<()> {
     let world = World::real(1);
     let slack = SlackSim::start(&world, worlds::slack(&args)?).await?;
     let teams = TeamsSim::start(&world, worlds::teams(&args)?).await?;
-    let webex = WebexSim::start(&world, webex::config()).await?;
-    let zoom = ZoomSim::start(&world, zoom::config(&args)).await?;
+    let webex = WebexSim::start(&world, webex::config(&args)?).await?;
+    let zoom = ZoomSim::start(&world, zoom::config(&args)?).await?;
     orders::follow(args.orders, slack.clone(), teams.clone());
     let mut document = worlds::document(slack.base_url(), teams.base_url());
     document["webex"] = webex::document(webex.base_url());

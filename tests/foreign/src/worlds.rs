@@ -36,8 +36,15 @@ const ROLES: &[&str] = &[
     "Chat.Read.All",
 ];
 /// Delegated permissions that need an admin.
-const ADMIN_SCOPES: &[&str] =
-    &["ChannelMessage.Read.All", "ChannelMessage.ReadWrite", "ChannelMessage.Send", "Chat.ReadWrite"];
+const ADMIN_SCOPES: &[&str] = &[
+    "ChannelMessage.Read.All",
+    "ChannelMessage.ReadWrite",
+    "ChannelMessage.Send",
+    "Chat.ReadWrite",
+    "Files.ReadWrite.All",
+];
+/// What an admin grants the gateway beyond what its package asks for, so that it may move files.
+const GATEWAY_ROLES: &[&str] = &["Files.ReadWrite.All"];
 
 /// Slack with three apps: events over HTTP, Socket Mode, and one whose tokens rotate.
 pub(crate) fn slack(args: &Args) -> anyhow::Result<SlackSimConfig> {
@@ -105,12 +112,13 @@ pub(crate) fn teams(args: &Args) -> anyhow::Result<TeamsSimConfig> {
         .with_roles(ROLES)
         .with_endpoint(&endpoint);
     app.admin_scopes = ADMIN_SCOPES.iter().map(ToString::to_string).collect();
-    let gateway = AppSeed::new(TEAMS_GATEWAY_APP, "Dragoman", TEAMS_GATEWAY_SECRET);
+    let gateway = AppSeed::new(TEAMS_GATEWAY_APP, "Dragoman", TEAMS_GATEWAY_SECRET).with_roles(GATEWAY_ROLES);
     let mut config = TeamsSimConfig {
         addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 443)),
         tls: Some((read(&args.certificate)?, read(&args.key)?)),
         trusted_ca: Some(read(&args.authority)?),
         service_host: Some("https://smba.trafficmanager.net".into()),
+        site_host: Some("https://fabrikant.sharepoint.com".into()),
         apps: vec![app, gateway],
         ..TeamsSimConfig::default()
     };
@@ -119,12 +127,15 @@ pub(crate) fn teams(args: &Args) -> anyhow::Result<TeamsSimConfig> {
     Ok(config)
 }
 
-/// Installs the gateway's app in the team, as its owner does with the uploaded package.
+/// Installs the gateway's app in the team and for its people, as its owner does with the uploaded package.
 pub(crate) fn install_gateway(teams: &TeamsSim) {
     teams.install(TEAMS_GATEWAY_APP, &Place::Team(seed::TEAM.into()), seed::DANA);
+    for person in [seed::DANA, seed::EMRE] {
+        teams.install(TEAMS_GATEWAY_APP, &Place::Person(person.into()), person);
+    }
 }
 
-fn read(path: &Path) -> anyhow::Result<String> {
+pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
@@ -143,7 +154,8 @@ pub(crate) fn document(slack: &str, teams: &str) -> Value {
             "client_secret": app.client_secret,
             "signing_secret": app.signing_secret,
             "socket": {"bot_token": SOCKET_BOT_TOKEN, "app_token": "xapp-1-A07SOCKET-1-simulated"},
-            "gateway": {"client_id": SLACK_GATEWAY_CLIENT, "client_secret": app.client_secret},
+            "emails": {"ana": "ana.souza@harbor-works.example"},
+            "gateway": {"app_id": SLACK_GATEWAY_APP, "client_id": SLACK_GATEWAY_CLIENT, "client_secret": app.client_secret},
             "socket_gateway": {
                 "client_id": SLACK_SOCKET_GATEWAY_CLIENT,
                 "client_secret": app.client_secret,
@@ -161,6 +173,7 @@ pub(crate) fn document(slack: &str, teams: &str) -> Value {
             "team": seed::TEAM,
             "channel": seed::LAUNCH,
             "people": {"dana": seed::DANA, "emre": seed::EMRE, "farah": seed::FARAH},
+            "emails": {"dana": "dana@fabrikant.example"},
         },
     })
 }

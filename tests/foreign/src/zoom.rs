@@ -4,7 +4,7 @@ use dragoman_sim::zoom::config::{BRIDGE, GENERAL, IMANI, KESTREL, LAUNCH, RUI, T
 use dragoman_sim::zoom::{AppKind, OLD_MESSAGE_EVENTS, SeedApp, ZoomSim, ZoomSimConfig};
 use serde_json::{Value, json};
 
-use crate::Args;
+use crate::{Args, worlds};
 
 const S2S_APP: &str = "S2sAppId0000Simulated1";
 const S2S_CLIENT: &str = "ServerToServerClientId";
@@ -12,7 +12,7 @@ const S2S_SECRET: &str = "ServerToServerClientSecretForSimulation";
 
 /// The default account with an app that is installed by the script, whose bot is in General, and a
 /// server-to-server app.
-pub(crate) fn config(args: &Args) -> ZoomSimConfig {
+pub(crate) fn config(args: &Args) -> anyhow::Result<ZoomSimConfig> {
     let events = format!("http://127.0.0.1:{}/zoom/events", args.events_port);
     let mut config = ZoomSimConfig::default().events_to(&events);
     let app = &mut config.apps[0];
@@ -33,7 +33,8 @@ pub(crate) fn config(args: &Args) -> ZoomSimConfig {
     config.auto_approve = true;
     // Most clients are not told to wait; the limiter has tests of its own.
     config.limits.enabled = false;
-    config
+    config.trusted_pem = Some(worlds::read(&args.authority)?);
+    Ok(config)
 }
 
 /// What the scripts read.
@@ -51,6 +52,7 @@ pub(crate) fn document(zoom: &ZoomSim) -> Value {
         "server": {"client_id": S2S_CLIENT, "client_secret": S2S_SECRET},
         "channel": GENERAL,
         "other_channel": LAUNCH,
+        "emails": {"imani": "imani.okoye@kestrel-outfitters.example", "bridge": "dragoman.bridge@kestrel-outfitters.example"},
         "people": {"theo": THEO, "imani": IMANI, "rui": RUI, "bridge": BRIDGE},
     })
 }

@@ -1,5 +1,6 @@
 //! `demo`: the product on throw-away data, to try by hand or to watch telling its story.
 
+mod checks;
 mod direct;
 mod page;
 mod row;

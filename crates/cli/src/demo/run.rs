@@ -29,6 +29,8 @@ async fn by_hand(port: u16) -> Result<()> {
     // Listened to from the beginning: a start that is interrupted is finished and then ended in order.
     let mut end = End::listen()?;
     let demo = Demo::start(false).await?;
+    // Open, so that everybody finds theirs with the app in the list.
+    demo.chats()?;
     let page = Page {
         relay: demo.gateway.relay.clone(),
         clients: page::clients(&demo.sims),

@@ -138,3 +138,15 @@ fn files_are_known_again_under_the_names_that_platforms_make_of_theirs() {
         assert_eq!(is_alike(found, name), alike, "{found} for {name}");
     }
 }
+
+#[test]
+fn pictures_without_an_ending_get_the_one_of_their_kind() {
+    let png = Some("image/png; charset=binary");
+    assert_eq!(shown_name("image", png), "image.png");
+    assert_eq!(shown_name("Fig. 3", Some("IMAGE/JPEG")), "Fig. 3.jpg");
+    assert_eq!(shown_name(".hidden", png), ".hidden.png");
+    for (name, kind) in [("plan.png", png), ("plan.pdf", png), ("notes", Some("text/plain")), ("notes", None)]
+    {
+        assert_eq!(shown_name(name, kind), name);
+    }
+}

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::fault::{FaultBook, FaultOrder};
 use super::log::CallLog;
-use super::page::Changes;
+use super::page::{CLIENT, Changes, SKELETON, asset};
 use super::world::{Tasks, World};
 
 /// What the control API works on.
@@ -32,7 +32,7 @@ pub struct ControlContext {
 }
 
 /// Routes: `GET /_sim/log?since=N`, `GET|POST|DELETE /_sim/faults`, `DELETE /_sim/faults/{id}`,
-/// `GET|POST /_sim/clock` (`{"advance_ms":N}`), `GET /_sim/events` (server-sent).
+/// `GET|POST /_sim/clock` (`{"advance_ms":N}`), `GET /_sim/events` (server-sent), and what the chat pages share.
 pub fn router(context: ControlContext) -> Router {
     Router::new()
         .route("/_sim/log", get(read_log))
@@ -40,6 +40,8 @@ pub fn router(context: ControlContext) -> Router {
         .route("/_sim/faults/{id}", delete(lift_fault))
         .route("/_sim/clock", get(read_clock).post(advance_clock))
         .route("/_sim/events", get(events))
+        .route("/_sim/chat.js", get(|| async { asset("text/javascript; charset=utf-8", CLIENT) }))
+        .route("/_sim/chat.css", get(|| async { asset("text/css; charset=utf-8", SKELETON) }))
         .with_state(context)
 }
 

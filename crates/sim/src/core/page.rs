@@ -1,14 +1,70 @@
-//! What the chat pages share: fixed assets and the stream of changes.
+//! What the chat pages share: the client itself, fixed assets, files that people send, and the stream of changes.
 
 use std::convert::Infallible;
 
+use axum::Json;
+use axum::body::Body;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use http::header;
-use serde_json::Value;
+use http::{HeaderMap, StatusCode, header};
+use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
+
+use super::multipart::form;
+
+/// The script of the chat client; a platform's page tells it what its messages are.
+pub const CLIENT: &str = include_str!("page/chat.js");
+/// The style that all pages have in common.
+pub const SKELETON: &str = include_str!("page/chat.css");
+/// The largest file that a page takes, in bytes.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// A file that somebody sends from a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// Its name.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Pasted into the text, not attached.
+    pub pasted: bool,
+}
+
+/// The files of a request: the parts of a form that have a file name, or the whole body under this name.
+///
+/// # Errors
+/// With the answer, when there is none, one is too large, or the body breaks off.
+pub async fn sent(headers: &HeaderMap, body: Body, name: &str) -> Result<Vec<Sent>, Response> {
+    let refuse =
+        |status: StatusCode, why: &str| (status, Json(json!({"ok": false, "error": why}))).into_response();
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("multipart/form-data") {
+        let most = usize::try_from(LARGEST).unwrap_or(usize::MAX);
+        let bytes = axum::body::to_bytes(body, most).await;
+        let bytes = bytes.map_err(|_| refuse(StatusCode::PAYLOAD_TOO_LARGE, "The file is too large."))?;
+        return Ok(vec![Sent { name: name.to_owned(), bytes: bytes.to_vec(), pasted: false }]);
+    }
+    let parts = form(kind, body, LARGEST).await;
+    let parts = parts.map_err(|_| refuse(StatusCode::BAD_REQUEST, "The files did not arrive."))?;
+    if parts.iter().any(|part| part.size > LARGEST) {
+        return Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, "The file is too large."));
+    }
+    let files: Vec<Sent> = parts
+        .iter()
+        .filter_map(|part| {
+            // Browsers escape quotes, and nothing else, this way.
+            let name = part.parameter("filename")?.value.replace("%22", "\"");
+            let pasted = part.parameter("name").is_some_and(|field| field.value == "pasted");
+            Some(Sent { name, bytes: part.content.to_vec(), pasted })
+        })
+        .collect();
+    if files.is_empty() {
+        return Err(refuse(StatusCode::BAD_REQUEST, "There is no file."));
+    }
+    Ok(files)
+}
 
 /// Announces changes of state to the pages that are open.
 #[derive(Debug, Clone)]

@@ -189,8 +189,13 @@ fn for_message(
         a["textFormat"] = json!("plain");
         if m.draft.html {
             a["text"] = json!(activity_text(&m.draft.content));
-            a["attachments"] =
-                json!([{"contentType": "text/html", "content": activity_html(&m.draft.content)}]);
+            let base = service_url.trim_end_matches('/');
+            let pictures = m.draft.hosted.keys().map(|id| {
+                let address = format!("{base}/v3/attachments/{id}/views/original");
+                json!({"contentType": "image/*", "contentUrl": address})
+            });
+            let html = json!({"contentType": "text/html", "content": activity_html(&m.draft.content)});
+            a["attachments"] = pictures.chain([html]).collect();
         } else {
             a["text"] = json!(m.draft.content);
         }

@@ -53,6 +53,8 @@ pub struct TeamsSimConfig {
     /// The host part that `serviceUrl` names; the simulator's own base URL when absent. With real host names:
     /// `https://smba.trafficmanager.net`.
     pub service_host: Option<String>,
+    /// Scheme and host of the tenant's sites, where files are; elsewhere they have the address of the request.
+    pub site_host: Option<String>,
     /// Deadlines and pauses.
     pub timing: TeamsTiming,
     /// Request limits.

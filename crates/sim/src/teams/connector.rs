@@ -165,6 +165,15 @@ fn route(core: &mut Core, inner: &Inner, req: &Req) -> Done {
                 core.tenant.react(&c, number(id)?, &by, &kind, add, req.now).map_err(|e| refused(&e))?;
             Ok((Res::json(200, &json!({"type": reaction_type(&kind)})), change.into_iter().collect()))
         }
+        ["attachments", _, "views", "original"] if m == Method::GET => {
+            let id = s.get(1).map_or("", String::as_str);
+            let mut taking_part =
+                core.tenant.conversations.values().filter(|c| core.tenant.takes_part(&app, c));
+            let hosted = taking_part
+                .find_map(|c| c.messages.values().find_map(|message| message.draft.hosted.get(id)));
+            let hosted = hosted.ok_or_else(|| error(404, "NotFound", "The attachment was not found."))?;
+            Ok((Res::bytes(200, &hosted.content_type, hosted.bytes.clone()), vec![]))
+        }
         ["conversations", _, "pagedmembers"] if m == Method::GET => {
             limit(core, req.now, &reads)?;
             paged_members(core, &app, bare, req).map(|r| (r, vec![]))

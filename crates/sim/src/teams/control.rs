@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
+use futures_util::FutureExt as _;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -12,7 +14,7 @@ use super::http::{Req, Res};
 use super::ids;
 use super::model::{Author, Conversation, Draft, Message, Place, Refusal};
 use super::sim::{Core, Inner};
-use crate::core::page::avatar_svg;
+use crate::core::page::{Sent, avatar_svg, sent};
 
 /// A message as the page shows it.
 pub(super) fn message(core: &Core, conversation: &str, id: u64) -> Value {
@@ -47,7 +49,10 @@ fn shown(core: &Core, c: &Conversation, m: &Message) -> Value {
         .iter()
         .map(|a| {
             let content = a["content"].as_str().and_then(|c| serde_json::from_str::<Value>(c).ok());
-            json!({"id": a["id"], "type": a["contentType"], "name": a["name"], "url": a["contentUrl"], "content": content})
+            let url = a["contentUrl"].as_str().and_then(|url| url::Url::parse(url).ok());
+            let size = url.and_then(|url| Some(core.drives.by_path(url.path())?.blob.size()));
+            json!({"id": a["id"], "type": a["contentType"], "name": a["name"], "url": a["contentUrl"],
+                "size": size, "content": content})
         })
         .collect();
     json!({
@@ -94,7 +99,8 @@ fn state(core: &Core, me: &str) -> Value {
             let others = c.members.iter().filter(|m| *m != me).map(|m| s.name(&Author::User(m.clone())));
             let bot = c.bot.iter().map(|b| s.name(&Author::App(b.clone())));
             let name = c.name.clone().unwrap_or_else(|| others.chain(bot).collect::<Vec<_>>().join(", "));
-            json!({"id": c.id, "name": name, "kind": c.kind})
+            let other = c.members.iter().find(|m| *m != me).filter(|_| c.kind == "oneOnOne");
+            json!({"id": c.id, "name": name, "kind": c.kind, "bot": c.bot, "other": other})
         })
         .collect();
     let people: Vec<Value> =
@@ -110,10 +116,7 @@ pub(super) fn handle(inner: &Arc<Inner>, req: &Req) -> Res {
         return read(inner, req, &s);
     }
     if req.segments == ["_sim", "upload"] {
-        return match uploaded(inner, req) {
-            Ok(v) => Res::json(200, &v),
-            Err(e) => Res::json(409, &json!({"error": e.to_string()})),
-        };
+        return uploaded(inner, req);
     }
     let Some(body) = req.json() else {
         return Res::json(400, &json!({"error": "The body is not JSON."}));
@@ -231,6 +234,8 @@ fn act(inner: &Arc<Inner>, s: &[&str], body: &Value) -> Result<Value, Refusal> {
             };
             json!({"done": done})
         }
+        ["_sim", "direct"] => json!({"result": sim.open_direct(me, t("other"))?}),
+        ["_sim", "chat"] => json!({"result": sim.open_app(me, t("app"))?}),
         ["_sim", "endpoint"] => {
             sim.set_bot_endpoint(t("app"), body["endpoint"].as_str());
             json!({"done": true})
@@ -250,21 +255,41 @@ fn act(inner: &Arc<Inner>, s: &[&str], body: &Value) -> Result<Value, Refusal> {
     })
 }
 
-/// A file that a person sends: the bytes are the body, the rest is in the query. A picture with `inline` is pasted.
-fn uploaded(inner: &Arc<Inner>, req: &Req) -> Result<Value, Refusal> {
+/// Files that a person sends; the rest is in the query. Pasted pictures stand in the text, as with `inline`.
+fn uploaded(inner: &Arc<Inner>, req: &Req) -> Res {
+    let q = |name: &str| req.query(name).unwrap_or_default();
+    // The whole body is there, so that nothing has to be waited for.
+    let files = sent(&req.headers, Body::from(req.body.clone()), q("name")).now_or_never();
+    let Some(Ok(files)) = files else {
+        return Res::json(400, &json!({"error": "The files did not arrive."}));
+    };
+    match posted(inner, req, &files) {
+        Ok(v) => Res::json(200, &v),
+        Err(e) => Res::json(409, &json!({"error": e.to_string()})),
+    }
+}
+
+fn posted(inner: &Arc<Inner>, req: &Req, files: &[Sent]) -> Result<Value, Refusal> {
     let sim = TeamsSim { inner: Arc::clone(inner) };
     let q = |name: &str| req.query(name).unwrap_or_default();
-    let draft = composed(&sim, &json!({"text": q("text")}));
-    let draft = if q("inline").is_empty() {
-        sim.attaching(q("as"), q("conversation"), draft, &[(q("name"), &req.body)])?
-    } else {
-        sim.pasting(draft, media_type(q("name")), &req.body)
+    let html = req.query("html").filter(|html| !html.is_empty());
+    let mut draft = composed(&sim, &json!({"text": q("text"), "html": html}));
+    let inline = |file: &Sent| {
+        (file.pasted || !q("inline").is_empty()) && media_type(&file.name).starts_with("image/")
     };
-    let sent = match req.query("root").filter(|root| !root.is_empty()) {
+    for picture in files.iter().filter(|file| inline(file)) {
+        draft = sim.pasting(draft, media_type(&picture.name), &picture.bytes);
+    }
+    let attached: Vec<(&str, &[u8])> =
+        files.iter().filter(|file| !inline(file)).map(|file| (&*file.name, &*file.bytes)).collect();
+    if !attached.is_empty() {
+        draft = sim.attaching(q("as"), q("conversation"), draft, &attached)?;
+    }
+    let id = match req.query("root").filter(|root| !root.is_empty()) {
         Some(root) => sim.reply(q("as"), q("conversation"), root, draft)?,
         None => sim.post(q("as"), q("conversation"), draft)?,
     };
-    Ok(json!({"id": sent}))
+    Ok(json!({"id": id}))
 }
 
 /// What the page's composer holds: HTML, or text in which `@Full Name` mentions a person or a bot.

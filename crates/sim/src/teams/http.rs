@@ -62,6 +62,11 @@ pub(super) fn segments(path: &str) -> Vec<String> {
     let mut out = Vec::new();
     for raw in path.split('/').filter(|s| !s.is_empty()) {
         let s = ids::decode(raw);
+        // A path below an item, which generated clients send as one segment: `{folder}%3A%2Fplan.pdf%3A`.
+        if let Some((item, name)) = s.split_once(":/").filter(|(_, name)| name.ends_with(':')) {
+            out.extend([format!("{item}:"), name.to_owned()]);
+            continue;
+        }
         let keyed = s.strip_suffix("')").and_then(|s| s.split_once("('"));
         match keyed {
             Some((name, key)) => out.extend([name.to_owned(), key.to_owned()]),

@@ -75,6 +75,7 @@ impl Default for TeamsSimConfig {
             open_user_consent: false,
             region: "emea".into(),
             service_host: None,
+            site_host: None,
             timing: TeamsTiming::default(),
             limits: TeamsLimits::default(),
             doubts: TeamsDoubts::default(),

@@ -7,11 +7,44 @@ use serde_json::json;
 use super::drive::{Conflict, Item, bad_name, folder};
 use super::handle::TeamsSim;
 use super::html::escape;
-use super::ids::opaque;
-use super::model::{Draft, Hosted, Refusal};
+use super::ids::{one_on_one, opaque};
+use super::model::{Conversation, Draft, Hosted, Place, Refusal};
 use crate::core::blob::Blob;
 
 impl TeamsSim {
+    /// A person opens a chat with another; its id.
+    ///
+    /// # Errors
+    /// When either is unknown, or both are the same.
+    pub fn open_direct(&self, person: &str, other: &str) -> Result<String, Refusal> {
+        let now = self.inner.now();
+        let mut core = self.inner.core();
+        let known = |who: &str| core.tenant.people.contains_key(who);
+        if person == other || !known(person) || !known(other) {
+            return Err(Refusal::NoConversation);
+        }
+        let id = one_on_one(person, other);
+        core.tenant.conversations.entry(id.clone()).or_insert_with(|| {
+            let mut chat = Conversation::new(&id, "oneOnOne", None, now);
+            chat.members = vec![person.to_owned(), other.to_owned()];
+            chat
+        });
+        Ok(id)
+    }
+
+    /// A person opens the chat with an app, which is added for them unless it was; the chat's id.
+    ///
+    /// # Errors
+    /// When there is no such person or app.
+    pub fn open_app(&self, person: &str, app: &str) -> Result<String, Refusal> {
+        let id = self.personal_chat_in_graph(app, person);
+        let is_there = self.inner.core().tenant.conversations.contains_key(&id);
+        if is_there || self.install(app, &Place::Person(person.to_owned()), person) {
+            return Ok(id);
+        }
+        Err(Refusal::NoConversation)
+    }
+
     /// Attaches files to a draft, as Teams' own client does: they go into the channel's folder, or for chats into the
     /// sender's, a number added where the name is taken.
     ///
@@ -24,8 +57,8 @@ impl TeamsSim {
         mut draft: Draft,
         files: &[(&str, &[u8])],
     ) -> Result<Draft, Refusal> {
-        let base = self.base_url().to_owned();
         let mut core = self.inner.core();
+        let base = core.tenant.config.site_host.clone().unwrap_or_else(|| self.base_url().to_owned());
         let place = core.tenant.conversations.get(conversation).map(|c| folder(c, person));
         let place = place.ok_or(Refusal::NoConversation)?;
         if !draft.html {

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http_body_util::BodyExt as _;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
@@ -51,11 +52,21 @@ fn broken(status: u16) -> Response {
     (status, [(header::CONTENT_TYPE, "text/html")], page).into_response()
 }
 
+/// So much of an upload is taken before it is sent on to another host, in bytes.
+const SHORT: usize = 64 * 1024;
+
 /// A request on the file host: uploads go on to another host when redirects are switched on.
 pub async fn upload(engine: Extract<Arc<Engine>>, request: Request<Body>) -> Response {
     if engine.config.doubts.upload_redirect {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let to = format!("{}{path}", engine.base());
+        // A short upload has come in by then; otherwise its sender could write into a closed connection.
+        let (mut body, mut taken) = (request.into_body(), 0);
+        while taken < SHORT
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            taken += frame.data_ref().map_or(0, Bytes::len);
+        }
         return (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, to)]).into_response();
     }
     call(engine, request).await

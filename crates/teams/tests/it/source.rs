@@ -98,6 +98,30 @@ async fn a_message_with_files_is_completed_by_graph() {
 }
 
 #[tokio::test]
+async fn pasted_pictures_are_those_of_graph_where_it_tells_and_else_those_of_the_bot() {
+    let shown = format!("https://graph.microsoft.com/v1.0/x/messages/{MESSAGE}/hostedContents/h1/$value");
+    let src = shown.clone();
+    let world = World::start(move |call| {
+        let wanted = format!("/v1.0/teams/{TEAM}/channels/19%3Aroom%40thread.tacv2/messages/{MESSAGE}");
+        let content = format!("<p>look <img src=\"{src}\" alt=\"image\"></p>");
+        (call.path == wanted).then(|| chat_message(MESSAGE, &content).into())
+    })
+    .await;
+    let mut attachments = html("<p>look</p>");
+    let address = "https://smba.trafficmanager.net/teams/v3/attachments/a1/views/original";
+    let picture = json!({ "contentType": "image/*", "contentUrl": address });
+    attachments.as_array_mut().unwrap().insert(0, picture);
+    let body = activity(&world, "message", &json!({ "attachments": attachments }));
+    let message = posted(world.event(&body).await);
+    assert_eq!(message.files.iter().map(|file| &*file.id).collect::<Vec<_>>(), [shown]);
+
+    let world = World::start(|call| call.path.starts_with("/v1.0/").then(|| Reply::error(403, "No"))).await;
+    let body = activity(&world, "message", &json!({ "attachments": attachments }));
+    let message = posted(world.event(&body).await);
+    assert_eq!(message.files.iter().map(|file| &*file.id).collect::<Vec<_>>(), [address]);
+}
+
+#[tokio::test]
 async fn files_wait_for_graph_when_it_stumbles_and_go_without_when_it_refuses() {
     for (status, waits) in [(503, true), (429, true), (403, false)] {
         let world =

@@ -12,13 +12,14 @@ use super::hosts::Stage;
 use super::run::{address, first_name, in_use, loopback};
 use crate::args::Sim;
 
-/// Microsoft's names: sign-in, Graph, the Bot Framework's sign-in, the connector.
+/// Microsoft's names: sign-in, Graph, the Bot Framework's sign-in, the connector, the tenant's sites.
 const HOSTS: &[&str] = &[
     "login.microsoftonline.com",
     "graph.microsoft.com",
     "login.botframework.com",
     "api.botframework.com",
     "smba.trafficmanager.net",
+    "fabrikant.sharepoint.com",
 ];
 /// What people's Graph tokens may do.
 const SCOPES: [&str; 5] = [
@@ -63,6 +64,7 @@ pub(super) async fn start(
         let tls = stage.certificate(HOSTS)?;
         config.tls = Some((tls.chain_pem, tls.key_pem));
         config.service_host = Some("https://smba.trafficmanager.net".to_owned());
+        config.site_host = Some("https://fabrikant.sharepoint.com".to_owned());
     }
     let people = config.people.clone();
     let sim = TeamsSim::start(world, config).await.with_context(|| in_use("--teams-port"))?;

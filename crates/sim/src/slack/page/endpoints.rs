@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Path, Query, Request, State as Extract};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -11,7 +11,7 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::core::page::asset;
+use crate::core::page::{asset, sent};
 use crate::core::world::lock;
 use crate::slack::emoji;
 use crate::slack::engine::Engine;
@@ -243,6 +243,7 @@ fn perform(sim: &SlackSim, act: Act) -> Result<Value, ApiError> {
 struct Upload {
     user: String,
     channel: String,
+    #[serde(default)]
     name: String,
     #[serde(default)]
     text: String,
@@ -255,14 +256,16 @@ async fn upload(
     Query(upload): Query<Upload>,
     request: Request<Body>,
 ) -> Response {
-    let Ok(bytes) = to_bytes(request.into_body(), 64 * 1024 * 1024).await else {
-        return (StatusCode::PAYLOAD_TOO_LARGE, "too large").into_response();
+    let (parts, body) = request.into_parts();
+    let files = match sent(&parts.headers, body, &upload.name).await {
+        Ok(files) => files,
+        Err(answer) => return answer,
     };
     let post = Post {
         text: &upload.text,
         thread_ts: upload.thread_ts.as_deref().filter(|ts| !ts.is_empty()),
         broadcast: false,
-        files: vec![(&upload.name, &bytes)],
+        files: files.iter().map(|file| (&*file.name, &*file.bytes)).collect(),
     };
     answer(SlackSim { engine }.post_with(&upload.user, &upload.channel, &post).map(Value::from))
 }

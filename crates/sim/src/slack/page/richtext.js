@@ -5,19 +5,7 @@
 const Rich = (() => {
   let book = { names: {}, channels: {}, groups: {}, emoji: {}, me: "" };
 
-  const el = (tag, attrs = {}, ...children) => {
-    const node = document.createElement(tag);
-    for (const [key, value] of Object.entries(attrs)) {
-      if (value === undefined || value === null || value === false) continue;
-      if (key === "class") node.className = value;
-      else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-      else node.setAttribute(key, value === true ? "" : value);
-    }
-    node.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
-    return node;
-  };
-
-  const safe = (url) => /^(https?:|mailto:|tel:)/i.test(url || "");
+  const { el, safe, link: linkTo } = Chat;
   const unescape = (text) => text.replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&amp;/g, "&");
   const nameOf = (id) => (book.names[id] ? book.names[id].name : id === "USLACKBOT" ? "Slackbot" : id);
 
@@ -36,8 +24,7 @@ const Rich = (() => {
     return node;
   };
 
-  const link = (url, text) =>
-    safe(url) ? el("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, text || url) : document.createTextNode(text || url);
+  const link = (url, text) => linkTo(url, text || url);
 
   const mention = (label, loud) => el("span", { class: loud ? "mention loud" : "mention" }, label);
 
@@ -150,5 +137,5 @@ const Rich = (() => {
       }),
     );
 
-  return { el, content, mrkdwn, typed, emoji, nameOf, safe, use: (next) => { book = next; } };
+  return { content, mrkdwn, typed, emoji, nameOf, use: (next) => { book = next; } };
 })();

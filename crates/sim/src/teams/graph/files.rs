@@ -18,13 +18,18 @@ fn missing() -> Error {
     error(404, "itemNotFound", "The resource could not be found.")
 }
 
+/// Scheme and host of the tenant's sites.
+fn sites(call: &Call<'_>) -> String {
+    call.core.tenant.config.site_host.clone().unwrap_or_else(|| call.req.origin.clone())
+}
+
 fn shown(call: &Call<'_>, item: &Item) -> Value {
     let folder = &item.folder;
     json!({
         "id": item.id, "name": item.name, "size": item.blob.size(),
         "eTag": format!("\"{{{}}},1\"", item.guid), "cTag": format!("\"c:{{{}}},1\"", item.guid),
         "createdDateTime": iso(call.req.now), "lastModifiedDateTime": iso(call.req.now),
-        "webUrl": format!("{}{}", call.req.origin, item.path()),
+        "webUrl": format!("{}{}", sites(call), item.path()),
         "file": {"mimeType": media_type(&item.name)},
         "parentReference": {"driveId": folder.drive, "driveType": "documentLibrary", "id": folder.id},
     })
@@ -44,7 +49,7 @@ pub(super) fn files_folder(call: &mut Call<'_>, team: &str, channel: &str) -> Re
     }
     let object = json!({
         "id": place.id, "name": c.name, "size": 0, "folder": {"childCount": 0},
-        "webUrl": format!("{}{}", call.req.origin, place.path),
+        "webUrl": format!("{}{}", sites(call), place.path),
         "parentReference": {"driveId": place.drive, "driveType": "documentLibrary"},
     });
     let context = format!("teams('{team}')/channels('{}')/filesFolder/$entity", encode(channel));
@@ -110,7 +115,7 @@ pub(super) fn session(call: &mut Call<'_>, drive: &str, folder: &str, name: &str
     let key = call.core.drives.open(&folder, &name, conflict, now);
     let expires = call.core.drives.session(&key, now).map_or(now, |session| session.expires);
     let object = json!({
-        "uploadUrl": format!("{}/_api/upload/{key}", call.req.origin),
+        "uploadUrl": format!("{}/_api/upload/{key}", sites(call)),
         "expirationDateTime": iso(expires),
         "nextExpectedRanges": ["0-"],
     });
@@ -167,7 +172,7 @@ fn answer(call: &mut Call<'_>, item: &Item, content: bool) -> Result<Res, Error>
     if content {
         let now = call.req.now;
         let key = call.core.drives.address(&item.id, now);
-        return Ok(Res::redirect(format!("{}/_api/download/{key}", call.req.origin)));
+        return Ok(Res::redirect(format!("{}/_api/download/{key}", sites(call))));
     }
     Ok(Res::json(200, &wire::with_context(&call.view(), "driveItem", shown(call, item))))
 }

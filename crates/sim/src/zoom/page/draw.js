@@ -5,33 +5,7 @@
 const Draw = (() => {
   let book = { names: {}, me: "", utf16: true };
 
-  const el = (tag, attrs = {}, ...children) => {
-    const node = document.createElement(tag);
-    for (const [key, value] of Object.entries(attrs)) {
-      if (value === undefined || value === null || value === false) continue;
-      if (key === "class") node.className = value;
-      else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-      else node.setAttribute(key, value === true ? "" : value);
-    }
-    node.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
-    return node;
-  };
-
-  const safe = (url) => /^https?:\/\//i.test(url || "");
-  const link = (url, ...content) => (safe(url) ? el("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, ...content) : el("span", {}, ...content));
-
-  // Bare addresses in a text become links as well.
-  const plain = (text) => {
-    const parts = [];
-    let at = 0;
-    for (const hit of text.matchAll(/https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)]/g)) {
-      if (hit.index > at) parts.push(document.createTextNode(text.slice(at, hit.index)));
-      parts.push(link(hit[0], hit[0]));
-      at = hit.index + hit[0].length;
-    }
-    if (at < text.length) parts.push(document.createTextNode(text.slice(at)));
-    return parts;
-  };
+  const { el, link, linked: plain } = Chat;
 
   const units = (text) => (book.utf16 ? text.split("") : [...text]);
   const BLOCKS = { Quote: "quote", BulletedList: "bullet", NumberedList: "number", LeftIndent: "indent", Paragraph: "heading" };
@@ -172,5 +146,5 @@ const Draw = (() => {
   };
 
   const content = (message) => (message.author && message.author.bot ? bot(message, message.author.markdown) : text(message));
-  return { el, content, typed, use: (next) => { book = { ...book, ...next }; } };
+  return { content, typed, use: (next) => { book = { ...book, ...next }; } };
 })();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Path, Query, Request, State as Extract};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -12,7 +12,7 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::core::page::{asset, avatar_svg};
+use crate::core::page::{asset, avatar_svg, sent};
 use crate::core::world::lock;
 use crate::zoom::engine::Engine;
 use crate::zoom::error::ApiError;
@@ -271,14 +271,16 @@ async fn upload(
     Query(query): Query<BTreeMap<String, String>>,
     request: Request<Body>,
 ) -> Response {
-    let Ok(bytes) = to_bytes(request.into_body(), 64 * 1024 * 1024).await else {
-        return (StatusCode::PAYLOAD_TOO_LARGE, "too large").into_response();
-    };
     let given = |key: &str| query.get(key).map(String::as_str).unwrap_or_default();
+    let (parts, body) = request.into_parts();
+    let files = match sent(&parts.headers, body, given("name")).await {
+        Ok(files) => files,
+        Err(answer) => return answer,
+    };
     let post = Post {
         text: given("text"),
         root: Some(given("root")).filter(|root| !root.is_empty()),
-        files: vec![(given("name"), &bytes)],
+        files: files.iter().map(|file| (&*file.name, &*file.bytes)).collect(),
     };
     answer(ZoomSim { engine }.post_with(given("user"), given("room"), &post).map(Value::from))
 }

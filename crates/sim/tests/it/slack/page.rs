@@ -19,7 +19,7 @@ async fn read(bench: &Bench, path: &str) -> Value {
 async fn the_page_brings_everything_itself_and_has_its_hooks() {
     let bench = Bench::new().await;
     let mut all = String::new();
-    for path in ["/", "/page.css", "/page.js", "/richtext.js"] {
+    for path in ["/", "/page.css", "/page.js", "/richtext.js", "/_sim/chat.css", "/_sim/chat.js"] {
         let answer = bench.send(Method::GET, path, &[], b"").await;
         assert_eq!(answer.status, 200, "{path}");
         assert!(answer.headers.get("x-frame-options").is_none(), "it can be embedded");
@@ -85,6 +85,26 @@ async fn actions_of_the_page_are_those_of_people() {
         &bench.send(Method::GET, &format!("/_sim/slack/file/{id}"), &[], b"").await.body[..],
         b"bytes"
     );
+    bench.done().await;
+}
+
+#[tokio::test]
+async fn the_page_sends_several_files_with_one_message() {
+    let bench = Bench::new().await;
+    let form = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a %22b%22.txt\"\r\n\r\none\r\n\
+        --x\r\nContent-Disposition: form-data; name=\"pasted\"; filename=\"image.png\"\r\nContent-Type: image/png\r\n\r\n\
+        two\r\n--x--\r\n";
+    let path = format!("/_sim/slack/upload?user={ANA}&channel={GENERAL}&text=both");
+    let headers = [("content-type", "multipart/form-data; boundary=x")];
+    let answer = bench.send(Method::POST, &path, &headers, form.as_bytes()).await;
+    assert_eq!(answer.status, 200);
+    let event = bench.app.event(|event| event["subtype"] == "file_share").await;
+    assert_eq!(event["text"], "both");
+    let names: Vec<&str> =
+        event["files"].as_array().unwrap().iter().map(|file| file["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["a \"b\".txt", "image.png"]);
+    let empty = bench.send(Method::POST, &path, &headers, b"--x--\r\n").await;
+    assert_eq!(empty.status, 400);
     bench.done().await;
 }
 

@@ -237,6 +237,14 @@ async fn pasted_pictures_are_hosted_contents() {
     let value = rig.get(src, &rig.app()).await;
     assert_eq!((&value.bytes[..], value.header("content-type")), (&b"pngbytes"[..], "image/png"));
     assert_eq!(rig.get(src, "").await.status, 401);
+    // Bots are told of them beside the text, under an address that needs their token.
+    let told = rig.inbox.activities(1, "message").await.remove(0);
+    let [picture, text] = told["attachments"].as_array().unwrap().as_slice() else { panic!("{told}") };
+    assert_eq!((&picture["contentType"], &text["contentType"]), (&json!("image/*"), &json!("text/html")));
+    let address = picture["contentUrl"].as_str().unwrap();
+    assert!(address.starts_with(&rig.sim.service_url()), "{address}");
+    assert_eq!(&rig.get(address, &rig.bot()).await.bytes[..], b"pngbytes");
+    assert_eq!(rig.get(address, &rig.app()).await.status, 401);
     rig.stop().await;
 }
 
@@ -256,5 +264,20 @@ async fn the_page_sends_and_fetches_files() {
     assert_eq!((&file.bytes[..], file.header("content-type")), (&b"abc"[..], "text/plain"));
     assert!(file.header("content-disposition").ends_with("a%20b.txt"));
     assert_eq!(rig.get("/_sim/file?address=http%3A%2F%2Fx%2Fy", "").await.status, 404);
+    let shown = rig.get(&format!("/_sim/messages?conversation={GENERAL}"), "").await.json();
+    assert_eq!(shown["messages"][0]["attachments"][0]["size"], 3);
+    // What is pasted stands in the text, as with Teams' own client.
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([("as", DANA), ("conversation", GENERAL), ("html", "<b>see</b>")])
+        .finish();
+    let form = "--x\r\nContent-Disposition: form-data; name=\"pasted\"; filename=\"image.png\"\r\n\r\npng\r\n--x\r\n\
+        Content-Disposition: form-data; name=\"file\"; filename=\"c.txt\"\r\n\r\ntext\r\n--x--\r\n";
+    let headers = [("content-type", "multipart/form-data; boundary=x")];
+    let body = Bytes::from_static(form.as_bytes());
+    let sent = rig.call(Method::POST, &format!("/_sim/upload?{query}"), "", &headers, body).await;
+    let m = rig.sim.message(GENERAL, sent.json()["id"].as_str().unwrap()).unwrap();
+    let content = m["body"]["content"].as_str().unwrap();
+    assert!(content.contains("<b>see</b>") && content.contains("hostedContents/"), "{content}");
+    assert_eq!(m["attachments"][0]["name"], "c.txt");
     rig.stop().await;
 }

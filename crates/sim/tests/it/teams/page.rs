@@ -10,8 +10,11 @@ use super::harness::{Rig, general};
 async fn the_page_has_its_hooks_and_needs_nobody_else() {
     let rig = Rig::new().await;
     let page = String::from_utf8(rig.get("/", "").await.bytes.to_vec()).unwrap();
-    let script = String::from_utf8(rig.get("/_sim/page.js", "").await.bytes.to_vec()).unwrap();
-    let style = String::from_utf8(rig.get("/_sim/page.css", "").await.bytes.to_vec()).unwrap();
+    let (mut script, mut style) = (String::new(), String::new());
+    for name in ["chat", "page"] {
+        script.push_str(&String::from_utf8_lossy(&rig.get(&format!("/_sim/{name}.js"), "").await.bytes));
+        style.push_str(&String::from_utf8_lossy(&rig.get(&format!("/_sim/{name}.css"), "").await.bytes));
+    }
     for hook in [
         "channel",
         "message",
@@ -28,9 +31,8 @@ async fn the_page_has_its_hooks_and_needs_nobody_else() {
         "attach",
         "file",
     ] {
-        let forms = [format!("data-test=\"{hook}\""), format!("dataset.test = \"{hook}\"")];
-        let found = [&page, &script].iter().any(|t| forms.iter().any(|f| t.contains(f)));
-        assert!(found, "{hook}");
+        let quoted = format!("\"{hook}\"");
+        assert!([&page, &script].iter().any(|text| text.contains(&quoted)), "{hook}");
     }
     for text in [&page, &script, &style] {
         assert!(!text.contains("https://") && !text.contains("@import"), "nothing comes from elsewhere");
@@ -81,6 +83,28 @@ async fn actions_of_the_page_are_those_of_people() {
     assert_eq!(all["messages"][1]["root"], id);
     assert_eq!(post("delete", on.clone()).await.status, 200);
     assert_eq!(post("restore", on).await.status, 200);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn people_open_chats_with_people_and_apps() {
+    let rig = Rig::new().await;
+    let open = |action: &'static str, body: Value| {
+        let rig = &rig;
+        async move { rig.post(&format!("/_sim/{action}"), "", &body).await }
+    };
+    let chat = open("direct", json!({"as": EMRE, "other": DANA})).await.json()["result"].clone();
+    assert_eq!(open("direct", json!({"as": DANA, "other": EMRE})).await.json()["result"], chat);
+    assert_eq!(open("direct", json!({"as": DANA, "other": DANA})).await.status, 409);
+    let with_app = open("chat", json!({"as": EMRE, "app": APP})).await.json()["result"].clone();
+    assert_eq!(with_app, rig.sim.personal_chat_in_graph(APP, EMRE));
+    rig.inbox.activities(1, "installationUpdate").await;
+    assert_eq!(open("chat", json!({"as": EMRE, "app": APP})).await.json()["result"], with_app);
+    assert_eq!(open("chat", json!({"as": EMRE, "app": "nobody"})).await.status, 409);
+    let state = rig.get(&format!("/_sim/state?as={EMRE}"), "").await.json();
+    let listed = |id: &Value| state["chats"].as_array().unwrap().iter().find(|one| one["id"] == *id).cloned();
+    assert_eq!(listed(&chat).unwrap()["other"], DANA);
+    assert_eq!(listed(&with_app).unwrap()["bot"], APP);
     rig.stop().await;
 }
 

@@ -25,8 +25,10 @@ async fn the_page_and_its_parts_are_served() {
     }
     let page = bench.send(Method::GET, "/", &[], b"").await;
     let page = String::from_utf8(page.body.to_vec()).unwrap();
-    let script = bench.send(Method::GET, "/page.js", &[], b"").await;
-    let script = String::from_utf8(script.body.to_vec()).unwrap();
+    let mut script = String::new();
+    for path in ["/_sim/chat.js", "/page.js"] {
+        script.push_str(&String::from_utf8_lossy(&bench.send(Method::GET, path, &[], b"").await.body));
+    }
     for hook in [
         "channel",
         "message",

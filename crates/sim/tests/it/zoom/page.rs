@@ -19,7 +19,7 @@ async fn read(bench: &Bench, path: &str) -> Value {
 async fn the_page_brings_everything_itself_and_has_its_hooks() {
     let bench = Bench::new().await;
     let mut all = String::new();
-    for path in ["/", "/page.css", "/page.js", "/draw.js"] {
+    for path in ["/", "/page.css", "/page.js", "/draw.js", "/_sim/chat.css", "/_sim/chat.js"] {
         let answer = bench.send(Method::GET, path, &[], b"").await;
         assert_eq!(answer.status, 200, "{path}");
         assert!(answer.headers.get("x-frame-options").is_none(), "it can be embedded");

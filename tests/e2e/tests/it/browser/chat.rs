@@ -1,11 +1,16 @@
 //! A chat client in the page, used the way a person uses it: by mouse and keys. What it shows is read from what
 //! is drawn.
 
+use std::path::Path;
+
 use anyhow::Result;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use e2e::eventually;
 use fantoccini::Locator;
 use fantoccini::key::Key;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::driver::{Browser, PATIENCE, hook};
 
@@ -40,6 +45,50 @@ pub(super) struct Shown {
     /// What is drawn in bold.
     pub(super) bold: Vec<String>,
 }
+
+/// How a file gets into the composer.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way {
+    /// By the button, from a folder.
+    Chosen,
+    /// Pasted from the clipboard.
+    Pasted,
+    /// Dropped on the conversation.
+    Dropped,
+}
+
+/// A file as it is drawn.
+#[derive(Debug, Deserialize)]
+pub(super) struct ShownFile {
+    pub(super) name: String,
+    /// Where its bytes come from.
+    pub(super) address: String,
+    /// Shown as a picture, which has been loaded.
+    pub(super) drawn: bool,
+}
+
+/// Gives files to the page as the mouse or the clipboard does.
+const GIVE: &str = r"
+const [selector, kind, name, type, data] = arguments;
+const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+const files = new DataTransfer();
+files.items.add(new File([bytes], name, { type }));
+const place = document.querySelector(selector);
+const event = (name) => kind === 'paste' ? new ClipboardEvent(name, { clipboardData: files, bubbles: true, cancelable: true })
+  : new DragEvent(name, { dataTransfer: files, bubbles: true, cancelable: true });
+if (kind === 'drop') place.dispatchEvent(event('dragover'));
+place.dispatchEvent(event(kind));";
+
+/// The files of the messages from the one that has the words on.
+const FILES: &str = r"
+const list = [...document.querySelectorAll('[data-test=messages] [data-test=message]')];
+const first = list.findLastIndex((one) => one.querySelector('[data-test=message-text]')?.innerText.includes(arguments[0]));
+if (first < 0) return [];
+return list.slice(first, first + 2).flatMap((one) => [...one.querySelectorAll('[data-test=file]')]).map((one) => {
+  const picture = one.matches('img') ? one : one.querySelector('img');
+  const link = one.querySelector('[data-test=download]');
+  return { name: one.dataset.name ?? '', address: link ? link.href : picture?.src ?? '', drawn: !!picture && picture.complete && picture.naturalWidth > 0 };
+});";
 
 /// Reads the messages of a list.
 const READ: &str = r"
@@ -138,6 +187,125 @@ impl<'a> Chat<'a> {
         self.click(&hook(send)).await
     }
 
+    /// Puts a file into the composer.
+    pub(super) async fn attach(self, way: Way, path: &Path, name: &str, bytes: &[u8]) -> Result<()> {
+        let waiting = "[data-test=tray] [data-name]";
+        match way {
+            Way::Chosen => {
+                eventually(&format!("{}: the field for files", self.frame()), PATIENCE, || async {
+                    self.browser.enter(self.frame()).await?;
+                    let field = self.browser.client.find(Locator::Css(&hook("attach-file"))).await;
+                    let field = field.map_err(|error| error.to_string())?;
+                    field.send_keys(&path.display().to_string()).await.map_err(|error| error.to_string())
+                })
+                .await?;
+            }
+            Way::Pasted | Way::Dropped => {
+                let (place, kind) = if matches!(way, Way::Pasted) {
+                    (hook("composer"), "paste")
+                } else {
+                    ("#room".to_owned(), "drop")
+                };
+                let media =
+                    if name.to_ascii_lowercase().contains(".png") { "image/png" } else { "text/plain" };
+                let arguments = [&*place, kind, name, media, &STANDARD.encode(bytes)].map(Value::from);
+                self.browser.enter(self.frame()).await.map_err(anyhow::Error::msg)?;
+                self.browser.client.execute(GIVE, arguments.to_vec()).await?;
+            }
+        }
+        eventually(&format!("{}: the file before it is sent", self.frame()), PATIENCE, || async {
+            self.browser.enter(self.frame()).await?;
+            let found = self.browser.client.find(Locator::Css(waiting)).await;
+            found.map(drop).map_err(|error| error.to_string())
+        })
+        .await
+    }
+
+    /// Waits for a file of the message with these words, or of the next one, by a part of its name.
+    pub(super) async fn sees_file(self, words: &str, name: &str) -> Result<ShownFile> {
+        eventually(&format!("{}: “{name}” of “{words}”", self.frame()), PATIENCE, || async {
+            self.browser.enter(self.frame()).await?;
+            let shown = self.browser.client.execute(FILES, vec![json!(words)]).await;
+            let shown = shown.map_err(|error| error.to_string())?;
+            let listed = shown.to_string();
+            let shown: Vec<ShownFile> = serde_json::from_value(shown).map_err(|error| error.to_string())?;
+            // Some clients write a space of a name otherwise; its beginning is enough.
+            let start = name.split([' ', '_', '(']).next().unwrap_or(name);
+            // A picture that is still being loaded is no picture yet.
+            let is_whole = |one: &ShownFile| one.drawn || !one.name.contains(".png");
+            let mut fitting = shown.into_iter().filter(|one| one.name.contains(start) && is_whole(one));
+            fitting.next().ok_or(listed)
+        })
+        .await
+    }
+
+    /// Reacts to a message: by the button beside it, or by searching among all.
+    pub(super) async fn react(self, id: &str, name: &str, searched: bool) -> Result<()> {
+        if !searched {
+            return self.press(id, &format!("react-{name}")).await;
+        }
+        self.press(id, "react").await?;
+        self.click(&format!("{} [data-name=\"{name}\"]", hook("palette"))).await
+    }
+
+    /// Clicks on a reaction that is there.
+    pub(super) async fn click_reaction(self, id: &str, shown: &str) -> Result<()> {
+        let names = self.reactions(id).await.map_err(anyhow::Error::msg)?;
+        let name = names.iter().find(|(_, sign, _)| sign == shown).map(|(name, ..)| name.clone());
+        let name = name.ok_or_else(|| anyhow::anyhow!("no {shown} among {names:?}"))?;
+        self.click(&format!("{} {}[data-name=\"{name}\"]", message(id), hook("reaction"))).await
+    }
+
+    /// Waits until a message has a reaction so many times.
+    pub(super) async fn sees_reaction(self, id: &str, shown: &str, count: u64) -> Result<()> {
+        eventually(&format!("{}: {shown} {count} times", self.frame()), PATIENCE, || async {
+            let all = self.reactions(id).await?;
+            let fits = all.iter().any(|(_, sign, times)| sign == shown && *times == count);
+            if fits { Ok(()) } else { Err(format!("{all:?}")) }
+        })
+        .await
+    }
+
+    /// Waits until a message has a reaction no more.
+    pub(super) async fn misses_reaction(self, id: &str, shown: &str) -> Result<()> {
+        eventually(&format!("{}: no {shown}", self.frame()), PATIENCE, || async {
+            let all = self.reactions(id).await?;
+            if all.iter().any(|(_, sign, _)| sign == shown) { Err(format!("{all:?}")) } else { Ok(()) }
+        })
+        .await
+    }
+
+    /// The reactions of a message: name, sign, count.
+    async fn reactions(self, id: &str) -> Result<Vec<(String, String, u64)>, String> {
+        self.browser.enter(self.frame()).await?;
+        let script = "return [...document.querySelectorAll(arguments[0])]
+            .map((one) => [one.dataset.name, one.querySelector('.sign').textContent, Number(one.querySelector('.count').textContent)]);";
+        let selector = format!("{} {}", message(id), hook("reaction"));
+        let found = self.browser.client.execute(script, vec![json!(selector)]).await;
+        serde_json::from_value(found.map_err(|error| error.to_string())?).map_err(|error| error.to_string())
+    }
+
+    /// Opens a conversation of the list by its name, or begins it.
+    pub(super) async fn opens(self, name: &str) -> Result<()> {
+        self.click(&format!("#lists button[data-name=\"{name}\"]")).await?;
+        eventually(&format!("{}: the chat with {name}", self.frame()), PATIENCE, || async {
+            self.browser.enter(self.frame()).await?;
+            let title = self.browser.run("return document.querySelector('#room-name').textContent").await?;
+            if title == name { Ok(()) } else { Err(title.to_string()) }
+        })
+        .await
+    }
+
+    /// Waits until the last message but at most two has this text.
+    pub(super) async fn sees_last(self, pane: Pane, text: &str) -> Result<()> {
+        eventually(&format!("{}: “{text}” at last", self.frame()), PATIENCE, || async {
+            let shown = self.read(pane).await?;
+            let texts: Vec<&str> = shown.iter().rev().take(3).map(|one| &*one.text).collect();
+            if texts.iter().any(|one| one.contains(text)) { Ok(()) } else { Err(texts.join(" | ")) }
+        })
+        .await
+    }
+
     /// Begins to change a message of the channel to `text`.
     pub(super) async fn edit(self, id: &str, text: &str) -> Result<()> {
         self.press(id, "edit").await?;
@@ -173,11 +341,7 @@ impl<'a> Chat<'a> {
 
     /// Closes the thread.
     pub(super) async fn close_thread(self) -> Result<()> {
-        let button = match self.kind {
-            Kind::Slack | Kind::Zoom => "#thread-close".to_owned(),
-            Kind::Teams | Kind::Webex => hook("thread-close"),
-        };
-        self.click(&button).await
+        self.click(&hook("thread-close")).await
     }
 
     /// The name of the channel that is open, and what marks it in the list.
@@ -185,11 +349,9 @@ impl<'a> Chat<'a> {
         let selected = "[data-test=channel][aria-current=true]";
         eventually("an open channel", PATIENCE, || async {
             self.browser.enter(self.frame()).await?;
-            let script = format!("return document.querySelector('{selected}')?.innerText ?? ''");
+            let script = format!("return document.querySelector('{selected}')?.dataset.name ?? ''");
             let name = self.browser.run(&script).await?;
-            let name = name.as_str().unwrap_or_default().trim();
-            // The sign before the name is on a line of its own.
-            let name = name.lines().last().unwrap_or_default().to_owned();
+            let name = name.as_str().unwrap_or_default().to_owned();
             if name.is_empty() { Err("none is open".to_owned()) } else { Ok(name) }
         })
         .await

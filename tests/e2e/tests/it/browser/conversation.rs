@@ -48,7 +48,7 @@ async fn four_clients_show_one_conversation() {
 }
 
 /// `target/browser`.
-fn pictures() -> Result<PathBuf> {
+pub(super) fn pictures() -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     let target = test.ancestors().nth(3).context("the test lies in no target directory")?;
     Ok(target.join("browser"))
