@@ -102,6 +102,13 @@ pub enum Happening {
         /// Each at most once.
         changes: Vec<ReactionChange>,
     },
+    /// All reactions that stand at a message, read from its platform: what changed follows from what was known.
+    ReactionsListed {
+        /// At which message.
+        message: RemoteMessage,
+        /// Without the app's own.
+        listed: Vec<ListedReaction>,
+    },
     /// Something to tell rather than to relay; by default not shown.
     Notice(Notice),
     /// Something for the gateway itself.
@@ -121,6 +128,17 @@ pub struct ReactionChange {
     pub set: bool,
     /// When, milliseconds since 1970, by the source's clock.
     pub at_ms: i64,
+}
+
+/// The reactions with one emoji that stand at a message, as its platform lists them.
+#[derive(Clone)]
+pub struct ListedReaction {
+    /// With what.
+    pub emoji: Emoji,
+    /// Whose, and since when where that is told, milliseconds since 1970.
+    pub by: Vec<(RemoteUser, Option<i64>)>,
+    /// Whether everybody is listed.
+    pub complete: bool,
 }
 
 /// A message as its source holds it.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    Capabilities, Document, Event, FileRef, Message, Operation, Outcome, Platform, Post, RemoteConversation,
-    RemoteMessage, RemoteUser, codes,
+    Capabilities, Document, Event, FileRef, ListedReaction, Message, Operation, Outcome, Platform, Post,
+    RemoteConversation, RemoteMessage, RemoteUser, codes,
 };
 use dragoman_seal::{Content, Token};
 use tokio_util::sync::CancellationToken;
@@ -63,6 +63,18 @@ pub trait Connector: Send + Sync {
         thread_root: Option<&RemoteMessage>,
         message: &RemoteMessage,
     ) -> Result<Option<Message>, Failure>;
+
+    /// Reads the reactions that stand at a message, without the app's own. `None`: the message is deleted. Refused where
+    /// the platform does not tell, or the app may not know.
+    async fn reactions(
+        &self,
+        _session: &Session,
+        _conversation: &Conversation,
+        _thread_root: Option<&RemoteMessage>,
+        _message: &RemoteMessage,
+    ) -> Result<Option<Vec<ListedReaction>>, Failure> {
+        Err(Failure::Refused(codes::NOT_REREADABLE))
+    }
 
     /// Lists messages of a conversation, oldest first within a page, pages from old to new.
     async fn history(
@@ -335,6 +347,9 @@ pub struct HistoryQuery {
 pub struct HistoryPage {
     /// Oldest first.
     pub messages: Vec<Message>,
+    /// The reactions that stand at them, as [`Connector::reactions`] reads them; messages without are left out. `None`:
+    /// the platform does not tell, or the app may not know.
+    pub reactions: Option<BTreeMap<RemoteMessage, Vec<ListedReaction>>>,
     /// Where the next page begins; `None` ends it.
     pub next: Option<String>,
 }

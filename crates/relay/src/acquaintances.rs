@@ -12,8 +12,9 @@ use zeroize::Zeroize as _;
 
 /// How long a profile stays open, in milliseconds: as long as the key that opened it.
 const OPEN_MS: i64 = 5 * 60 * 1000;
-/// People kept; a full table is forgotten as a whole.
-const MOST: usize = 10_000;
+/// People kept of one installation; a full table is forgotten as a whole. Each has its own, so that no organisation
+/// pushes out another's.
+const MOST: usize = 5_000;
 
 /// A profile that is overwritten when dropped.
 pub struct Acquaintance(Profile);
@@ -46,12 +47,33 @@ pub(crate) type Elsewhere = Option<Arc<Acquaintance>>;
 
 /// People by installation and id.
 #[derive(Default)]
-pub(crate) struct Acquaintances(Mutex<HashMap<InstallationId, HashMap<RemoteUser, Entry>>>);
+pub(crate) struct Acquaintances(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    people: HashMap<InstallationId, HashMap<RemoteUser, Entry>>,
+    marks: HashMap<InstallationId, Mark>,
+}
+
+/// How often something changed at an installation: what was found out before holds no more.
+#[derive(Clone, Copy, Default)]
+struct Mark {
+    /// Somebody became known: who was nobody there may be them.
+    came: u64,
+    /// Somebody changed.
+    changed: u64,
+}
 
 struct Entry {
     profile: Arc<Acquaintance>,
-    elsewhere: Vec<(InstallationId, Elsewhere)>,
+    elsewhere: Vec<(InstallationId, Elsewhere, Mark)>,
     until_ms: i64,
+}
+
+impl Known {
+    fn mark(&self, at: &InstallationId) -> Mark {
+        self.marks.get(at).copied().unwrap_or_default()
+    }
 }
 
 impl Acquaintances {
@@ -62,8 +84,8 @@ impl Acquaintances {
         user: &RemoteUser,
         now_ms: i64,
     ) -> Option<Arc<Acquaintance>> {
-        let people = self.lock();
-        let entry = people.get(at)?.get(user).filter(|entry| now_ms < entry.until_ms)?;
+        let known = self.lock();
+        let entry = known.people.get(at)?.get(user).filter(|entry| now_ms < entry.until_ms)?;
         Some(Arc::clone(&entry.profile))
     }
 
@@ -74,9 +96,12 @@ impl Acquaintances {
         there: &InstallationId,
         now_ms: i64,
     ) -> Option<Elsewhere> {
-        let people = self.lock();
-        let entry = people.get(at)?.get(user).filter(|entry| now_ms < entry.until_ms)?;
-        entry.elsewhere.iter().find(|(installation, _)| installation == there).map(|(_, who)| who.clone())
+        let known = self.lock();
+        let now = known.mark(there);
+        let entry = known.people.get(at)?.get(user).filter(|entry| now_ms < entry.until_ms)?;
+        let (_, who, then) = entry.elsewhere.iter().find(|(installation, ..)| installation == there)?;
+        let holds = then.changed == now.changed && (who.is_some() || then.came == now.came);
+        holds.then(|| who.clone())
     }
 
     /// Keeps a profile open for a few minutes, or until it is no longer believed.
@@ -88,16 +113,14 @@ impl Acquaintances {
     ) -> Arc<Acquaintance> {
         let profile = Arc::new(Acquaintance(profile));
         let until_ms = believed_until_ms.min(now_ms + OPEN_MS);
-        let mut people = self.lock();
-        if people.values().map(HashMap::len).sum::<usize>() >= MOST {
+        let mut known = self.lock();
+        known.marks.entry(at.clone()).or_default().came += 1;
+        let people = known.people.entry(at.clone()).or_default();
+        if people.len() >= MOST {
             people.clear();
         }
-        // Who was nobody here may be this person.
-        for entry in people.values_mut().flat_map(HashMap::values_mut) {
-            entry.elsewhere.retain(|(installation, who)| who.is_some() || installation != at);
-        }
         let entry = Entry { profile: Arc::clone(&profile), elsewhere: Vec::new(), until_ms };
-        people.entry(at.clone()).or_default().insert(profile.user.clone(), entry);
+        people.insert(profile.user.clone(), entry);
         profile
     }
 
@@ -108,37 +131,37 @@ impl Acquaintances {
         there: &InstallationId,
         who: Elsewhere,
     ) {
-        if let Some(entry) = self.lock().get_mut(at).and_then(|people| people.get_mut(user)) {
-            entry.elsewhere.retain(|(installation, _)| installation != there);
-            entry.elsewhere.push((there.clone(), who));
+        let mut known = self.lock();
+        let mark = known.mark(there);
+        if let Some(entry) = known.people.get_mut(at).and_then(|people| people.get_mut(user)) {
+            entry.elsewhere.retain(|(installation, ..)| installation != there);
+            entry.elsewhere.push((there.clone(), who, mark));
         }
     }
 
     /// A person changed.
     pub(crate) fn forget(&self, at: &InstallationId, user: &RemoteUser) {
-        let mut people = self.lock();
-        if let Some(here) = people.get_mut(at) {
+        let mut known = self.lock();
+        known.marks.entry(at.clone()).or_default().changed += 1;
+        if let Some(here) = known.people.get_mut(at) {
             here.remove(user);
-        }
-        for entry in people.values_mut().flat_map(HashMap::values_mut) {
-            entry.elsewhere.retain(|(installation, _)| installation != at);
         }
     }
 
     /// Installations or organisations changed.
     pub(crate) fn forget_all(&self) {
-        self.lock().clear();
+        *self.lock() = Known::default();
     }
 
     /// Overwrites what was open long enough.
     pub(crate) fn expire(&self, now_ms: i64) {
-        self.lock().retain(|_, people| {
+        self.lock().people.retain(|_, people| {
             people.retain(|_, entry| now_ms < entry.until_ms);
             !people.is_empty()
         });
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<InstallationId, HashMap<RemoteUser, Entry>>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         // Entries are inserted whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -158,6 +181,18 @@ mod tests {
             deleted: false,
             external: false,
         }
+    }
+
+    #[test]
+    fn a_crowd_at_one_installation_pushes_out_nobody_of_another() {
+        let (people, crowded) = (Acquaintances::default(), "crowded".into());
+        people.keep(&"quiet".into(), ana(), (0, i64::MAX));
+        for number in 0..MOST + 10 {
+            let user = format!("U{number}").as_str().into();
+            people.keep(&crowded, Profile { user, ..ana() }, (0, i64::MAX));
+        }
+        assert!(people.profile(&"quiet".into(), &"U1".into(), 1).is_some());
+        assert_eq!(people.lock().people[&crowded].len(), 10);
     }
 
     #[test]
@@ -181,8 +216,8 @@ mod tests {
         people.keep(&slack, self::ana(), (0, 10));
         assert!(ana(9).is_some() && ana(10).is_none(), "a profile is not believed for longer");
         people.expire(10);
-        assert!(people.lock().keys().eq([&teams]));
+        assert!(people.lock().people.keys().eq([&teams]));
         people.expire(OPEN_MS);
-        assert!(people.lock().is_empty());
+        assert!(people.lock().people.is_empty());
     }
 }

@@ -61,7 +61,8 @@ pub(crate) fn admit(event: &Event, known: &Known, policy: &Policy) -> Admission 
         Happening::Control(_)
         | Happening::ReactionAdded { .. }
         | Happening::ReactionRemoved { .. }
-        | Happening::Reactions { .. } => Admission::Drop(codes::KIND),
+        | Happening::Reactions { .. }
+        | Happening::ReactionsListed { .. } => Admission::Drop(codes::KIND),
         Happening::Posted(_) | Happening::Changed { .. } if is_buried(event, known) => {
             Admission::Drop(codes::DELETED_MEANWHILE)
         }

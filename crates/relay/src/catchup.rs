@@ -18,6 +18,7 @@ use crate::core::Relay;
 use crate::directory::{Route, Spot};
 use crate::error::RelayError;
 use crate::leg::{Leg, LiveEvent};
+use crate::reaction_look::ReactedTo;
 use crate::reaction_plan::is_note;
 
 /// The listing begins this much before the gap, in milliseconds: feeds and clocks are not exact.
@@ -162,13 +163,8 @@ impl Relay {
 
     /// Catches up with every bridged conversation of an installation in the background.
     pub fn catch_up_installation(&self, installation: &InstallationId) {
-        let directory = self.directory();
-        for id in directory.bridged() {
-            let here =
-                directory.spot(&id).is_some_and(|spot| spot.place.session.installation.id == *installation);
-            if here {
-                self.catch_up_later(id);
-            }
+        for id in self.directory().bridged_at(installation) {
+            self.catch_up_later(id.clone());
         }
     }
 
@@ -216,11 +212,12 @@ impl Relay {
         let since_ms = (seen_ms - MARGIN_MS).min(started_ms - MAPPED_MS).max(bridge.row.created_ms);
         let originals =
             self.store().originals_since(conversation, started_ms - THREADS_MS, MOST_ORIGINALS).await?;
-        let (threads, left_out) = threads_to_ask(&originals, since_ms, started_ms - self.alive_ms(&spot));
+        let alive_ms = directory.seen_until_ms(&spot.row.installation);
+        let (threads, left_out) = threads_to_ask(&originals, since_ms, started_ms - alive_ms);
         if left_out > 0 {
             tracing::info!(%conversation, left_out, code = %codes::NOT_RECOVERABLE, "replies in the oldest threads are not looked for");
         }
-        let mut listed = match self.list(&spot, since_ms, threads).await? {
+        let (mut listed, reacted) = match self.list(&spot, since_ms, threads).await? {
             Ok(listed) => listed,
             Err(after_ms) => return Ok(Caught::Unread(after_ms)),
         };
@@ -230,17 +227,21 @@ impl Relay {
         listed.sort_by(|a, b| (a.sent_ms, &a.id).cmp(&(b.sent_ms, &b.id)));
         let waiting = self.waiting(&spot, &route).await?;
         let mut found = 0;
-        let mut present = BTreeSet::new();
+        let (mut present, mut new) = (BTreeSet::new(), BTreeSet::new());
         for message in listed {
             present.insert(message.id.clone());
             for (kind, order, lanes) in
                 self.missing(&spot, &route, &message, (&bridge.row, started_ms), &waiting).await?
             {
                 found += 1;
+                if kind == EventKind::Created {
+                    new.insert(message.id.clone());
+                }
                 let root = message.thread_root.clone();
                 self.append_into(&spot, &route, &message.id, root, kind, order, lanes).await?;
             }
         }
+        found += self.catch_up_with_reactions(&spot, &route, reacted, &new, started_ms).await?;
         for original in originals {
             let recent = original.sent_ms >= since_ms && original.sent_ms >= started_ms - MAPPED_MS;
             if !recent || present.contains(&original.message) {
@@ -288,23 +289,15 @@ impl Relay {
         Ok(Caught::Found(found))
     }
 
-    /// When events of an installation were taken last before this start, as far as is known; milliseconds since 1970.
-    fn alive_ms(&self, spot: &Spot) -> i64 {
-        let directory = self.directory();
-        let of_installation = |other: &&Arc<Spot>| other.row.installation == spot.row.installation;
-        let seen = directory.spots().into_iter().filter(of_installation).map(|spot| spot.row.seen_until_ms);
-        seen.max().unwrap_or_default()
-    }
-
-    /// All messages since a time, without content. The inner error as in [`Caught::Unread`].
+    /// All messages since a time, without content, and the reactions that stand at them. The inner error as in [`Caught::Unread`].
     async fn list(
         &self,
         spot: &Spot,
         since_ms: i64,
         threads: BTreeSet<RemoteMessage>,
-    ) -> Result<Result<Vec<Listed>, Option<i64>>, RelayError> {
+    ) -> Result<Result<(Vec<Listed>, Vec<ReactedTo>), Option<i64>>, RelayError> {
         let mut query = HistoryQuery { since_ms, threads, cursor: None };
-        let mut listed = Vec::new();
+        let (mut listed, mut reacted) = (Vec::new(), Vec::new());
         loop {
             let place = &spot.place;
             let read = || place.connector.history(&place.session, &spot.conversation, &query);
@@ -312,10 +305,18 @@ impl Relay {
                 Ok(page) => page,
                 Err(after_ms) => return Ok(Err(after_ms)),
             };
+            if let Some(mut reactions) = page.reactions {
+                // People react to our copies as well.
+                reacted.extend(page.messages.iter().map(|message| ReactedTo {
+                    message: message.id.clone(),
+                    thread_root: message.thread_root.clone(),
+                    reactions: reactions.remove(&message.id).unwrap_or_default(),
+                }));
+            }
             listed.extend(page.messages.into_iter().filter(|message| !is_ours(message)).map(Listed::from));
             match page.next {
                 Some(cursor) => query.cursor = Some(cursor),
-                None => return Ok(Ok(listed)),
+                None => return Ok(Ok((listed, reacted))),
             }
         }
     }

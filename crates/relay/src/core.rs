@@ -1,7 +1,7 @@
 //! The relay: what its parts share.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -159,7 +159,9 @@ pub(crate) struct Inner {
     pub(crate) last_order: AtomicI64,
     pub(crate) timer: Notify,
     pub(crate) activity: broadcast::Sender<Activity>,
-    pub(crate) reloading: tokio::sync::Mutex<()>,
+    /// How many were asked to be read again, and as of which of them that was done.
+    pub(crate) reloads_wanted: AtomicU64,
+    pub(crate) reloading: tokio::sync::Mutex<u64>,
 }
 
 impl Relay {
@@ -193,7 +195,8 @@ impl Relay {
             last_order: AtomicI64::new(0),
             timer: Notify::new(),
             activity,
-            reloading: tokio::sync::Mutex::new(()),
+            reloads_wanted: AtomicU64::new(0),
+            reloading: tokio::sync::Mutex::new(0),
         })))
     }
 
@@ -204,12 +207,20 @@ impl Relay {
 
     /// Reads the directory again after an operator or a platform changed something.
     pub async fn reload(&self) -> Result<(), RelayError> {
-        let _one_at_a_time = self.0.reloading.lock().await;
+        use std::sync::atomic::Ordering::SeqCst;
+        let ticket = self.0.reloads_wanted.fetch_add(1, SeqCst) + 1;
+        let mut done = self.0.reloading.lock().await;
+        if *done >= ticket {
+            // Somebody who waited as well has read what this one is about.
+            return Ok(());
+        }
+        let wanted = self.0.reloads_wanted.load(SeqCst);
         let parts = &self.0.parts;
         let directory =
             Directory::load(&parts.store, &parts.vault, &parts.connectors, Some(&self.directory())).await?;
         self.0.directory.store(Arc::new(directory));
         self.0.acquaintances.forget_all();
+        *done = wanted;
         Ok(())
     }
 

@@ -81,6 +81,12 @@ pub struct Directory {
     peopled: BTreeSet<OrgId>,
     /// Where events went until a bridge was paused or left, and until when.
     former: HashMap<ConversationId, (Arc<Route>, i64)>,
+    /// Bridged conversations by installation, ordered.
+    bridged: BTreeMap<InstallationId, Vec<ConversationId>>,
+    /// When bridged conversations have to be watched or watched anew, milliseconds since 1970.
+    watches: BTreeSet<(i64, ConversationId)>,
+    /// When events of an installation were taken last, milliseconds since 1970.
+    seen_until_ms: HashMap<InstallationId, i64>,
 }
 
 /// Events from before a pause or a leaving are taken for so long after it, in milliseconds.
@@ -125,7 +131,29 @@ impl Directory {
         for row in store.bridges().await? {
             directory.add_bridge(row);
         }
+        directory.index();
         Ok(directory)
+    }
+
+    /// What is asked again and again, so that the answer does not grow with bridges.
+    fn index(&mut self) {
+        for id in self.routes.keys() {
+            let Some(spot) = self.spots.get(id) else { continue };
+            self.bridged.entry(spot.row.installation.clone()).or_default().push(id.clone());
+            let due_ms = match (&spot.row.watch_id, spot.row.watch_renew_ms) {
+                (_, Some(renew_ms)) => renew_ms,
+                (None, None) => 0,
+                (Some(_), None) => continue,
+            };
+            self.watches.insert((due_ms, id.clone()));
+        }
+        for ids in self.bridged.values_mut() {
+            ids.sort();
+        }
+        for spot in self.spots.values() {
+            let seen = self.seen_until_ms.entry(spot.row.installation.clone()).or_default();
+            *seen = spot.row.seen_until_ms.max(*seen);
+        }
     }
 
     fn add_people(&mut self, linked: Vec<(AccountRow, bool)>) {
@@ -269,6 +297,26 @@ impl Directory {
     pub fn late_route(&self, conversation: &ConversationId, at_ms: i64, now_ms: i64) -> Option<&Arc<Route>> {
         let (route, until_ms) = self.former.get(conversation)?;
         Some(route).filter(|_| at_ms < *until_ms && now_ms < until_ms + LATE_MS)
+    }
+
+    /// Bridged conversations of an installation, ordered.
+    pub fn bridged_at(&self, installation: &InstallationId) -> &[ConversationId] {
+        self.bridged.get(installation).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// One bridged conversation of each installation that has any.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = &ConversationId> {
+        self.bridged.values().filter_map(|ids| ids.first())
+    }
+
+    /// Bridged conversations whose subscription is due, those that wait longest first.
+    pub(crate) fn watches_due(&self, now_ms: i64) -> impl Iterator<Item = &ConversationId> {
+        self.watches.iter().take_while(move |(due_ms, _)| *due_ms <= now_ms).map(|(_, id)| id)
+    }
+
+    /// When events of an installation were taken last before this was read, milliseconds since 1970; 0: never.
+    pub(crate) fn seen_until_ms(&self, installation: &InstallationId) -> i64 {
+        self.seen_until_ms.get(installation).copied().unwrap_or_default()
     }
 
     /// All bridged conversations, ordered.

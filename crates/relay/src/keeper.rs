@@ -142,7 +142,11 @@ impl Relay {
         if let Some(error) = report.not_destroyed {
             tracing::error!("an epoch key could not be destroyed: {error}");
         }
-        self.0.acquaintances.expire(self.now_ms());
+        let now_ms = self.now_ms();
+        self.0.acquaintances.expire(now_ms);
+        self.0.nobody.expire(now_ms);
+        self.0.told_senders.expire(now_ms);
+        self.0.rounds.expire(now_ms);
         self.shred().await?;
         for leg in self.with_lanes(|lanes| lanes.legs()) {
             leg.event.forget_plain();
@@ -191,31 +195,16 @@ impl Relay {
     /// Moves on the mark up to which everything was accepted, for one conversation per installation that
     /// has one: enough to tell after a restart how long the gateway was down.
     async fn remember_alive(&self) -> Result<(), RelayError> {
-        let directory = self.directory();
-        let mut seen = BTreeSet::new();
-        for id in directory.bridged() {
-            let Some(spot) = directory.spot(&id) else { continue };
-            if seen.insert(spot.place.session.installation.id.clone()) {
-                let seen_until_ms = self.now_ms();
-                self.store().commit(Mutation::SeenUntil { conversation: id, seen_until_ms }).await?;
-            }
+        for id in self.directory().heads() {
+            let (conversation, seen_until_ms) = (id.clone(), self.now_ms());
+            self.store().commit(Mutation::SeenUntil { conversation, seen_until_ms }).await?;
         }
         Ok(())
     }
 
     fn renew_watches(&self) {
-        let now_ms = self.now_ms();
-        let directory = self.directory();
-        for id in directory.bridged() {
-            let Some(spot) = directory.spot(&id) else { continue };
-            let due = match (&spot.row.watch_id, spot.row.watch_renew_ms) {
-                (None, None) => true,
-                (_, Some(renew_ms)) => renew_ms <= now_ms,
-                (Some(_), None) => false,
-            };
-            if due {
-                self.watch_later(id);
-            }
+        for id in self.directory().watches_due(self.now_ms()) {
+            self.watch_later(id.clone());
         }
     }
 

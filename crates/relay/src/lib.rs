@@ -27,6 +27,7 @@ mod people;
 mod perform;
 mod plan;
 mod policy;
+mod reaction_look;
 mod reaction_notes;
 mod reaction_plan;
 mod reactions;

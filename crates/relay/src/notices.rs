@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dragoman_markup::name::neutralise;
-use dragoman_model::{ConversationId, Event, Notice, NoticeKind, RemoteUser, codes};
+use dragoman_model::{ConversationId, Event, Notice, NoticeKind, OrgId, RemoteUser, codes};
 use dragoman_platform::ConversationKind;
 use dragoman_store::{LaneId, Notices};
 
@@ -21,13 +21,13 @@ use crate::turn::Turn;
 const MOST_NAMES: usize = 3;
 /// The longest name or topic that is told, in characters.
 const LONGEST: usize = 200;
-/// Pairs of conversations that a digest is gathered for; what is more is told at once.
-const MOST_DIGESTS: usize = 10_000;
+/// Pairs of conversations of one organisation that a digest is gathered for; what is more is told at once.
+const MOST_DIGESTS: usize = 2_000;
 
-/// What is being gathered, by where it happened and who is told. Ids and counts in memory only: what was gathered when
+/// What is being gathered, by organisation, where it happened and who is told. Ids and counts in memory only: what was gathered when
 /// the gateway is killed is not told.
 #[derive(Default)]
-pub(crate) struct Digests(Mutex<BTreeMap<(ConversationId, ConversationId), Gathered>>);
+pub(crate) struct Digests(Mutex<BTreeMap<OrgId, BTreeMap<(ConversationId, ConversationId), Gathered>>>);
 
 /// What happened in one conversation since it was told last.
 #[derive(Clone, Default)]
@@ -44,8 +44,15 @@ struct Told {
 
 impl Digests {
     /// Adds a notice. `false`: there is no room.
-    fn gather(&self, of: (ConversationId, ConversationId), notice: &Notice, now_ms: i64) -> bool {
+    fn gather(
+        &self,
+        org: &OrgId,
+        of: (ConversationId, ConversationId),
+        notice: &Notice,
+        now_ms: i64,
+    ) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = all.entry(org.clone()).or_default();
         if all.len() >= MOST_DIGESTS && !all.contains_key(&of) {
             return false;
         }
@@ -63,10 +70,12 @@ impl Digests {
     /// What is due: everything that began before then.
     fn due(&self, before_ms: i64) -> Vec<((ConversationId, ConversationId), Gathered)> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (due, left) = std::mem::take(&mut *all).into_iter().partition(|(_, it)| it.since_ms <= before_ms);
-        *all = left;
-        let due: BTreeMap<_, _> = due;
-        due.into_iter().collect()
+        let mut due = Vec::new();
+        all.retain(|_, gathered| {
+            due.extend(gathered.extract_if(.., |_, it| it.since_ms <= before_ms));
+            !gathered.is_empty()
+        });
+        due
     }
 }
 
@@ -194,7 +203,7 @@ impl Relay {
             Notices::On => targets,
             Notices::Digest => {
                 let gather = |target: &ConversationId| {
-                    self.0.digests.gather((spot.id.clone(), target.clone()), notice, now_ms)
+                    self.0.digests.gather(&spot.org, (spot.id.clone(), target.clone()), notice, now_ms)
                 };
                 targets.into_iter().filter(|target| !gather(target)).collect()
             }
@@ -295,11 +304,11 @@ mod tests {
         let of = || ("a".into(), "b".into());
         let joined = |user: &str| Notice::new(NoticeKind::Joined, [RemoteUser::from(user)], None);
         for (at, user) in ["u1", "u2", "u3", "u4", "u1"].iter().enumerate() {
-            assert!(digests.gather(of(), &joined(user), 10 + i64::try_from(at).unwrap()));
+            assert!(digests.gather(&"o".into(), of(), &joined(user), 10 + i64::try_from(at).unwrap()));
         }
         let topic = |text: &str| Notice::new(NoticeKind::Topic, None, Some(text.to_owned()));
-        digests.gather(of(), &topic("old"), 20);
-        digests.gather(of(), &topic("new"), 21);
+        digests.gather(&"o".into(), of(), &topic("old"), 20);
+        digests.gather(&"o".into(), of(), &topic("new"), 21);
         assert!(digests.due(9).is_empty());
         let due = digests.due(10);
         let [(_, gathered)] = &due[..] else { panic!("one pair") };

@@ -42,6 +42,9 @@ impl Relay {
                 place.connector.open(&place.session, feed, &payload).await.map(Some)
             }
             None => match source {
+                Some(source) if live.kind() == EventKind::Reaction => {
+                    self.look_at_reactions(live, source).await?
+                }
                 Some(source) => reread(live, source, self.now_ms()).await,
                 None => return Ok(Opened::Nothing(codes::NOT_REREADABLE)),
             },

@@ -2,7 +2,7 @@
 //! and read again after a day or when the platform says that they changed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dragoman_markup::name::neutralise;
 use dragoman_model::{
@@ -272,29 +272,39 @@ impl Relay {
 /// E-mail digests that nobody at an installation has, so that a mention of a stranger is looked up once an hour
 /// and not with every message.
 #[derive(Default)]
-pub(crate) struct Nobody(Mutex<HashMap<(InstallationId, Vec<u8>), i64>>);
+pub(crate) struct Nobody(Mutex<HashMap<InstallationId, HashMap<Vec<u8>, i64>>>);
 
 /// How long nobody is believed to be there, in milliseconds.
 const NOBODY_MS: i64 = 60 * 60 * 1000;
-/// Entries kept; a full table is forgotten as a whole.
-const MOST_NOBODIES: usize = 10_000;
+/// Entries kept of one installation; a full table is forgotten as a whole.
+const MOST_NOBODIES: usize = 5_000;
 
 impl Nobody {
     fn is(&self, installation: &InstallationId, digest: &[u8], now_ms: i64) -> bool {
-        let key = (installation.clone(), digest.to_vec());
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&key)
-            .is_some_and(|until_ms| *until_ms > now_ms)
+        let nobodies = self.lock();
+        let until_ms = nobodies.get(installation).and_then(|here| here.get(digest));
+        until_ms.is_some_and(|until_ms| *until_ms > now_ms)
     }
 
     fn remember(&self, installation: &InstallationId, digest: Vec<u8>, now_ms: i64) {
-        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if table.len() >= MOST_NOBODIES {
-            table.clear();
+        let mut nobodies = self.lock();
+        let here = nobodies.entry(installation.clone()).or_default();
+        if here.len() >= MOST_NOBODIES {
+            here.clear();
         }
-        table.insert((installation.clone(), digest), now_ms + NOBODY_MS);
+        here.insert(digest, now_ms + NOBODY_MS);
+    }
+
+    /// Forgets whom to look up again.
+    pub(crate) fn expire(&self, now_ms: i64) {
+        self.lock().retain(|_, here| {
+            here.retain(|_, until_ms| *until_ms > now_ms);
+            !here.is_empty()
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<InstallationId, HashMap<Vec<u8>, i64>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,6 +2,7 @@
 //! those who cannot react there in their own name. A note gathers changes for a while, is edited then, and is deleted
 //! when none is left.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -18,11 +19,14 @@ use crate::directory::Spot;
 use crate::error::RelayError;
 use crate::leg::{Doubt, Leg};
 use crate::pending::Expected;
-use crate::reaction_plan::{self, Reactor, Told, is_note, shown_name};
+use crate::reaction_plan::{self, MOST_EMOJI, MOST_NAMES, Reactor, Told, is_note, shown_name};
 use crate::reactions::{Here, Reacted, State};
 use crate::settle::Ending;
 use crate::turn::Turn;
 use crate::unknown::SKEW_MS;
+
+/// Names that are looked up for one note.
+const MOST_NAMED: usize = 200;
 
 /// What became of saying a note.
 enum Said {
@@ -45,7 +49,8 @@ enum Sight {
 struct Wanted {
     post: Post,
     part: u32,
-    digest: Vec<u8>,
+    /// Epoch and fingerprint of what it says.
+    fingerprint: Option<(String, Vec<u8>)>,
 }
 
 impl Relay {
@@ -88,7 +93,7 @@ impl Relay {
             }
             return self.end(leg, fence, ending).await;
         };
-        if note.fingerprint.as_ref() == Some(&wanted.digest) {
+        if self.says(here, &note, &wanted) {
             if !recorded {
                 ending.noted = Some((key(reacted), note));
             }
@@ -109,7 +114,7 @@ impl Relay {
                 }
                 outcome => return self.judge_at(&target.place, leg, fence, &outcome, ending).await,
             }
-            note.fingerprint = Some(wanted.digest);
+            (note.epoch, note.fingerprint) = wanted.fingerprint.unzip();
             note.version = Some(Version(self.now_ms()));
             self.0.parts.faults.hit("settle.before");
             leg.add_part(note.clone());
@@ -120,6 +125,15 @@ impl Relay {
             return Ok(turn);
         }
         self.post_note(here, reacted, &wanted, ending).await
+    }
+
+    /// Whether a note says what it should. What it says can be told for about an hour; later it is written again.
+    fn says(&self, here: &Here<'_>, note: &CopyRow, wanted: &Wanted) -> bool {
+        let said = note.epoch.as_deref().zip(note.fingerprint.as_deref());
+        said.is_some_and(|(epoch, digest)| {
+            let body = dragoman_markup::canonical(&wanted.post.body);
+            self.vault().same_fingerprint(&here.target.org, epoch, digest, &body) == Some(true)
+        })
     }
 
     /// Removes notes in the conversation of a message that was deleted there, as far as that works now: nothing waits
@@ -155,18 +169,27 @@ impl Relay {
     ) -> Result<Vec<Told>, RelayError> {
         let directory = self.directory();
         let mut named = Vec::with_capacity(told.len());
-        for (digest, reactors) in told {
+        let mut room = MOST_NAMED;
+        // One more than are shown, so that it is known that there are more.
+        for (index, (digest, reactors)) in told.into_iter().take(MOST_EMOJI + 1).enumerate() {
             let sealed = state.sealed.get(&digest).map(Vec::as_slice).unwrap_or_default();
             let Some(emoji) = self.open_emoji(here, reacted, &digest, sealed).await else { continue };
-            let mut people = Vec::with_capacity(reactors.len());
+            let mut people = Vec::new();
+            let mut others: BTreeMap<String, usize> = BTreeMap::new();
             for reactor in reactors {
                 let Some(spot) = directory.spot(&reactor.at) else { continue };
+                let origin = spot.place.connector.display_name().to_owned();
+                if people.len() >= MOST_NAMES || room == 0 || index >= MOST_EMOJI {
+                    *others.entry(origin).or_default() += 1;
+                    continue;
+                }
+                room -= 1;
                 let profile = self.profile(spot, &reactor.user).await?;
                 let name = shown_name(profile.as_ref().map(|profile| profile.name.as_str()));
-                people.push((name, spot.place.connector.display_name().to_owned()));
+                people.push((name, origin));
             }
-            if !people.is_empty() {
-                named.push(Told { emoji, people });
+            if !people.is_empty() || !others.is_empty() {
+                named.push(Told { emoji, people, others });
             }
         }
         Ok(named)
@@ -177,12 +200,11 @@ impl Relay {
         let threads = target.capabilities.level(Feature::ThreadReply) >= Level::Partial;
         let body: Document = reaction_plan::note(told, !threads, target.capabilities.text);
         let (conversation, message) = reacted.of();
-        let part = reaction_plan::next_note(reacted.notes.iter());
+        let part = reacted.next_note;
         // Equal for every leg that may say it, in this life and the next.
         let name = format!("reactions/{conversation}/{message}/{}", target.id);
         let marker = self.vault().marker(&target.org, &name, part).await?;
-        let digest =
-            self.vault().digest(&target.org, "reaction-note", &dragoman_markup::canonical(&body)).await?;
+        let fingerprint = self.vault().fingerprint(&target.org, &dragoman_markup::canonical(&body));
         let root = reacted.thread_root.clone().unwrap_or_else(|| reacted.message.clone());
         let post = Post {
             conversation: target.conversation.remote.clone(),
@@ -193,7 +215,7 @@ impl Relay {
             body,
             marker,
         };
-        Ok(Wanted { post, part, digest })
+        Ok(Wanted { post, part, fingerprint })
     }
 
     async fn post_note(
@@ -222,8 +244,8 @@ impl Relay {
             edits: 0,
             // When it was written: the next edit gathers changes from then on.
             version: Some(Version(self.now_ms())),
-            fingerprint: Some(wanted.digest.clone()),
-            epoch: None,
+            fingerprint: wanted.fingerprint.as_ref().map(|(_, digest)| digest.clone()),
+            epoch: wanted.fingerprint.as_ref().map(|(epoch, _)| epoch.clone()),
             file: None,
         };
         if !newest {

@@ -1,7 +1,7 @@
 //! What the reactions to a message mean for one target: what is set there, what is taken back, what a note tells.
 //! Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dragoman_markup::name::neutralise;
 use dragoman_model::{
@@ -15,8 +15,13 @@ const NOTES: u32 = 1_000_000;
 /// The longest name in a note, in characters.
 const LONGEST_NAME: usize = 40;
 
+/// People whose names one emoji of a note shows; the others are counted.
+pub(crate) const MOST_NAMES: usize = 30;
+/// Emoji that a note shows.
+pub(crate) const MOST_EMOJI: usize = 40;
+
 /// Names for each emoji and emoji in one note, at most; the less, the longer it would be.
-const SHORTER: [(usize, usize); 6] = [(30, 40), (12, 40), (5, 30), (2, 30), (0, 30), (0, 10)];
+const SHORTER: [(usize, usize); 6] = [(MOST_NAMES, MOST_EMOJI), (12, 40), (5, 30), (2, 30), (0, 30), (0, 10)];
 
 /// Somebody's reaction.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -184,6 +189,14 @@ pub(crate) fn next_note<'a>(notes: impl Iterator<Item = &'a CopyRow>) -> u32 {
 pub(crate) struct Told {
     pub emoji: Emoji,
     pub people: Vec<(String, String)>,
+    /// How many more, by where they write: nobody looked their names up.
+    pub others: BTreeMap<String, usize>,
+}
+
+impl Told {
+    fn origins(&self) -> impl Iterator<Item = &str> {
+        self.people.iter().map(|(_, origin)| origin.as_str()).chain(self.others.keys().map(String::as_str))
+    }
 }
 
 /// `👍 Ana, Bo · ❤️ Cy (Their platform)`; with every name where it is from, where that differs. `detached`: it stands apart from
@@ -202,8 +215,7 @@ pub(crate) fn note(told: &[Told], detached: bool, limit: TextLimit) -> Document 
 }
 
 fn compose(told: &[Told], detached: bool, most_names: usize, most_emoji: usize) -> Document {
-    let mut origins: Vec<&str> =
-        told.iter().flat_map(|it| &it.people).map(|(_, origin)| origin.as_str()).collect();
+    let mut origins: Vec<&str> = told.iter().flat_map(Told::origins).collect();
     origins.sort_unstable();
     origins.dedup();
     let one_origin = origins.len() == 1;
@@ -226,7 +238,7 @@ fn compose(told: &[Told], detached: bool, most_names: usize, most_emoji: usize) 
             .take(most_names)
             .map(|(name, origin)| if one_origin { name.clone() } else { format!("{name} ({origin})") });
         let mut words = named.collect::<Vec<_>>().join(", ");
-        let more = it.people.len().saturating_sub(most_names);
+        let more = it.people.len().saturating_sub(most_names) + it.others.values().sum::<usize>();
         if more > 0 {
             words = if words.is_empty() { more.to_string() } else { format!("{words} and {more} more") };
         }

@@ -19,9 +19,18 @@ use crate::error::RelayError;
 use crate::leg::Leg;
 use crate::open::Opened;
 use crate::plan::{deletions, spokesman, spokesman_word};
-use crate::reaction_plan::{Placed, Reactor, Scene, Step, emoji_key, is_note, packed, unpacked};
+use crate::reaction_look::{Look, News};
+use crate::reaction_plan::{Placed, Reactor, Scene, Step, emoji_key, is_note, next_note, packed, unpacked};
 use crate::settle::Ending;
 use crate::turn::Turn;
+
+/// A day, in milliseconds.
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// What is known of the reactions to a message is kept for so long after the last change of any of them, in
+/// milliseconds: as long as threads are looked at for replies and receipts are kept.
+pub(crate) const KEPT_MS: i64 = 30 * DAY_MS;
+/// That somebody took a reaction back is known for so long, in milliseconds: longer than any platform redelivers.
+pub(crate) const UNSET_MS: i64 = 26 * 60 * 60 * 1000;
 
 /// A message at a target, and of which original it is.
 pub(crate) struct Reacted {
@@ -31,8 +40,10 @@ pub(crate) struct Reacted {
     pub(crate) message: RemoteMessage,
     /// The thread that it stands in.
     pub(crate) thread_root: Option<RemoteMessage>,
-    /// Notes of reactions to it there.
+    /// Notes of reactions to it there that tell of what is still known.
     pub(crate) notes: Vec<CopyRow>,
+    /// The part that the next note is.
+    pub(crate) next_note: u32,
 }
 
 impl Reacted {
@@ -53,6 +64,17 @@ pub(crate) struct Here<'a> {
 /// Whether an event is somebody's reaction.
 pub(crate) fn is_reaction(event: &Event) -> bool {
     changes(event).is_some()
+}
+
+fn heard_of(event: &Event) -> Heard {
+    match (changes(event), &event.happening) {
+        (Some(changes), _) => Heard::Changes(changes),
+        (None, Happening::ReactionsListed { message, listed }) => {
+            Heard::Listed(message.clone(), Look { listed: listed.clone(), read_ms: event.at_ms })
+        }
+        // It was one when it was opened first; read again, its message tells of something else.
+        (None, _) => Heard::Lost(codes::NOT_REREADABLE),
+    }
 }
 
 fn changes(event: &Event) -> Option<(RemoteMessage, Vec<ReactionChange>)> {
@@ -82,17 +104,22 @@ impl Relay {
         }
         let mut told = Vec::new();
         let mut message = leg.event.row.message.clone();
-        let mut lost = None;
+        let (mut lost, mut look) = (None, None);
         let recorded_ms = leg.reacted_ms.load(Ordering::Relaxed);
         if recorded_ms == 0 {
             let heard = match heard {
-                Some(event) => changes(event).map_or(Heard::Lost(codes::KIND), Heard::Changes),
+                Some(event) => heard_of(event),
                 None => self.hear(leg, place, source).await?,
             };
             match heard {
                 Heard::Changes((of, changes)) => {
                     message = Some(of);
                     told = changes;
+                }
+                Heard::Listed(of, listed) => {
+                    message = Some(of);
+                    told = listed.changes();
+                    look = Some(listed);
                 }
                 Heard::Nothing(code) => return self.end(leg, fence, Ending::dropped(code)).await,
                 Heard::Lost(code) => lost = Some(code),
@@ -115,16 +142,16 @@ impl Relay {
                 return self.do_steps(leg, fence, source, target, steps, Ending::dropped(code)).await;
             }
         };
-        for later in behind {
-            // What changes its mind while it waits comes to nothing.
-            if let Heard::Changes((_, changes)) = self.hear(later, place, source).await? {
-                told.extend(changes);
-            }
-            self.close(later).await;
-        }
-        let news = self.record(here, &reacted, told).await?;
+        let later =
+            if look.is_none() { self.hear_later(place, source, behind, &mut told).await } else { Vec::new() };
+        let news = self.record(here, &reacted, told, look.as_ref()).await?;
+        let now_ms = self.now_ms();
         if recorded_ms == 0 {
-            leg.reacted_ms.store(self.now_ms(), Ordering::Relaxed);
+            leg.reacted_ms.store(now_ms, Ordering::Relaxed);
+        }
+        for later in later {
+            // Heard once is enough.
+            later.reacted_ms.store(now_ms, Ordering::Relaxed);
         }
         let rows = self.store().reactions(reacted.of()).await?;
         let mut state = self.state(target, rows);
@@ -144,16 +171,47 @@ impl Relay {
 
     async fn hear(&self, leg: &Leg, place: &Place, source: &Spot) -> Result<Heard, RelayError> {
         Ok(match self.open(leg, place, Some(source)).await? {
-            Opened::Event(event) => match (changes(&event), &event.happening) {
-                (Some(changes), _) => Heard::Changes(changes),
-                (None, Happening::Ignored(code)) => Heard::Nothing(*code),
-                // It was one when it was opened first; read again, its message tells of something else.
-                (None, _) => Heard::Lost(codes::NOT_REREADABLE),
+            Opened::Event(event) => match &event.happening {
+                Happening::Ignored(code) => Heard::Nothing(*code),
+                _ => heard_of(&event),
             },
             Opened::Nothing(codes::NOT_REREADABLE) => Heard::Lost(codes::NOT_REREADABLE),
             Opened::Nothing(code) => Heard::Nothing(code),
             Opened::Failed(failure) => Heard::Failed(failure.into_outcome()),
         })
+    }
+
+    /// What changes its mind while it waits comes to nothing: hears what is behind a reaction to the same message. What
+    /// cannot be opened now fails in its own turn. The legs that were heard.
+    async fn hear_later<'a>(
+        &self,
+        place: &Place,
+        source: &Spot,
+        behind: &'a [Arc<Leg>],
+        told: &mut Vec<ReactionChange>,
+    ) -> Vec<&'a Leg> {
+        let mut heard = Vec::new();
+        let unheard = |leg: &&Arc<Leg>| {
+            leg.event.has_payload
+                && leg.event.kind() == EventKind::Reaction
+                && leg.reacted_ms.load(Ordering::Relaxed) == 0
+        };
+        for later in behind.iter().filter(unheard) {
+            let one = self.hear(later, place, source).await;
+            self.close(later).await;
+            match one {
+                Ok(Heard::Changes((_, changes))) => {
+                    told.extend(changes);
+                    heard.push(&**later);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(leg = %later.id, code = %error.code(), "a later reaction cannot be read now");
+                    break;
+                }
+            }
+        }
+        heard
     }
 
     /// The message at the target that a reaction to `message` at the source is about, or why there is none.
@@ -186,6 +244,10 @@ impl Relay {
             notes.retain(|note| note.part != made.part);
             notes.push(made);
         }
+        let next_note = next_note(notes.iter());
+        // What an older one tells is known no more; it stays as it is.
+        let oldest_ms = self.now_ms() - KEPT_MS;
+        notes.retain(|note| note.version.is_none_or(|written| written.0 >= oldest_ms));
         let (message, thread_root) = if original.conversation == target.id {
             (original.message.clone(), original.thread_root.clone())
         } else {
@@ -195,7 +257,7 @@ impl Relay {
             }
         };
         let thread_root = thread_root.filter(|root| *root != message);
-        Ok(Ok(Reacted { original, message, thread_root, notes }))
+        Ok(Ok(Reacted { original, message, thread_root, notes, next_note }))
     }
 
     /// Records what people changed. `true`: something of it is news.
@@ -204,43 +266,9 @@ impl Relay {
         here: &Here<'_>,
         reacted: &Reacted,
         changes: Vec<ReactionChange>,
+        look: Option<&Look>,
     ) -> Result<bool, RelayError> {
-        let known = self.store().reactions(reacted.of()).await?;
-        let directory = self.directory();
-        let installation = &here.source.place.session.installation.id;
-        let mut rows: Vec<ReactionRow> = Vec::new();
-        for change in changes {
-            let emoji = self.emoji_digest(here, reacted, &change.emoji).await?;
-            let person = directory.person(installation, &change.by);
-            let echo = change.set
-                && person.is_some_and(|person| {
-                    known.iter().any(|row| {
-                        row.key.ours
-                            && row.key.conversation == here.source.id
-                            && row.key.who == person.as_str()
-                            && row.key.emoji == emoji
-                            && row.standing != Standing::Refused
-                    })
-                });
-            if echo {
-                continue;
-            }
-            let key = ReactionKey {
-                conversation: here.source.id.clone(),
-                ours: false,
-                who: change.by.to_string(),
-                emoji,
-            };
-            let sealed_emoji = self.seal_emoji(here, reacted, &key.emoji, &change.emoji).await?;
-            let standing = if change.set { Standing::Set } else { Standing::Unset };
-            let row = ReactionRow { key, sealed_emoji, standing, at_ms: change.at_ms };
-            let before = rows.iter().rev().chain(&known).find(|it| it.key == row.key);
-            // What is known is not written again: two lanes bring the same.
-            let fresh = before.is_none_or(|it| row.at_ms >= it.at_ms && row.standing != it.standing);
-            if fresh {
-                rows.push(row);
-            }
-        }
+        let News { rows, .. } = self.news(here.source, reacted.of(), changes, look).await?;
         let news = !rows.is_empty();
         if news || here.leg.event.kind() != EventKind::Reaction {
             self.react(here, reacted, rows, Vec::new()).await?;
@@ -262,9 +290,16 @@ impl Relay {
             of: (reacted.original.conversation.clone(), reacted.original.message.clone()),
             rows,
             gone,
+            kept_until_ms: self.kept_until_ms(),
         };
         self.store().commit(mutation).await?;
         Ok(())
+    }
+
+    /// Until when what stands at a message that people react to now is kept: whole days, so that not every change writes
+    /// all of it again.
+    fn kept_until_ms(&self) -> i64 {
+        (self.now_ms() + KEPT_MS).div_euclid(DAY_MS).saturating_add(1).saturating_mul(DAY_MS)
     }
 
     /// Does one step, and records it. `Some`: the turn ends with that.
@@ -391,32 +426,33 @@ impl Relay {
                 }
                 state.placed.push(Placed { who, emoji: emoji.clone(), standing: row.standing });
             }
-            state.sealed.entry(emoji).or_insert(row.sealed_emoji);
+            if !row.sealed_emoji.is_empty() {
+                state.sealed.entry(emoji).or_insert(row.sealed_emoji);
+            }
         }
         state
     }
 
-    async fn emoji_digest(
+    pub(crate) async fn emoji_digest(
         &self,
-        here: &Here<'_>,
-        reacted: &Reacted,
+        source: &Spot,
+        (conversation, message): (&ConversationId, &RemoteMessage),
         emoji: &Emoji,
     ) -> Result<Vec<u8>, RelayError> {
         // Of one message, so that nobody counts who likes what.
-        let (conversation, message) = reacted.of();
         let key = format!("{conversation}/{message}/{}", emoji_key(emoji));
-        self.vault().digest(&here.source.org, "reaction", key.as_bytes()).await
+        self.vault().digest(&source.org, "reaction", key.as_bytes()).await
     }
 
-    async fn seal_emoji(
+    pub(crate) async fn seal_emoji(
         &self,
-        here: &Here<'_>,
-        reacted: &Reacted,
+        source: &Spot,
+        of: (&ConversationId, &RemoteMessage),
         digest: &[u8],
         emoji: &Emoji,
     ) -> Result<Vec<u8>, RelayError> {
-        let row = field_row(reacted, digest);
-        let field = FieldRef { org: &here.target.org, purpose: "reaction", row: &row };
+        let row = field_row(of, digest);
+        let field = FieldRef { org: &source.org, purpose: "reaction", row: &row };
         self.vault().seal_text(&field, &packed(emoji)).await
     }
 
@@ -428,7 +464,7 @@ impl Relay {
         digest: &[u8],
         sealed: &[u8],
     ) -> Option<Emoji> {
-        let row = field_row(reacted, digest);
+        let row = field_row(reacted.of(), digest);
         let field = FieldRef { org: &here.target.org, purpose: "reaction", row: &row };
         let text = self.vault().open_text(&field, sealed).await;
         let text = text.inspect_err(|error| tracing::warn!(code = %error.code(), "a kept reaction: {error}"));
@@ -439,6 +475,8 @@ impl Relay {
 /// What became of opening an event.
 enum Heard {
     Changes((RemoteMessage, Vec<ReactionChange>)),
+    /// Its payload is gone; this is all that stands there now.
+    Listed(RemoteMessage, Look),
     Nothing(Code),
     /// Its payload is gone, or tells of something else by now.
     Lost(Code),
@@ -483,7 +521,7 @@ impl State {
         self.placed.retain(|it| it.who != *who || it.emoji != emoji);
         self.placed.push(Placed { who: who.clone(), emoji: emoji.to_vec(), standing });
         let sealed_emoji = self.sealed.get(emoji).cloned().unwrap_or_default();
-        ReactionRow { key: key(target, who, emoji), sealed_emoji, standing, at_ms }
+        ReactionRow { key: key(target, who, emoji), sealed_emoji, standing, at_ms, until_ms: at_ms + KEPT_MS }
     }
 
     fn forget(&mut self, target: &Spot, who: &Spokesman, emoji: &[u8]) -> Vec<ReactionKey> {
@@ -501,9 +539,8 @@ fn key(target: &Spot, who: &Spokesman, emoji: &[u8]) -> ReactionKey {
     }
 }
 
-fn field_row(reacted: &Reacted, digest: &[u8]) -> String {
+fn field_row((conversation, message): (&ConversationId, &RemoteMessage), digest: &[u8]) -> String {
     use std::fmt::Write as _;
-    let (conversation, message) = reacted.of();
     let mut row = format!("{conversation}/{message}/");
     for byte in digest {
         // Writing to a String cannot fail.

@@ -1,7 +1,7 @@
 //! Loops through somebody else's bridge: it takes our copy for a message and brings it back, under its own name and
 //! with our name line in the text. What was relayed a moment ago is remembered as digests, and cut when it comes round.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dragoman_model::{AuthorKind, BridgeId, ConversationId, Inline, Message, RemoteMessage};
@@ -11,20 +11,33 @@ use crate::directory::Spot;
 
 /// How long a round may take, in milliseconds.
 const ROUND_MS: i64 = 2 * 60 * 1000;
-/// Messages remembered.
-const MOST: usize = 4_000;
+/// Messages remembered of one bridge.
+const MOST: usize = 1_000;
 
-/// What was relayed lately.
+/// What was relayed lately, by bridge: no bridge pushes out another's.
 #[derive(Default)]
-pub(crate) struct Rounds(Mutex<VecDeque<Relayed>>);
+pub(crate) struct Rounds(Mutex<BTreeMap<BridgeId, VecDeque<Relayed>>>);
 
 struct Relayed {
-    bridge: BridgeId,
     from: ConversationId,
     message: RemoteMessage,
     /// Epoch and fingerprint of the words.
     words: (String, Vec<u8>),
     at_ms: i64,
+}
+
+impl Rounds {
+    /// Forgets what is too long ago to come round.
+    pub(crate) fn expire(&self, now_ms: i64) {
+        self.lock().retain(|_, relayed| {
+            relayed.retain(|it| it.at_ms + ROUND_MS >= now_ms);
+            !relayed.is_empty()
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<BridgeId, VecDeque<Relayed>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Relay {
@@ -33,38 +46,36 @@ impl Relay {
         let now_ms = self.now_ms();
         let known = |it: &Relayed| it.message == message.id && it.from == source.id;
         // Another target had it just now.
-        if self.rounds().iter().rev().take(64).any(known) {
+        let rounds = &self.0.rounds;
+        if rounds.lock().get(bridge).is_some_and(|relayed| relayed.iter().rev().take(64).any(known)) {
             return;
         }
         let words = words(&dragoman_markup::plain(&message.body));
         let Some(words) = self.vault().fingerprint(&source.org, words.as_bytes()) else { return };
-        let (bridge, from, message) = (bridge.clone(), source.id.clone(), message.id.clone());
-        let mut relayed = self.rounds();
+        let (from, message) = (source.id.clone(), message.id.clone());
+        let mut rounds = rounds.lock();
+        let relayed = rounds.entry(bridge.clone()).or_default();
         while relayed.front().is_some_and(|old| old.at_ms + ROUND_MS < now_ms) || relayed.len() >= MOST {
             relayed.pop_front();
         }
-        relayed.push_back(Relayed { bridge, from, message, words, at_ms: now_ms });
+        relayed.push_back(Relayed { from, message, words, at_ms: now_ms });
     }
 
     /// Whether a message is one that was relayed a moment ago and that another bridge brings back.
     pub(crate) fn is_round(&self, bridge: &BridgeId, source: &Spot, message: &Message) -> bool {
         let now_ms = self.now_ms();
-        let lately = |it: &&Relayed| it.bridge == *bridge && it.at_ms + ROUND_MS >= now_ms;
         let platforms: Vec<&str> =
             self.connectors().values().map(|connector| connector.display_name()).collect();
         let quotes = quoted(message, &platforms);
         let digests: Vec<_> =
             quotes.iter().filter_map(|text| self.vault().fingerprint(&source.org, text.as_bytes())).collect();
+        let round = |it: &Relayed| {
+            it.at_ms + ROUND_MS >= now_ms
+                && (it.from != source.id || it.message != message.id)
+                && digests.contains(&it.words)
+        };
         !digests.is_empty()
-            && self
-                .rounds()
-                .iter()
-                .filter(lately)
-                .any(|it| (it.from != source.id || it.message != message.id) && digests.contains(&it.words))
-    }
-
-    fn rounds(&self) -> MutexGuard<'_, VecDeque<Relayed>> {
-        self.0.rounds.0.lock().unwrap_or_else(PoisonError::into_inner)
+            && self.0.rounds.lock().get(bridge).is_some_and(|relayed| relayed.iter().any(round))
     }
 }
 

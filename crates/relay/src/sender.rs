@@ -1,10 +1,10 @@
 //! The sender is told: what of theirs did not arrive, arrived otherwise than they wrote it, or late. Visible to them alone
-//! where the platform can, in the message's thread otherwise; once per cause, conversation and hour.
+//! where the platform can, in the message's thread otherwise; once per cause, conversation, author and hour.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use dragoman_model::{AuthorKind, Code, ConversationId, EventKind, RemoteUser, codes};
+use dragoman_model::{AuthorKind, Code, ConversationId, EventKind, OrgId, RemoteUser, codes};
 use dragoman_store::LaneId;
 
 use crate::activity::Stage;
@@ -17,25 +17,41 @@ use crate::notes::{self, Note, Occasion};
 use crate::notices::place_of;
 use crate::settle::Ending;
 
-/// Causes remembered; a full table is forgotten as a whole, and the store still knows.
-const MOST: usize = 10_000;
+/// Causes remembered of one organisation; a full table is forgotten as a whole, and the store still knows.
+const MOST: usize = 2_000;
 
-/// What was told where, and until when it is not told again, so that the store is not asked each time.
+/// What somebody was told: where, why, and who, where their message could still be read.
+type Word = (ConversationId, Code, Option<RemoteUser>);
+
+/// What was told, and until when it is not told again, so that the store is not asked each time.
 #[derive(Default)]
-pub(crate) struct ToldSenders(Mutex<BTreeMap<(ConversationId, Code), i64>>);
+pub(crate) struct ToldSenders(Mutex<BTreeMap<OrgId, BTreeMap<Word, i64>>>);
 
 impl ToldSenders {
-    fn is_told(&self, conversation: &ConversationId, code: Code, now_ms: i64) -> bool {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(&(conversation.clone(), code)).is_some_and(|until_ms| now_ms < *until_ms)
+    fn is_told(&self, org: &OrgId, word: &Word, now_ms: i64) -> bool {
+        let all = self.lock();
+        all.get(org).and_then(|words| words.get(word)).is_some_and(|until_ms| now_ms < *until_ms)
     }
 
-    fn remember(&self, conversation: &ConversationId, code: Code, until_ms: i64) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MOST {
-            all.clear();
+    fn remember(&self, org: &OrgId, word: Word, until_ms: i64) {
+        let mut all = self.lock();
+        let words = all.entry(org.clone()).or_default();
+        if words.len() >= MOST {
+            words.clear();
         }
-        all.insert((conversation.clone(), code), until_ms);
+        words.insert(word, until_ms);
+    }
+
+    /// Forgets what may be told again.
+    pub(crate) fn expire(&self, now_ms: i64) {
+        self.lock().retain(|_, words| {
+            words.retain(|_, until_ms| now_ms < *until_ms);
+            !words.is_empty()
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<OrgId, BTreeMap<Word, i64>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -127,13 +143,15 @@ impl Relay {
         let spots = row.conversation.as_ref().and_then(|id| directory.spot(id)).zip(directory.spot(target));
         let Some((source, target)) = spots else { return Ok(()) };
         let Some((code, text)) = worth_telling(&outcome, &place_of(target)) else { return Ok(()) };
-        if !directory.policy(&source.org).tell_senders
-            || self.0.told_senders.is_told(&source.id, code, now_ms)
-        {
+        if !directory.policy(&source.org).tell_senders {
             return Ok(());
         }
         let Some(author) = self.author_of(leg).await else { return Ok(()) };
-        self.whisper(leg, source, author, code, text).await
+        let word = (source.id.clone(), code, author);
+        if self.0.told_senders.is_told(&source.org, &word, now_ms) {
+            return Ok(());
+        }
+        self.whisper(leg, source, word, text).await
     }
 
     /// The author of what a leg is about: `Some(None)` where it is not known any more, `None` where nobody is to be told.
@@ -144,14 +162,8 @@ impl Relay {
         person.then(|| message.author.user.clone())
     }
 
-    async fn whisper(
-        &self,
-        leg: &Leg,
-        source: &Spot,
-        author: Option<RemoteUser>,
-        code: Code,
-        text: String,
-    ) -> Result<(), RelayError> {
+    async fn whisper(&self, leg: &Leg, source: &Spot, word: Word, text: String) -> Result<(), RelayError> {
+        let (_, code, author) = &word;
         let row = &leg.event.row;
         let once_for_ms = self.timing().told_ms;
         let reply = row.thread_root.clone().filter(|root| row.message.as_ref() != Some(root));
@@ -160,12 +172,14 @@ impl Relay {
             text,
             thread_root: reply.clone().or_else(|| row.message.clone().filter(|_| !gone)),
             reply_root: reply,
-            only_for: author,
+            only_for: author.clone(),
         };
-        let key = format!("sender/{}/{code}", source.id);
+        // Everybody hears of it once, also where two miss something in one conversation.
+        let whom = author.as_ref().map(RemoteUser::as_str).unwrap_or_default();
+        let key = format!("sender/{}/{code}/{whom}", source.id);
         let lanes = vec![LaneId::Conversation(source.id.clone())];
         self.note(Occasion { about: source, lanes, key: &key, once_for_ms }, &note).await?;
-        self.0.told_senders.remember(&source.id, code, self.now_ms().saturating_add(once_for_ms));
+        self.0.told_senders.remember(&source.org, word, self.now_ms().saturating_add(once_for_ms));
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ use crate::envelope::is_written;
 use crate::files;
 use crate::ids;
 use crate::people;
+use crate::reactions;
 use crate::wire::answers::{Form, Messages, next};
 use crate::wire::message as wire;
 
@@ -179,7 +180,7 @@ pub(crate) async fn history(
         None => survey(client, session, channel, query, &mut found).await?,
     };
     let Some((from, to)) = place.ranges.first().cloned() else {
-        return Ok(HistoryPage { messages: Vec::new(), next: None });
+        return Ok(HistoryPage { messages: Vec::new(), reactions: None, next: None });
     };
     let range = |thread| Range { channel, thread, from: &from, to: &to };
     if found.is_empty() && place.done == 0 {
@@ -202,7 +203,8 @@ pub(crate) async fn history(
     for (ts, message) in found.iter().filter(|(_, message)| is_shown(message)) {
         messages.push(understood(client, session, message, ts, &own).await?);
     }
-    Ok(HistoryPage { messages, next: next.map_err(|_| Failure::Malformed(codes::MALFORMED))? })
+    let reactions = reactions::of_page(session, found.iter());
+    Ok(HistoryPage { messages, reactions, next: next.map_err(|_| Failure::Malformed(codes::MALFORMED))? })
 }
 
 /// Slack lists from new to old, we have to go from old to new: the first pass keeps the borders of the pages,

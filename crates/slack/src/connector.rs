@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    Capabilities, Clock, Document, Event, FileRef, Happening, Message, Operation, Outcome, Platform, Post,
-    Random, RemoteConversation, RemoteMessage, RemoteUser, codes,
+    Capabilities, Clock, Document, Event, FileRef, Happening, ListedReaction, Message, Operation, Outcome,
+    Platform, Post, Random, RemoteConversation, RemoteMessage, RemoteUser, codes,
 };
 use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
@@ -21,8 +21,8 @@ use crate::client::Client;
 use crate::decode::{self, Own};
 use crate::settings::SlackSettings;
 use crate::{
-    capabilities, catchup, envelope, files, ids, install, operate, package, people, permalinks, rooms,
-    socket, verify,
+    capabilities, catchup, envelope, files, ids, install, operate, package, people, permalinks, reactions,
+    rooms, socket, verify,
 };
 
 /// Slack.
@@ -102,6 +102,16 @@ impl Connector for SlackConnector {
         message: &RemoteMessage,
     ) -> Result<Option<Message>, Failure> {
         catchup::message(&self.client, session, conversation, thread_root, message).await
+    }
+
+    async fn reactions(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        _thread_root: Option<&RemoteMessage>,
+        message: &RemoteMessage,
+    ) -> Result<Option<Vec<ListedReaction>>, Failure> {
+        reactions::read(&self.client, session, conversation, message).await
     }
 
     async fn history(

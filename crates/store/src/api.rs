@@ -81,7 +81,7 @@ pub enum Mutation {
         /// At most so many.
         limit: u32,
     },
-    /// Forgets delivery digests, tombstones and receipts whose time is over, at most `limit` of each.
+    /// Forgets delivery digests, tombstones, receipts and reactions whose time is over, at most `limit` of each.
     Expire {
         /// Milliseconds since 1970.
         now_ms: i64,
@@ -197,6 +197,9 @@ pub enum Mutation {
         rows: Vec<ReactionRow>,
         /// To be forgotten.
         gone: Vec<ReactionKey>,
+        /// Until when all that stands at the original and its copies is kept at least, milliseconds since 1970: what
+        /// people still react to is not forgotten in parts.
+        kept_until_ms: i64,
     },
 }
 

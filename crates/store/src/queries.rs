@@ -228,16 +228,22 @@ queries! {
         original.thread_root, original.sent_ms, original.active_ms \
         FROM copy JOIN original ON original.conversation = copy.of_conversation AND original.message = copy.of_message \
         WHERE copy.conversation = $1 AND copy.message = $2";
-    REACTIONS = "SELECT conversation, ours, who, emoji, sealed_emoji, standing, at_ms FROM reaction \
+    REACTIONS = "SELECT conversation, ours, who, emoji, sealed_emoji, standing, at_ms, until_ms FROM reaction \
         WHERE of_conversation = $1 AND of_message = $2 ORDER BY conversation, ours, who, emoji";
     REACTION_AT = "SELECT at_ms FROM reaction WHERE of_conversation = $1 AND of_message = $2 AND conversation = $3 \
         AND ours = $4 AND who = $5 AND emoji = $6";
     PUT_REACTION = "INSERT INTO reaction (of_conversation, of_message, conversation, ours, who, emoji, sealed_emoji, \
-        standing, at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+        standing, at_ms, until_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
         ON CONFLICT (of_conversation, of_message, conversation, ours, who, emoji) DO UPDATE SET \
-        sealed_emoji = excluded.sealed_emoji, standing = excluded.standing, at_ms = excluded.at_ms";
+        sealed_emoji = excluded.sealed_emoji, standing = excluded.standing, at_ms = excluded.at_ms, \
+        until_ms = excluded.until_ms";
+    KEEP_REACTIONS = "UPDATE reaction SET until_ms = $3 WHERE of_conversation = $1 AND of_message = $2 \
+        AND until_ms < $3 AND standing <> $4";
     DROP_REACTION = "DELETE FROM reaction WHERE of_conversation = $1 AND of_message = $2 AND conversation = $3 \
         AND ours = $4 AND who = $5 AND emoji = $6";
+    EXPIRE_REACTIONS = "DELETE FROM reaction WHERE (of_conversation, of_message, conversation, ours, who, emoji) IN \
+        (SELECT of_conversation, of_message, conversation, ours, who, emoji FROM reaction WHERE until_ms <= $1 \
+        ORDER BY until_ms, of_conversation, of_message, conversation, ours, who, emoji LIMIT $2)";
     EVENT_IS_REACTION = "UPDATE event SET kind = $2 WHERE id = $1";
     TOMBSTONE = "SELECT conversation, message, died_ms, revived_ms, until_ms FROM tombstone \
         WHERE conversation = $1 AND message = $2";

@@ -21,13 +21,15 @@ pub struct ReactionKey {
 pub struct ReactionRow {
     /// Which.
     pub key: ReactionKey,
-    /// The emoji, sealed.
+    /// The emoji, sealed; empty where nobody asks for it any more.
     pub sealed_emoji: Vec<u8>,
     /// What is known of it.
     pub standing: Standing,
     /// When it was set or taken back, by its source's clock, milliseconds since 1970; of ours, when it was meant to be
     /// set.
     pub at_ms: i64,
+    /// Until when it is kept, milliseconds since 1970.
+    pub until_ms: i64,
 }
 
 /// What is known of a reaction.

@@ -14,6 +14,7 @@ use crate::decode;
 use crate::encode;
 use crate::errors::Trouble;
 use crate::ids::{format_time, is_channel, segment};
+use crate::reactions;
 use crate::wire::Collection;
 use crate::wire::message::ChatMessage;
 
@@ -41,13 +42,18 @@ impl TeamsConnector {
         }
         .map_err(Trouble::failure)?;
         let app_id = session.app.fact("app_id");
-        let messages = found
-            .into_values()
-            .filter(|message| decode::modified_ms(message) >= query.since_ms)
-            .filter(|message| !decode::is_gone(message) && decode::is_message(message))
-            .map(|message| decode::graph_message(&message, app_id))
-            .collect();
-        Ok(HistoryPage { messages, next: None })
+        let (mut messages, mut reactions) = (Vec::new(), BTreeMap::new());
+        for message in found.into_values() {
+            let shown = !decode::is_gone(&message) && decode::is_message(&message);
+            if !shown || decode::modified_ms(&message) < query.since_ms {
+                continue;
+            }
+            if !message.reactions.is_empty() {
+                reactions.insert(message.id.as_str().into(), reactions::listed(&message, app_id));
+            }
+            messages.push(decode::graph_message(&message, app_id));
+        }
+        Ok(HistoryPage { messages, reactions: Some(reactions), next: None })
     }
 
     async fn channel_since(

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use dragoman_markup::split;
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    Capabilities, Clock, Document, Event, FileRef, Message, Operation, Outcome, Platform, Post, Random,
-    RemoteConversation, RemoteMessage, RemoteUser, Spokesman, TextLimit, TextUnit,
+    Capabilities, Clock, Document, Event, FileRef, ListedReaction, Message, Operation, Outcome, Platform,
+    Post, Random, RemoteConversation, RemoteMessage, RemoteUser, Spokesman, TextLimit, TextUnit,
 };
 use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
@@ -97,6 +97,16 @@ impl Connector for TeamsConnector {
         message: &RemoteMessage,
     ) -> Result<Option<Message>, Failure> {
         self.read_message(session, conversation, thread_root, message).await
+    }
+
+    async fn reactions(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        thread_root: Option<&RemoteMessage>,
+        message: &RemoteMessage,
+    ) -> Result<Option<Vec<ListedReaction>>, Failure> {
+        self.read_reactions(session, conversation, thread_root, message).await
     }
 
     async fn history(

@@ -154,17 +154,20 @@ fn newest_reactions(message: &ChatMessage, app_id: &str) -> Option<Happening> {
 /// What an entry of a message's history says of somebody else's reaction.
 fn reaction_change(entry: &History, at_ms: i64, app_id: &str) -> Option<ReactionChange> {
     let reaction = entry.reaction.as_ref()?;
-    let application = reaction.user.application.as_ref().and_then(|application| application.id.as_deref());
-    if application.is_some_and(|id| !app_id.is_empty() && id.eq_ignore_ascii_case(app_id)) {
-        return None;
-    }
     let set = entry.actions.contains("reactionAdded");
     if !set && !entry.actions.contains("reactionRemoved") {
         return None;
     }
-    let by = RemoteUser::from(person(&reaction.user)?);
+    let by = RemoteUser::from(reactor(&reaction.user, app_id)?);
     let emoji = emoji(&reaction.reaction_type, reaction.display_name.as_deref());
     Some(ReactionChange { by, emoji, set, at_ms })
+}
+
+/// Who reacted. `None`: this app, or nobody knows who.
+pub(crate) fn reactor<'a>(who: &'a IdentitySet, app_id: &str) -> Option<&'a str> {
+    let application = who.application.as_ref().and_then(|application| application.id.as_deref());
+    let ours = application.is_some_and(|id| !app_id.is_empty() && id.eq_ignore_ascii_case(app_id));
+    person(who).filter(|_| !ours)
 }
 
 /// Changes of reactions; where there are none, `nothing` says why.
@@ -187,7 +190,7 @@ fn person(identity: &IdentitySet) -> Option<&str> {
 }
 
 /// A reaction in the canonical form.
-fn emoji(kind: &str, name: Option<&str>) -> Emoji {
+pub(crate) fn emoji(kind: &str, name: Option<&str>) -> Emoji {
     match from_teams_reaction(kind) {
         Some(characters) => Emoji::Unicode(characters),
         None => {

@@ -23,6 +23,7 @@ mod package;
 mod perform;
 mod permalinks;
 mod places;
+mod reactions;
 mod settings;
 mod source;
 mod tokens;

@@ -172,7 +172,7 @@ impl TeamsConnector {
         self.get_message(session, &base, resource.root.as_deref(), &resource.message).await
     }
 
-    async fn read(
+    pub(crate) async fn read(
         &self,
         session: &Session,
         conversation: &str,

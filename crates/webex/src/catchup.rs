@@ -105,7 +105,7 @@ pub(crate) async fn history(
     let (mut place, found) = if let Some(cursor) = &query.cursor {
         let place: Place = serde_json::from_str(cursor).map_err(|_| Failure::Refused(codes::BAD_REQUEST))?;
         let Some((from_ms, to_ms)) = place.ranges.first().copied() else {
-            return Ok(HistoryPage { messages, next: None });
+            return Ok(HistoryPage { messages, reactions: None, next: None });
         };
         let found = all(client, session, &TokenSlot::App, &range(from_ms, to_ms)).await?;
         (place, found)
@@ -129,7 +129,11 @@ pub(crate) async fn history(
     messages.dedup_by(|a, b| a.id == b.id);
     let more = !place.ranges.is_empty();
     let next = more.then(|| serde_json::to_string(&place)).transpose();
-    Ok(HistoryPage { messages, next: next.map_err(|_| Failure::Malformed(codes::MALFORMED))? })
+    Ok(HistoryPage {
+        messages,
+        reactions: None,
+        next: next.map_err(|_| Failure::Malformed(codes::MALFORMED))?,
+    })
 }
 
 /// Webex lists from new to old, we have to go from old to new: the first pass keeps the times at which pages end, and

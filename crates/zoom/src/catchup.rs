@@ -10,11 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::{Call, CallError, segment};
 use crate::client::{Answered, Client};
-use crate::decode::{self, Own};
+use crate::decode;
 use crate::encode;
 use crate::errors::Class;
 use crate::files;
 use crate::people;
+use crate::reactions;
 use crate::wire::answers::{Messages, next};
 use crate::wire::message as wire;
 
@@ -90,11 +91,17 @@ pub(crate) async fn history(
     };
     let to_ms = place.from_ms.saturating_add(WINDOW_MS).min(place.end_ms);
     let (found, read_ms) = window(client, session, conversation, place.from_ms, to_ms).await?;
+    let own = reactions::own(session, conversation);
+    let reacted = found.iter().filter(|message| !message.reactions.is_empty()).filter_map(|message| {
+        let id = message.id.as_deref().or(message.message_id.as_deref()).or(message.msg_id.as_deref())?;
+        Some((client.memory.id(id), reactions::listed(message, &own)))
+    });
+    let reactions = reactions::may_know(session).then(|| reacted.collect());
     let mut messages = understood(client, session, conversation, &found, read_ms).await;
     messages.sort_by(|a, b| (a.sent_at_ms, &a.id).cmp(&(b.sent_at_ms, &b.id)));
     let next = (to_ms < place.end_ms).then_some(Place { from_ms: to_ms, end_ms: place.end_ms });
     let next = next.map(|place| serde_json::to_string(&place)).transpose();
-    Ok(HistoryPage { messages, next: next.map_err(|_| Failure::Malformed(codes::MALFORMED))? })
+    Ok(HistoryPage { messages, reactions, next: next.map_err(|_| Failure::Malformed(codes::MALFORMED))? })
 }
 
 /// What was sent from a moment to before another and still stands, and when it was read.
@@ -206,8 +213,7 @@ async fn understood(
     } else {
         people::users_of(client, session, conversation, wanted.into_iter()).await
     };
-    let mut own = Own::of(session);
-    conversation.fact("bridge_member").clone_into(&mut own.member);
+    let own = reactions::own(session, conversation);
     let person = |member: &str| users.get(member).cloned();
     list.iter()
         .filter_map(|message| decode::listed(message, &own, &client.memory, read_ms, &person))

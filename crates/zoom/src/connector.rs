@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    Capabilities, Clock, Document, Event, FileRef, Happening, Message, Operation, Outcome, Platform, Post,
-    Random, RemoteConversation, RemoteMessage, RemoteUser, codes,
+    Capabilities, Clock, Document, Event, FileRef, Happening, ListedReaction, Message, Operation, Outcome,
+    Platform, Post, Random, RemoteConversation, RemoteMessage, RemoteUser, codes,
 };
 use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
@@ -22,8 +22,8 @@ use crate::decode::{self, Own};
 use crate::envelope::{self, Door};
 use crate::settings::ZoomSettings;
 use crate::{
-    capabilities, catchup, encode, files, ids, install, operate, package, people, permalinks, rooms, socket,
-    verify,
+    capabilities, catchup, encode, files, ids, install, operate, package, people, permalinks, reactions,
+    rooms, socket, verify,
 };
 
 /// Zoom Team Chat.
@@ -141,6 +141,16 @@ impl Connector for ZoomConnector {
         message: &RemoteMessage,
     ) -> Result<Option<Message>, Failure> {
         catchup::message(&self.client, session, conversation, message).await
+    }
+
+    async fn reactions(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        _thread_root: Option<&RemoteMessage>,
+        message: &RemoteMessage,
+    ) -> Result<Option<Vec<ListedReaction>>, Failure> {
+        reactions::read(&self.client, session, conversation, message).await
     }
 
     async fn history(

@@ -21,6 +21,7 @@ mod operate;
 mod package;
 mod people;
 mod permalinks;
+mod reactions;
 mod rooms;
 mod settings;
 mod socket;

@@ -232,7 +232,7 @@ impl Connector for Fake {
 
     async fn history(&self, _: &Session, _: &Conversation, _: &HistoryQuery) -> Result<HistoryPage, Failure> {
         self.state().histories += 1;
-        Ok(HistoryPage { messages: vec![], next: None })
+        Ok(HistoryPage { messages: vec![], reactions: None, next: None })
     }
 
     async fn profile(

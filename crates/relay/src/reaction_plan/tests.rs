@@ -116,8 +116,18 @@ fn told(script: &[(&str, &[(&str, &str)])]) -> Vec<Told> {
     let one = |(emoji, list): &(&str, &[(&str, &str)])| Told {
         emoji: unpacked(emoji).unwrap(),
         people: people(list),
+        others: BTreeMap::new(),
     };
     script.iter().map(one).collect()
+}
+
+#[test]
+fn people_whom_nobody_looked_up_are_counted_with_the_others() {
+    let mut told = told(&[("u:👍", &[("Ana", "Fjord"), ("Bo", "Fjord")])]);
+    told[0].others.insert("Fjord".to_owned(), 3);
+    assert_eq!(text(&told, false), "👍 Ana, Bo and 3 more (Fjord)");
+    told[0].others.insert("Harbor".to_owned(), 1);
+    assert_eq!(text(&told, false), "👍 Ana (Fjord), Bo (Fjord) and 4 more");
 }
 
 const LIMIT: TextLimit = TextLimit { max: 400, unit: TextUnit::Chars };

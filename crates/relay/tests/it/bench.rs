@@ -226,6 +226,14 @@ impl Bench {
                     life.runtime.block_on(life.relay.reload()).unwrap();
                 }
             }
+            // Who asks is told who reacted.
+            [room, "lists"] => self.fake.room(room, |room| room.reactions = Some(BTreeMap::new())),
+            [room, "keeps", id, count] => {
+                let of = (&room.into(), &id.into());
+                let life = self.life();
+                let kept = life.runtime.block_on(life.relay.store().reactions(of)).unwrap();
+                assert_eq!(kept.len().to_string(), count, "reactions kept with {id} of {room}");
+            }
             [room, "echo"] => self.echo(room),
             ["speaks", ref rooms @ ..] => self.speaks(rooms),
             [room, "removes", text] => self.fake.room(room, |room| {
@@ -313,6 +321,11 @@ impl Bench {
             ["notice", id, text @ ..] => (EventKind::Conversation, new(id, None, text)),
             [mark @ ("react" | "unreact"), id, who, emoji] => {
                 let sign = if *mark == "react" { "+" } else { "-" };
+                if let Some(reactions) = &mut room.reactions {
+                    let there = reactions.entry((*id).to_owned()).or_default();
+                    there.retain(|it| *it != ((*who).to_owned(), (*emoji).to_owned()));
+                    there.extend((sign == "+").then(|| ((*who).to_owned(), (*emoji).to_owned())));
+                }
                 let said = Said { text: format!("{sign}{who} {emoji}"), ..new(id, None, &[]) };
                 (EventKind::Reaction, said)
             }

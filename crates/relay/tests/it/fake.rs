@@ -10,8 +10,9 @@ use dragoman_model::capability::{Feature, Level, TextLimit, TextUnit};
 use dragoman_model::event::{Author, AuthorKind, Notice, NoticeKind, Origin};
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    Capabilities, Clock, Document, Emoji, Event, FileRef, Happening, Marker, Message, Operation, Outcome,
-    Platform, Post, RemoteConversation, RemoteMessage, RemoteUser, Spokesman, Version, codes,
+    Capabilities, Clock, Document, Emoji, Event, FileRef, Happening, ListedReaction, Marker, Message,
+    Operation, Outcome, Platform, Post, RemoteConversation, RemoteMessage, RemoteUser, Spokesman, Version,
+    codes,
 };
 use dragoman_platform::{
     App, Connector, Conversation, Delivery, Failure, Field, FileBytes, Grant, HistoryPage, HistoryQuery,
@@ -58,6 +59,8 @@ pub(crate) struct Room {
     pub(crate) calls: Vec<String>,
     /// What it cannot do.
     pub(crate) cannot: Vec<String>,
+    /// Who reacted to which message with what, where it tells.
+    pub(crate) reactions: Option<BTreeMap<String, Vec<(String, String)>>>,
 }
 
 impl Room {
@@ -144,7 +147,7 @@ fn message(said: &Said) -> Message {
         thread_root: said.root.as_deref().map(Into::into),
         broadcast: false,
         author: Author {
-            user: Some("u1".into()),
+            user: Some(if said.text.ends_with("says-u2") { "u2" } else { "u1" }.into()),
             kind: if said.bot { AuthorKind::Bot } else { AuthorKind::Person },
             name: Some("Ana".to_owned()),
             avatar_url: None,
@@ -185,6 +188,15 @@ fn emoji_of(text: &str) -> Emoji {
         Some(name) => Emoji::Custom { name: name.trim_end_matches(':').to_owned(), url: None },
         None => Emoji::Unicode(text.to_owned()),
     }
+}
+
+fn reactions_of(people: &[(String, String)]) -> Vec<ListedReaction> {
+    let one = |(who, emoji): &(String, String)| ListedReaction {
+        emoji: emoji_of(emoji),
+        by: vec![(who.as_str().into(), None)],
+        complete: true,
+    };
+    people.iter().map(one).collect()
 }
 
 fn name_of(emoji: &Emoji) -> String {
@@ -338,7 +350,30 @@ impl Connector for Fake {
         self.readable(room, "history")?;
         let said = self.room(room, |room| room.said.clone());
         let listed = said.iter().filter(|said| !said.deleted && said.sent_ms >= query.since_ms);
-        Ok(HistoryPage { messages: listed.map(message).collect(), next: None })
+        let reactions = self.room(room, |room| room.reactions.clone());
+        let reactions = reactions
+            .map(|all| all.iter().map(|(id, people)| (id.as_str().into(), reactions_of(people))).collect());
+        Ok(HistoryPage { messages: listed.map(message).collect(), reactions, next: None })
+    }
+
+    async fn reactions(
+        &self,
+        _session: &Session,
+        conversation: &Conversation,
+        _thread_root: Option<&RemoteMessage>,
+        id: &RemoteMessage,
+    ) -> Result<Option<Vec<ListedReaction>>, Failure> {
+        let room = conversation.remote.as_str();
+        self.readable(room, "message")?;
+        self.room(room, |room| {
+            room.calls.push("reactions".to_owned());
+            let Some(reactions) = &room.reactions else {
+                return Err(Failure::Refused(codes::NOT_REREADABLE));
+            };
+            let people = reactions.get(id.as_str()).cloned().unwrap_or_default();
+            let there = room.find(id.as_str()).is_some_and(|said| !said.deleted);
+            Ok(there.then(|| reactions_of(&people)))
+        })
     }
 
     async fn profile(

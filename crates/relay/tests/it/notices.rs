@@ -154,3 +154,25 @@ fn a_late_message_is_told_and_a_switched_off_policy_is_heeded() {
          dead REFUSED",
     );
 }
+
+#[test]
+fn everybody_who_misses_something_is_told_once() {
+    check(
+        "policy tell_senders yes
+         B next refuse refuse refuse refuse
+         A post 1 one
+         A post 2 two says-u2
+         A post 3 three
+         A post 4 four says-u2
+         run 5s
+         A calls: whisper u1 Your message did not reach #B (Fake) (DRG-REFUSED). | whisper u2 Your message did not reach #B (Fake) (DRG-REFUSED).
+         crash
+         start
+         B next refuse refuse
+         A post 5 five
+         A post 6 six says-u2
+         run 5s
+         A calls:
+         dead REFUSED REFUSED REFUSED REFUSED REFUSED REFUSED",
+    );
+}

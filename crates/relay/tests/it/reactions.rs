@@ -380,3 +380,139 @@ fn a_dead_token_lets_the_app_react() {
          dead",
     );
 }
+
+#[test]
+fn what_people_did_while_nobody_listened_is_caught_up_with() {
+    check(
+        "A lists
+         B lists
+         A post 1 one
+         A react 1 ana 👍
+         run 40s
+         B calls: post one | react c0 👍 | post >👍 Ana (Fake)
+         stop
+         A quiet unreact 1 ana 👍
+         A quiet react 1 bo 🎉
+         B quiet react c0 cy ❤️
+         A quiet post 2 two
+         A quiet react 2 ana 👍
+         start
+         run 60s
+         A shows: >❤️ Cy (Fake)
+         B shows: one | >🎉 Bo (Fake) | two | >👍 Ana (Fake)
+         A calls: reactions | reactions | react 1 ❤️ | post >❤️ Cy (Fake)
+         B calls: post two | react c2 👍 | unreact c0 👍 | react c0 🎉 | reactions | post >👍 Ana (Fake) | edit >🎉 Bo (Fake)
+         stop
+         start
+         run 60s
+         A calls:
+         B calls:
+         dead
+         secrets 0",
+    );
+}
+
+#[test]
+fn what_was_taken_back_at_once_while_nobody_listened_is_looked_for_again() {
+    check(
+        "A lists
+         A post 1 one
+         A react 1 ana 👍
+         run 1s
+         B calls: post one | react c0 👍
+         crash
+         A quiet unreact 1 ana 👍
+         start
+         run 60s
+         B calls: unreact c0 👍
+         B shows: one
+         dead
+         secrets 0",
+    );
+}
+
+#[test]
+fn a_reaction_that_waited_too_long_is_read_again() {
+    check(
+        "A lists
+         A post 1 one
+         run 1s
+         B calls: post one
+         pause
+         A react 1 ana 👍
+         A react 1 bo 🎉
+         A unreact 1 bo 🎉
+         run 20m
+         resume
+         run 60s
+         B shows: one | >👍 Ana (Fake)
+         dead
+         secrets 0",
+    );
+}
+
+#[test]
+fn what_is_told_is_not_told_anew() {
+    check(
+        "A post 1 one
+         A react 1 ana 👍
+         run 40s
+         B calls: post one | react c0 👍 | post >👍 Ana (Fake)
+         A unreact 1 ana 👍
+         run 5s
+         A react 1 ana 👍
+         run 60s
+         B calls: unreact c0 👍 | react c0 👍
+         dead",
+    );
+}
+
+#[test]
+fn what_says_nothing_any_more_is_forgotten() {
+    check(
+        "A post 1 one
+         A react 1 ana 👍
+         A react 1 bo 🎉
+         run 40s
+         A keeps 1 4
+         A unreact 1 bo 🎉
+         run 40s
+         A keeps 1 3
+         run 27h
+         A keeps 1 2
+         B shows: one | >👍 Ana (Fake)
+         dead",
+    );
+}
+
+#[test]
+fn reactions_are_forgotten_together_a_month_after_the_last_of_them() {
+    check(
+        "A post 1 one
+         A react 1 ana 👍
+         run 40s
+         stop
+         run 480h
+         start
+         A react 1 bo 🎉
+         run 2m
+         stop
+         run 480h
+         start
+         run 2m
+         A keeps 1 4
+         stop
+         run 288h
+         start
+         run 2m
+         A keeps 1 0
+         B calls: post one | react c0 👍 | post >👍 Ana (Fake) | react c0 🎉 | edit >👍 Ana · 🎉 Bo (Fake)
+         A react 1 cy 🎉
+         run 60s
+         B calls: react c0 🎉 | post >🎉 Cy (Fake)
+         A delete 1
+         run 5s
+         B shows: nothing
+         dead",
+    );
+}

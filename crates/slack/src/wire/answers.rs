@@ -68,6 +68,11 @@ pub(crate) struct Messages {
 }
 
 #[derive(Deserialize)]
+pub(crate) struct Reacted {
+    pub message: Message,
+}
+
+#[derive(Deserialize)]
 pub(crate) struct OneChannel {
     pub channel: Channel,
 }

@@ -48,6 +48,19 @@ pub(crate) struct Message {
     pub edited: Option<Edited>,
     #[serde(default, deserialize_with = "lenient")]
     pub metadata: Option<Metadata>,
+    #[serde(default, deserialize_with = "list")]
+    pub reactions: Vec<Reaction>,
+}
+
+/// An emoji and who reacted with it.
+#[derive(Deserialize)]
+pub(crate) struct Reaction {
+    pub name: String,
+    /// Perhaps not all of them.
+    #[serde(default, deserialize_with = "list")]
+    pub users: Vec<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub count: Option<u64>,
 }
 
 #[derive(Deserialize)]

@@ -75,7 +75,7 @@ fn happening(happening: &Happening) -> String {
         Happening::Deleted { thread_root, .. } => format!("deleted thread={}", thread_root.is_some()),
         Happening::ReactionAdded { .. } => "reaction added".to_owned(),
         Happening::ReactionRemoved { .. } => "reaction removed".to_owned(),
-        Happening::Reactions { .. } => "reactions".to_owned(),
+        Happening::Reactions { .. } | Happening::ReactionsListed { .. } => "reactions".to_owned(),
         Happening::Notice(notice) => format!("notice {:?} text={}", notice.kind, notice.text.is_some()),
         Happening::Control(control) => {
             let debug = format!("{control:?}");

@@ -8,7 +8,7 @@ use super::state::{CopyState, EventState, Key, LaneState, LegState, OriginalStat
 use crate::api::{Appended, AppendedLeg, Mutation, Reply, Settled};
 use crate::error::StoreError;
 use crate::merge;
-use crate::reactions::{ReactionKey, ReactionRow};
+use crate::reactions::{ReactionKey, ReactionRow, Standing};
 use crate::rows::{
     ClaimedLane, CopyRow, EventRow, LaneId, Lease, NewEvent, NewLeg, Settlement, TombstoneRow,
 };
@@ -30,8 +30,8 @@ impl State {
                 merge::parts(&mut self.owned_leg(leg, lane, *fence)?.parts, copy.clone());
                 Ok(Reply::Done)
             }
-            Mutation::React { leg, lane, fence, of, rows, gone } => {
-                self.react(leg, lane, *fence, of, rows, gone)
+            Mutation::React { leg, lane, fence, of, rows, gone, kept_until_ms } => {
+                self.react((leg, lane, *fence), of, rows, gone, *kept_until_ms)
             }
             Mutation::Defer { leg, lane, fence, attempts, not_before_ms, code } => {
                 let leg = self.owned_leg(leg, lane, *fence)?;
@@ -291,12 +291,11 @@ impl State {
 
     fn react(
         &mut self,
-        leg: &LegId,
-        lane: &LaneId,
-        fence: i64,
+        (leg, lane, fence): (&LegId, &LaneId, i64),
         of: &Key,
         rows: &[ReactionRow],
         gone: &[ReactionKey],
+        kept_until_ms: i64,
     ) -> Result<Reply> {
         let event = self.owned_leg(leg, lane, fence)?.event.clone();
         let Some(org) = self.events.get(&event).map(|event| event.row.org.clone()) else {
@@ -317,6 +316,9 @@ impl State {
             if merge::reaction_holds(known.get(&row.key).map(|old| old.at_ms), row) {
                 known.insert(row.key.clone(), row.clone());
             }
+        }
+        for row in known.values_mut().filter(|row| row.standing != Standing::Unset) {
+            row.until_ms = row.until_ms.max(kept_until_ms);
         }
         known.retain(|key, _| !gone.contains(key));
         if known.is_empty() {
@@ -410,6 +412,18 @@ impl State {
         old.sort_unstable();
         for (_, number) in old.into_iter().take(most) {
             self.receipts.remove(&number);
+        }
+        let kept = self.reactions.iter().flat_map(|(of, known)| known.values().map(move |row| (of, row)));
+        let over = kept.filter(|(_, row)| row.until_ms <= now_ms);
+        let mut over: Vec<_> = over.map(|(of, row)| (row.until_ms, of.clone(), row.key.clone())).collect();
+        over.sort();
+        for (_, of, key) in over.into_iter().take(most) {
+            if let Some(known) = self.reactions.get_mut(&of) {
+                known.remove(&key);
+                if known.is_empty() {
+                    self.reactions.remove(&of);
+                }
+            }
         }
     }
 

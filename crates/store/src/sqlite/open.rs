@@ -24,6 +24,7 @@ const STEPS: &[&str] = &[
     include_str!("files.sql"),
     include_str!("notices.sql"),
     include_str!("reactions.sql"),
+    include_str!("expiry.sql"),
 ];
 /// Statements kept prepared per connection: more than there are.
 const PREPARED: usize = 160;

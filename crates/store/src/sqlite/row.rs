@@ -234,6 +234,7 @@ pub(super) fn reaction(row: &Row<'_>) -> Result<ReactionRow> {
         sealed_emoji: row.get(4)?,
         standing: standing.ok_or_else(|| damaged("reaction", row, 0, "an unknown standing"))?,
         at_ms: row.get(6)?,
+        until_ms: row.get(7)?,
     })
 }
 

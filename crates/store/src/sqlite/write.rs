@@ -11,7 +11,7 @@ use crate::api::{Appended, AppendedLeg, Mutation, Reply, Settled};
 use crate::error::StoreError;
 use crate::merge;
 use crate::queries as q;
-use crate::reactions::{ReactionKey, ReactionRow};
+use crate::reactions::{ReactionKey, ReactionRow, Standing};
 use crate::rows::{
     ClaimedLane, CopyRow, DeadLetterRow, EventRow, LaneId, Lease, NewLeg, OriginalRow, Receipt, Settlement,
 };
@@ -21,8 +21,8 @@ pub(super) fn apply(conn: &Connection, mutation: &Mutation) -> Result<Reply> {
     match mutation {
         Mutation::Settle(settlement) => settle(conn, settlement).map(Reply::Settled),
         Mutation::Progress { leg, lane, fence, copy } => progress(conn, leg, lane, *fence, copy),
-        Mutation::React { leg, lane, fence, of, rows, gone } => {
-            react(conn, (leg, lane, *fence), of, rows, gone)
+        Mutation::React { leg, lane, fence, of, rows, gone, kept_until_ms } => {
+            react(conn, (leg, lane, *fence), of, rows, gone, *kept_until_ms)
         }
         Mutation::Defer { leg, lane, fence, attempts, not_before_ms, code } => {
             owned_leg(conn, leg, lane, *fence)?;
@@ -49,6 +49,7 @@ pub(super) fn apply(conn: &Connection, mutation: &Mutation) -> Result<Reply> {
             run(conn, &q::EXPIRE_DELIVERIES, params![now_ms, limit])?;
             run(conn, &q::EXPIRE_TOMBSTONES, params![now_ms, limit])?;
             run(conn, &q::EXPIRE_RECEIPTS, params![receipts_before_ms, limit])?;
+            run(conn, &q::EXPIRE_REACTIONS, params![now_ms, limit])?;
             Ok(Reply::Done)
         }
         Mutation::Replay { dead_letter, event, leg, now_ms } => {
@@ -348,6 +349,7 @@ fn react(
     of: &(ConversationId, RemoteMessage),
     rows: &[ReactionRow],
     gone: &[ReactionKey],
+    kept_until_ms: i64,
 ) -> Result<Reply> {
     owned_leg(conn, leg, lane, fence)?;
     let event = first(conn, &q::LEG_STATE, [leg.as_str()], |r| {
@@ -383,9 +385,12 @@ fn react(
                 row.sealed_emoji,
                 row.standing.as_str(),
                 row.at_ms,
+                row.until_ms,
             ],
         )?;
     }
+    let unset = Standing::Unset.as_str();
+    run(conn, &q::KEEP_REACTIONS, params![of.0.as_str(), of.1.as_str(), kept_until_ms, unset])?;
     for key in gone {
         let place =
             params![of.0.as_str(), of.1.as_str(), key.conversation.as_str(), key.ours, key.who, key.emoji];

@@ -52,6 +52,7 @@ conformance! {
     an_original_goes_with_its_last_copy
     a_copy_belongs_to_one_original
     the_latest_of_a_reaction_holds
+    reactions_are_kept_for_a_time
     reactions_go_with_their_original
     tombstones_stand_until_their_time
     originals_are_found_by_time
@@ -702,7 +703,15 @@ async fn a_copy_belongs_to_one_original(bench: &mut Bench) {
 }
 
 fn react(leg: &str, fence: i64, of: &str, rows: Vec<ReactionRow>, gone: Vec<ReactionKey>) -> Mutation {
-    Mutation::React { leg: leg.into(), lane: lane("c2"), fence, of: key("c1", of), rows, gone }
+    Mutation::React {
+        leg: leg.into(),
+        lane: lane("c2"),
+        fence,
+        of: key("c1", of),
+        rows,
+        gone,
+        kept_until_ms: 0,
+    }
 }
 
 async fn the_latest_of_a_reaction_holds(bench: &mut Bench) {
@@ -734,6 +743,38 @@ async fn the_latest_of_a_reaction_holds(bench: &mut Bench) {
     assert_eq!(bench.refused(react("f-c2", 9, "m", vec![ana.clone()], vec![])).await, "fenced c:c2");
     bench.done(react("f-c2", 1, "unknown", vec![ana], vec![])).await;
     assert!(bench.store().reactions((&"c1".into(), &"unknown".into())).await.unwrap().is_empty());
+}
+
+async fn reactions_are_kept_for_a_time(bench: &mut Bench) {
+    mapped(bench).await;
+    appended(bench, "f", &["c2"]).await;
+    let (ana, bo) = (reaction("c1", false, "U1", 1), reaction("c1", false, "U2", 1));
+    let taken_back = ReactionRow { standing: Standing::Unset, until_ms: 500, ..bo };
+    let rows = vec![ReactionRow { until_ms: 400, ..ana }, taken_back];
+    bench.done(react("f-c2", 1, "m", rows, vec![])).await;
+    let there = async || {
+        let rows = bench.store().reactions((&"c1".into(), &"m".into())).await.unwrap();
+        rows.into_iter().map(|row| (row.key.who, row.until_ms)).collect::<Vec<_>>()
+    };
+    // What stands is kept on as long as anything changes, and no shorter than before; what was taken back is not.
+    for (kept_until_ms, ana_until_ms) in [(900, 900), (300, 900)] {
+        let renew = Mutation::React {
+            leg: "f-c2".into(),
+            lane: lane("c2"),
+            fence: 1,
+            of: key("c1", "m"),
+            rows: vec![],
+            gone: vec![],
+            kept_until_ms,
+        };
+        bench.done(renew).await;
+        assert_eq!(there().await, [("U1".to_owned(), ana_until_ms), ("U2".to_owned(), 500)]);
+    }
+    let expire = |now_ms, limit| Mutation::Expire { now_ms, receipts_before_ms: 0, limit };
+    for (now_ms, limit, left) in [(499, 9, 2), (900, 1, 1), (899, 9, 1), (900, 9, 0)] {
+        bench.done(expire(now_ms, limit)).await;
+        assert_eq!(there().await.len(), left, "{now_ms}");
+    }
 }
 
 async fn reactions_go_with_their_original(bench: &mut Bench) {

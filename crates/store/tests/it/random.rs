@@ -274,11 +274,13 @@ fn mutation(known: &Known, (kind, [a, b, c, d, e]): Step, at: i64) -> Mutation {
             let row = |n: u8| ReactionRow {
                 standing: if n.is_multiple_of(2) { Standing::Set } else { Standing::Unset },
                 at_ms: i64::from(n),
+                until_ms: 1_000 + 40 * i64::from(n),
                 ..reaction(at, n.is_multiple_of(3), &format!("u{}", n % 2), n % 2)
             };
             let rows: Vec<_> = (0..e % 3).map(|n| row(c.wrapping_add(n))).collect();
             let gone = (0..e % 2).map(|n| row(d.wrapping_add(n)).key).collect();
-            Mutation::React { leg, lane, fence, of: key(home, &message_id(d)), rows, gone }
+            let kept_until_ms = 1_000 + 50 * i64::from(e);
+            Mutation::React { leg, lane, fence, of: key(home, &message_id(d)), rows, gone, kept_until_ms }
         }
         // Rare: what follows has little left to work on.
         _ if a % 32 == 0 => Mutation::DropOrg(org_of(b).into()),

@@ -219,6 +219,7 @@ pub(crate) fn reaction(conversation: &str, ours: bool, who: &str, emoji: u8) -> 
         sealed_emoji: vec![7, emoji],
         standing: Standing::Set,
         at_ms: 100,
+        until_ms: 10_000,
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct ChatMessage {
     pub(crate) mentions: Vec<Mention>,
     #[serde(deserialize_with = "nullable")]
     pub(crate) message_history: Vec<History>,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) reactions: Vec<Reaction>,
     pub(crate) policy_violation: Option<PolicyViolation>,
     pub(crate) event_detail: Option<EventDetail>,
     #[serde(deserialize_with = "nullable")]
@@ -118,6 +120,7 @@ pub(crate) struct Reaction {
     #[serde(deserialize_with = "nullable")]
     pub(crate) reaction_type: String,
     pub(crate) display_name: Option<String>,
+    pub(crate) created_date_time: Option<String>,
     #[serde(deserialize_with = "nullable")]
     pub(crate) user: IdentitySet,
 }

@@ -49,7 +49,7 @@ fn told(event: &Event) -> String {
         Happening::Deleted { .. } => "deleted".to_owned(),
         Happening::ReactionAdded { .. } => "reaction added".to_owned(),
         Happening::ReactionRemoved { .. } => "reaction removed".to_owned(),
-        Happening::Reactions { .. } => "reactions".to_owned(),
+        Happening::Reactions { .. } | Happening::ReactionsListed { .. } => "reactions".to_owned(),
         Happening::Notice(notice) => {
             format!(
                 "notice {:?} user={} text={}",

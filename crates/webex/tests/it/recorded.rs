@@ -64,9 +64,10 @@ fn happening(happening: &Happening) -> String {
             let debug = format!("{control:?}");
             format!("control {}", debug.split([' ', '{', '(']).next().unwrap_or_default())
         }
-        Happening::ReactionAdded { .. } | Happening::ReactionRemoved { .. } | Happening::Reactions { .. } => {
-            "reaction".to_owned()
-        }
+        Happening::ReactionAdded { .. }
+        | Happening::ReactionRemoved { .. }
+        | Happening::Reactions { .. }
+        | Happening::ReactionsListed { .. } => "reaction".to_owned(),
     }
 }
 

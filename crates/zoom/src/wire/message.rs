@@ -49,6 +49,31 @@ pub(crate) struct Message {
     pub status: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     pub bot_message: Option<serde_json::Map<String, serde_json::Value>>,
+    #[serde(default, deserialize_with = "list")]
+    pub reactions: Vec<Reaction>,
+}
+
+/// An emoji and who reacted with it: `senders` in lists, `user_ids` and `member_ids` of a single message.
+#[derive(Deserialize)]
+pub(crate) struct Reaction {
+    #[serde(default)]
+    pub emoji: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub total_count: Option<u64>,
+    #[serde(default, deserialize_with = "list")]
+    pub senders: Vec<Sender>,
+    #[serde(default, deserialize_with = "list")]
+    pub user_ids: Vec<String>,
+    #[serde(default, deserialize_with = "list")]
+    pub member_ids: Vec<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Sender {
+    #[serde(default)]
+    pub user_id: Option<String>,
+    #[serde(default)]
+    pub member_id: Option<String>,
 }
 
 #[derive(Deserialize)]

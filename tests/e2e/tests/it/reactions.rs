@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
+use dragoman_sim::core::{FaultKind, FaultOrder};
 use dragoman_sim::teams::seed;
 use dragoman_sim::webex::seed::GITA;
 use dragoman_sim::zoom::config::{LAUNCH, THEO};
@@ -45,12 +46,15 @@ fn marks(platform: &str, seen: &Seen) -> Vec<String> {
 /// Waits until a message shows these reactions, and its thread these notes and nothing else.
 async fn stands(side: &dyn Side, id: &str, wanted: &[&str], note: Option<&[&str]>) -> Result<()> {
     let platform = side.platform();
+    let mut wanted = wanted.to_vec();
+    wanted.sort_unstable();
     let told = |seen: &Seen| note.is_some_and(|words| words.iter().all(|word| seen.markup.contains(word)));
     eventually(&format!("{platform} shows {wanted:?} and the note {note:?}"), SOON, async || {
         let all = side.read().await.map_err(|error| format!("{error:#}"))?;
         let seen = all.iter().find(|seen| seen.id == id).ok_or_else(|| "no message".to_owned())?;
         let notes: Vec<&Seen> = all.iter().filter(|it| it.thread_root.as_deref() == Some(id)).collect();
-        let found = marks(platform, seen);
+        let mut found = marks(platform, seen);
+        found.sort_unstable();
         let right = notes.len() == usize::from(note.is_some()) && notes.iter().all(|seen| told(seen));
         if found == wanted && right {
             return Ok(());
@@ -165,6 +169,78 @@ async fn where_the_app_may_not_react_the_note_tells() -> Result<()> {
     react("like", false)?;
     react("🚢", false)?;
     stands(&ana, &copy, &[], None).await?;
+    let status = world.settled(SOON).await?;
+    ensure!(status.dead_letters == 0, "{} dead letters", status.dead_letters);
+    world.end().await
+}
+
+/// Waits until a side shows a file of this name.
+async fn has_file(side: &dyn Side, name: &str) -> Result<()> {
+    eventually(&format!("{} shows {name}", side.platform()), SOON, async || {
+        let seen = side.read().await.map_err(|error| format!("{error:#}"))?;
+        for message in &seen {
+            let files = side.files(message).await.map_err(|error| format!("{error:#}"))?;
+            if files.iter().any(|(known, bytes)| known == name && bytes == name.as_bytes()) {
+                return Ok(());
+            }
+        }
+        Err(format!("no such file at {} messages", seen.len()))
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reactions_and_files_that_nobody_told_of_are_caught_up_with() -> Result<()> {
+    let mut world = World::start(Options::four()).await?;
+    let room = world.webex().room_id("Launch").context("there is no space Launch")?;
+    let teams = format!("teams:{}", seed::LAUNCH);
+    world
+        .link(&["slack:C07LAUNCH".to_owned(), teams, format!("webex:{room}"), format!("zoom:{LAUNCH}")])
+        .await?;
+    let (ana, dana) = (world.ana(CHANNEL), world.dana(seed::LAUNCH));
+    let (gita, theo) =
+        (world.webex_person(GITA, "Gita Rao", &room), world.zoom_person(THEO, "Theo Lindqvist", LAUNCH));
+    let said = ana.post("who has the *oar*", None).await?;
+    let at_teams = shows(&dana, "oar").await?.id;
+    let at_webex = shows(&gita, "oar").await?.id;
+    let at_zoom = shows(&theo, "oar").await?.id;
+    let dana_reacts = |kind: &str, add| {
+        let done = world.teams.react(seed::DANA, seed::LAUNCH, &at_teams, kind, add);
+        done.map_err(|refusal| anyhow!("{refusal:?}"))
+    };
+    dana_reacts("👍", true)?;
+    stands(&ana, &said, &["+1"], Some(&["Dana Lindqvist (Teams)"])).await?;
+    stands(&gita, &at_webex, &[], Some(&["👍", "Dana Lindqvist (Teams)"])).await?;
+    world.settled(SOON).await?;
+
+    let silence = || FaultOrder::always("", FaultKind::Silence);
+    let faults = [world.slack.faults(), world.teams.faults(), world.webex().faults(), world.zoom().faults()];
+    faults.iter().for_each(|book| {
+        book.add(silence());
+    });
+    dana_reacts("👍", false)?;
+    dana_reacts("heart", true)?;
+    world.zoom().react(THEO, LAUNCH, &at_zoom, "🎉").map_err(|it| anyhow!(it.message))?;
+    world.slack.react(ANA, CHANNEL, &said, "eyes").map_err(|it| anyhow!(it.code))?;
+    let files = ["slack.txt", "teams.txt", "webex.txt", "zoom.txt"];
+    let sides: [&dyn Side; 4] = [&ana, &dana, &gita, &theo];
+    for (side, name) in sides.into_iter().zip(files) {
+        side.post_file(name, name.as_bytes(), "", None).await?;
+    }
+    faults.iter().for_each(|book| book.clear());
+    world.restart(None).await?;
+
+    let (dana_and_theo, theo_and_ana) =
+        (["Dana Lindqvist (Teams)", "Theo Lindqvist (Zoom)"], ["Theo", "Ana"]);
+    stands(&ana, &said, &["eyes", "heart", "tada"], Some(&dana_and_theo)).await?;
+    stands(&dana, &at_teams, &["heart", "👀", "🎉"], Some(&theo_and_ana)).await?;
+    stands(&theo, &at_zoom, &["U+1F389", "U+1F440", "U+2764"], Some(&["Dana", "Ana"])).await?;
+    stands(&gita, &at_webex, &[], Some(&["Dana", "Theo", "Ana"])).await?;
+    for side in sides {
+        for name in files {
+            has_file(side, name).await?;
+        }
+    }
     let status = world.settled(SOON).await?;
     ensure!(status.dead_letters == 0, "{} dead letters", status.dead_letters);
     world.end().await
