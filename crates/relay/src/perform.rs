@@ -93,7 +93,7 @@ impl Relay {
                     leg.uneditable.store(true, Ordering::Relaxed);
                     return Ok(Turn::Later(self.now_ms(), codes::NOT_EDITABLE));
                 }
-                outcome if self.lost_voice(&target.place, &step.operation, &outcome).await? => {
+                outcome if self.lost_voice(leg, (source, target), &step.operation, &outcome).await? => {
                     if leg.voiceless.swap(true, Ordering::Relaxed) {
                         // Planned anew it was the same: a part of it stands in that name alone.
                         let refused = Outcome::Refused(codes::OWN_TOKEN);

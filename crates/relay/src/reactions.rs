@@ -370,7 +370,7 @@ impl Relay {
                 return self.end(leg, fence, Ending::dropped(code)).await.map(Some);
             }
             Outcome::MessageGone(_) => None,
-            outcome if self.lost_voice(&target.place, &operation, &outcome).await? => {
+            outcome if self.lost_voice(leg, (here.source, target), &operation, &outcome).await? => {
                 // Planned anew without that voice.
                 return Ok(Some(Turn::Later(self.now_ms(), codes::OWN_TOKEN)));
             }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use dragoman_model::{AuthorKind, Code, ConversationId, EventKind, OrgId, RemoteUser, codes};
+use dragoman_model::{AuthorKind, Code, ConversationId, EventKind, OrgId, PersonId, RemoteUser, codes};
 use dragoman_store::LaneId;
 
 use crate::activity::Stage;
@@ -116,6 +116,23 @@ impl Relay {
     /// crash, it is known.
     pub(crate) async fn tell_sender(&self, leg: &Leg, ending: &Ending) {
         if let Err(error) = self.try_to_tell(leg, ending).await {
+            tracing::warn!(leg = %leg.id, code = %error.code(), "the sender could not be told: {error}");
+        }
+    }
+
+    /// Tells somebody that their own token does not work any more: once, as it is forgotten then.
+    pub(crate) async fn tell_voiceless(&self, leg: &Leg, source: &Spot, target: &Spot, person: &PersonId) {
+        let directory = self.directory();
+        let account = directory.account(&source.place.session.installation.id, person).cloned();
+        if account.is_none() || !directory.policy(&source.org).tell_senders {
+            return;
+        }
+        let platform = target.place.connector.display_name();
+        let code = codes::OWN_TOKEN;
+        let text = format!(
+            "Your {platform} account is not connected any more: what you write goes there through the app ({code})."
+        );
+        if let Err(error) = self.whisper(leg, source, (source.id.clone(), code, account), text).await {
             tracing::warn!(leg = %leg.id, code = %error.code(), "the sender could not be told: {error}");
         }
     }

@@ -100,11 +100,12 @@ impl Relay {
         (now_ms < until_ms).then(|| until_ms.min(now_ms + ANSWER_LOOK_MS))
     }
 
-    /// What a dead token means for an operation. `true`: it was a person's own, which is forgotten now, so that the
-    /// same is planned anew without it.
+    /// What a dead token means for an operation. `true`: it was a person's own, which is forgotten now, and they are told
+    /// where they wrote, so that the same is planned anew without it.
     pub(crate) async fn lost_voice(
         &self,
-        place: &Arc<Place>,
+        leg: &Leg,
+        (source, target): (&Spot, &Spot),
         operation: &Operation,
         outcome: &Outcome,
     ) -> Result<bool, RelayError> {
@@ -113,11 +114,13 @@ impl Relay {
             // The app's registration is incomplete: nobody's token is to blame.
             return Ok(false);
         }
+        let place = &target.place;
         let installation = &place.session.installation.id;
         if self.directory().has_voice(installation, person) {
             tracing::warn!(%installation, %person, cause = %code, code = %codes::OWN_TOKEN, "a person's own token does not work any more; new copies go out through the app");
             self.drop_voice(place, person).await?;
             self.audit(place, "person.token-died", &format!("{person} {installation}")).await?;
+            self.tell_voiceless(leg, source, target, person).await;
         }
         Ok(true)
     }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::ids;
 use crate::memory::Memory;
-use crate::wire::events::{self, Channel, Payload, Place, Reaction};
+use crate::wire::events::{self, Account, Channel, Payload, Place, Reaction};
 use crate::wire::message as wire;
 
 /// The ids under which this installation's own messages come back.
@@ -158,6 +158,11 @@ impl Reader<'_> {
             }
             "team_chat.channel_reaction_removed" | "team_chat.dm_reaction_removed" => {
                 (self.reaction(false)?, false)
+            }
+            "user.updated" | "user.activated" | "user.deactivated" | "user.deleted" => {
+                let account: Account = part(&self.payload.object)?;
+                let user = ids::person(account.id.as_deref(), None).ok_or_else(malformed)?;
+                (Happening::Control(Control::PersonChanged { user }), false)
             }
             _ => (self.channel(name, conversation)?, false),
         })

@@ -126,7 +126,9 @@ fn key(
     at_ms: Option<i64>,
 ) -> Option<DeliveryKey> {
     let about = subject.message.as_ref().map(RemoteMessage::as_str);
-    let about = about.or(subject.conversation.as_ref().map(RemoteConversation::as_str)).unwrap_or_default();
+    let about = about.or(subject.conversation.as_ref().map(RemoteConversation::as_str));
+    let person = || filled(&payload.object.as_ref()?.id);
+    let about = about.or_else(person).unwrap_or_default();
     let who = [&payload.operator_id, &payload.operator_member_id].into_iter().find_map(filled);
     let when = at_ms.map(|ms| ms.to_string());
     let when = when.or_else(|| filled(&payload.deauthorization_time).map(str::to_owned))?;
@@ -176,6 +178,11 @@ fn subject(name: &str, payload: &Payload<'_>) -> Result<Subject, Code> {
                 message: None,
                 thread_root: None,
             })
+        }
+        // Names and pictures may be others now.
+        "user.updated" | "user.activated" | "user.deactivated" | "user.deleted" => {
+            filled(&object.id).ok_or(codes::MALFORMED)?;
+            Ok(Subject { kind: EventKind::Control, conversation: None, message: None, thread_root: None })
         }
         "app_deauthorized" => {
             Ok(Subject { kind: EventKind::Control, conversation: None, message: None, thread_root: None })

@@ -74,6 +74,10 @@ const PARTS: &[Part] = &[
             "team_chat.channel_message_deleted",
             "team_chat.channel_message_posted",
             "team_chat.channel_message_updated",
+            "user.activated",
+            "user.deactivated",
+            "user.deleted",
+            "user.updated",
         ],
     },
     Part {

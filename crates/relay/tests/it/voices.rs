@@ -152,3 +152,41 @@ fn what_somebody_may_not_say_there_the_app_says() {
          dead",
     );
 }
+
+#[test]
+fn whose_token_died_is_told_once() {
+    check(
+        "policy tell_senders yes
+         speaks B
+         A post 1 one
+         run 1s
+         B next sign-in
+         A post 2 two
+         A post 3 three
+         run 5s
+         A edit 1 uno
+         run 5s
+         B calls: own post one | own post two | post two | post three | post >corrected version:↵uno
+         A calls: whisper u1 Your Fake account is not connected any more: what you write goes there through the app (DRG-OWN-TOKEN).
+         A shows: nothing
+         dead",
+    );
+}
+
+#[test]
+fn whose_token_died_with_a_reaction_is_told_as_well() {
+    check(
+        "policy tell_senders yes
+         speaks B
+         A post 1 one
+         run 1s
+         B next sign-in
+         A react 1 u1 👍
+         run 5s
+         A calls: whisper u1 Your Fake account is not connected any more: what you write goes there through the app (DRG-OWN-TOKEN).
+         A react 1 u1 🎉
+         run 60s
+         A calls:
+         dead",
+    );
+}

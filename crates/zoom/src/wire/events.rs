@@ -47,6 +47,13 @@ pub(crate) struct Reaction {
     pub emoji: Option<String>,
 }
 
+/// A person whose data changed.
+#[derive(Deserialize, Default)]
+pub(crate) struct Account {
+    #[serde(default)]
+    pub id: Option<String>,
+}
+
 /// A channel and what happened to its members.
 #[derive(Deserialize, Default)]
 pub(crate) struct Channel {

@@ -257,3 +257,14 @@ async fn what_is_no_event_is_malformed() {
         }
     }
 }
+
+#[tokio::test]
+async fn whose_account_changed_is_read_again() {
+    for name in ["user.updated", "user.activated", "user.deactivated", "user.deleted"] {
+        let changed = json!({ "id": "Bo-User-Id", "first_name": "Bo" });
+        let event = opened(event(name, NOW_MS, &changed)).await;
+        assert_eq!(event.conversation, None, "{name}");
+        let Happening::Control(Control::PersonChanged { user }) = event.happening else { panic!("{name}") };
+        assert_eq!(user.as_str(), "Bo-User-Id");
+    }
+}

@@ -241,6 +241,11 @@ async fn envelopes_of_messages() {
     assert_ne!(updated.delivery_key, again.delivery_key, "two edits are two events");
     assert!(updated.delivery_key.is_some());
 
+    let renamed = async |id: &str| receive(event("user.updated", NOW_MS + 9, &json!({ "id": id }))).await;
+    let (bo, cy) = (renamed("bo").await, renamed("cy").await);
+    assert_eq!((bo.kind, &bo.conversation), (EventKind::Control, &None));
+    assert_ne!(bo.delivery_key, cy.delivery_key, "two people at the same moment");
+
     let old = json!({
         "id": "old-1", "type": "to_channel", "channel_id": CHANNEL, "timestamp": 5, "message": "x",
         "parent_msg_id": "old-1",

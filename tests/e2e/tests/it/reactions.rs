@@ -234,7 +234,7 @@ async fn reactions_and_files_that_nobody_told_of_are_caught_up_with() -> Result<
         (["Dana Lindqvist (Teams)", "Theo Lindqvist (Zoom)"], ["Theo", "Ana"]);
     stands(&ana, &said, &["eyes", "heart", "tada"], Some(&dana_and_theo)).await?;
     stands(&dana, &at_teams, &["heart", "👀", "🎉"], Some(&theo_and_ana)).await?;
-    stands(&theo, &at_zoom, &["U+1F389", "U+1F440", "U+2764"], Some(&["Dana", "Ana"])).await?;
+    stands(&theo, &at_zoom, &["U+1F389", "U+1F440", "U+2764U+FE0F"], Some(&["Dana", "Ana"])).await?;
     stands(&gita, &at_webex, &[], Some(&["Dana", "Theo", "Ana"])).await?;
     for side in sides {
         for name in files {
