@@ -134,4 +134,6 @@ pub struct Profile {
     pub deleted: bool,
     /// Whether the person belongs to another organisation.
     pub external: bool,
+    /// Whether the person is a guest of the workspace.
+    pub guest: bool,
 }

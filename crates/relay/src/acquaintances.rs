@@ -180,6 +180,7 @@ mod tests {
             bot: false,
             deleted: false,
             external: false,
+            guest: false,
         }
     }
 

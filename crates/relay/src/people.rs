@@ -3,10 +3,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use dragoman_markup::name::neutralise;
 use dragoman_model::{
-    Document, Feature, Inline, InstallationId, Level, Mention, Message, PersonId, RemoteUser, ShownAuthor,
+    AuthorKind, Document, Feature, Inline, InstallationId, Level, Mention, Message, PersonId, RemoteUser,
+    ShownAuthor,
 };
 use dragoman_platform::{Failure, Profile};
 use dragoman_seal::FieldRef;
@@ -18,6 +20,8 @@ use crate::directory::Spot;
 use crate::error::RelayError;
 use crate::plan::{Mentions, mention_key, mentions_of, plain_mention};
 
+/// How long a message waits for what is known of an author whose name it carries.
+const NAMED_WAIT: Duration = Duration::from_secs(2);
 /// How long a profile is believed, in milliseconds.
 const BELIEVED_MS: i64 = 24 * 60 * 60 * 1000;
 /// Mentions of one message that are looked up; the rest stays text.
@@ -31,11 +35,15 @@ impl Relay {
         target: &Spot,
         message: &Message,
     ) -> Result<ShownAuthor, RelayError> {
-        let via = source.place.connector.display_name().to_owned();
+        let platform = source.place.connector.display_name();
         let profile = match &message.author.user {
             Some(user) if message.author.name.is_none() => self.profile(source, user).await?,
+            Some(user) if message.author.kind == AuthorKind::Person => {
+                self.profile_of_named(source, user).await?
+            }
             _ => None,
         };
+        let via = origin(platform, profile.as_deref());
         let name = message.author.name.as_deref().or(profile.as_ref().map(|profile| profile.name.as_str()));
         let name =
             name.map(neutralise).filter(|name| !name.is_empty()).unwrap_or_else(|| "Unknown user".to_owned());
@@ -48,6 +56,26 @@ impl Relay {
             _ => None,
         };
         Ok(ShownAuthor { name, via, avatar_url })
+    }
+
+    /// The profile of somebody whose name a message carries. Whether they are a guest is worth a question, and none that
+    /// takes long; where the platform tells nothing, it is asked again after an hour.
+    async fn profile_of_named(
+        &self,
+        spot: &Spot,
+        user: &RemoteUser,
+    ) -> Result<Option<Arc<Acquaintance>>, RelayError> {
+        let installation = &spot.place.session.installation.id;
+        let key = format!("profile/{user}").into_bytes();
+        if self.0.nobody.is(installation, &key, self.now_ms()) {
+            return Ok(None);
+        }
+        let asked = tokio::time::timeout(NAMED_WAIT, self.profile(spot, user)).await;
+        let found = asked.unwrap_or(Ok(None))?;
+        if found.is_none() {
+            self.0.nobody.remember(installation, key, self.now_ms());
+        }
+        Ok(found)
     }
 
     /// A person's profile, from the encrypted cache or from the platform. `None`: unknown there, or out of
@@ -269,6 +297,21 @@ impl Relay {
     }
 }
 
+/// What is said of people who are not simply members where they write, after the name of their platform.
+pub(crate) const MARKS: [&str; 3] = ["guest", "external", "deactivated"];
+
+/// Where somebody writes, and what has to be known of them: `Teams`, `Teams, guest`.
+pub(crate) fn origin(platform: &str, profile: Option<&Acquaintance>) -> String {
+    let [guest, external, deactivated] = MARKS;
+    let mark = profile.and_then(|profile| match &**profile {
+        Profile { deleted: true, .. } => Some(deactivated),
+        Profile { guest: true, .. } => Some(guest),
+        Profile { external: true, .. } => Some(external),
+        _ => None,
+    });
+    mark.map_or_else(|| platform.to_owned(), |mark| format!("{platform}, {mark}"))
+}
+
 /// E-mail digests that nobody at an installation has, so that a mention of a stranger is looked up once an hour
 /// and not with every message.
 #[derive(Default)]
@@ -318,6 +361,7 @@ fn pack(profile: &Profile) -> String {
         flag(profile.bot),
         flag(profile.deleted),
         flag(profile.external),
+        flag(profile.guest),
     ]
     .map(|field| field.replace('\u{1f}', ""))
     .join("\u{1f}")
@@ -325,7 +369,7 @@ fn pack(profile: &Profile) -> String {
 
 fn unpack(user: &RemoteUser, text: &str) -> Option<Profile> {
     let fields: Vec<&str> = text.split('\u{1f}').collect();
-    let [name, avatar_url, email, bot, deleted, external] = fields[..] else { return None };
+    let [name, avatar_url, email, bot, deleted, external, guest] = fields[..] else { return None };
     let filled = |field: &str| (!field.is_empty()).then(|| field.to_owned());
     Some(Profile {
         user: user.clone(),
@@ -335,12 +379,27 @@ fn unpack(user: &RemoteUser, text: &str) -> Option<Profile> {
         bot: bot == "1",
         deleted: deleted == "1",
         external: external == "1",
+        guest: guest == "1",
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_no_member_is_marked() {
+        let of = |deleted, external, guest| {
+            let (user, name, avatar_url, email) = ("U1".into(), "Ana".to_owned(), None, None);
+            let profile = Profile { user, name, avatar_url, email, bot: false, deleted, external, guest };
+            origin("Fjord", Some(&profile.into()))
+        };
+        assert_eq!(of(false, false, false), "Fjord");
+        assert_eq!(of(false, true, false), "Fjord, external");
+        assert_eq!(of(false, true, true), "Fjord, guest");
+        assert_eq!(of(true, true, true), "Fjord, deactivated");
+        assert_eq!(origin("Fjord", None), "Fjord");
+    }
 
     #[test]
     fn profiles_survive_packing() {
@@ -352,12 +411,14 @@ mod tests {
             bot: false,
             deleted: true,
             external: false,
+            guest: true,
         };
         let back = unpack(&"U1".into(), &pack(&profile));
         assert!(back.is_some_and(|back| back.name == "Ana"
             && back.email == profile.email
             && back.avatar_url.is_none()
             && back.deleted
+            && back.guest
             && !back.bot));
         assert!(unpack(&"U1".into(), "nonsense").is_none());
     }

@@ -19,6 +19,7 @@ use crate::directory::Spot;
 use crate::error::RelayError;
 use crate::leg::{Doubt, Leg};
 use crate::pending::Expected;
+use crate::people::origin;
 use crate::reaction_plan::{self, MOST_EMOJI, MOST_NAMES, Reactor, Told, is_note, shown_name};
 use crate::reactions::{Here, Reacted, State};
 use crate::settle::Ending;
@@ -178,15 +179,15 @@ impl Relay {
             let mut others: BTreeMap<String, usize> = BTreeMap::new();
             for reactor in reactors {
                 let Some(spot) = directory.spot(&reactor.at) else { continue };
-                let origin = spot.place.connector.display_name().to_owned();
+                let platform = spot.place.connector.display_name();
                 if people.len() >= MOST_NAMES || room == 0 || index >= MOST_EMOJI {
-                    *others.entry(origin).or_default() += 1;
+                    *others.entry(platform.to_owned()).or_default() += 1;
                     continue;
                 }
                 room -= 1;
                 let profile = self.profile(spot, &reactor.user).await?;
                 let name = shown_name(profile.as_ref().map(|profile| profile.name.as_str()));
-                people.push((name, origin));
+                people.push((name, origin(platform, profile.as_deref())));
             }
             if !people.is_empty() || !others.is_empty() {
                 named.push(Told { emoji, people, others });

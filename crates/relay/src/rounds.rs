@@ -8,6 +8,7 @@ use dragoman_model::{AuthorKind, BridgeId, ConversationId, Inline, Message, Remo
 
 use crate::core::Relay;
 use crate::directory::Spot;
+use crate::people::MARKS;
 
 /// How long a round may take, in milliseconds.
 const ROUND_MS: i64 = 2 * 60 * 1000;
@@ -90,7 +91,11 @@ fn quoted(message: &Message, platforms: &[&str]) -> Vec<String> {
     if !bracket {
         return Vec::new();
     }
-    let signs: Vec<String> = platforms.iter().map(|platform| format!(" ({platform})")).collect();
+    let marked = |platform: &&str| {
+        let marks = MARKS.map(|mark| format!(" ({platform}, {mark})"));
+        std::iter::once(format!(" ({platform})")).chain(marks)
+    };
+    let signs: Vec<String> = platforms.iter().flat_map(marked).collect();
     let mut found = Vec::new();
     let named = |text: &str| signs.iter().any(|sign| text.contains(sign.as_str()));
     let by_name = message.author.name.as_deref().is_some_and(named);
@@ -151,6 +156,8 @@ mod tests {
         assert_eq!(said(None, Bot, "Ines (Fjord)\nHello, you there!"), hello);
         assert_eq!(said(None, Bot, "<relay> **Ines (Harbor):** Hello *you* there"), hello);
         assert_eq!(said(Some("Ines (Fjord)"), Bot, "Hello you there"), hello);
+        assert_eq!(said(Some("Ines (Fjord, guest)"), Bot, "Hello you there"), hello);
+        assert_eq!(said(None, Bot, "Ines (Harbor, external): hello you there"), hello);
         assert_eq!(said(None, Person, "Ines (Fjord): hello you there"), hello);
     }
 

@@ -3,7 +3,6 @@
 //! A person who granted a token speaks for themselves; everybody else, and everybody where that token does not work any
 //! more, speaks through the app. A copy keeps its voice: only who posted it can edit and delete it.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use dragoman_model::{

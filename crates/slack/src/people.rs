@@ -89,6 +89,7 @@ async fn bot(client: &Client, session: &Session, id: &RemoteUser) -> Result<Opti
         bot: true,
         deleted: bot.deleted.unwrap_or(false),
         external: false,
+        guest: false,
     }))
 }
 
@@ -113,6 +114,8 @@ fn shown(session: &Session, user: User) -> Profile {
     let bot = user.is_bot.unwrap_or(false);
     let deleted = user.deleted.unwrap_or(false);
     let external = is_external(session, &user);
+    // Of one channel or of several.
+    let guest = [user.is_restricted, user.is_ultra_restricted].contains(&Some(true));
     let profile = user.profile.unwrap_or_default();
     let name = [profile.display_name, profile.real_name, user.real_name]
         .into_iter()
@@ -127,6 +130,7 @@ fn shown(session: &Session, user: User) -> Profile {
         bot,
         deleted,
         external,
+        guest,
     }
 }
 

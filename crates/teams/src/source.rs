@@ -379,6 +379,7 @@ fn member_profile(member: Member, tenant: &str) -> Option<Profile> {
         email: member.email.filter(|email| email.contains('@')),
         deleted: false,
         external: guest || elsewhere,
+        guest,
     })
 }
 
@@ -393,5 +394,6 @@ fn user_profile(user: User) -> Profile {
         bot: false,
         deleted: user.account_enabled == Some(false),
         external,
+        guest: external,
     }
 }

@@ -60,5 +60,6 @@ fn shown(session: &Session, user: RemoteUser, person: Person) -> Profile {
         bot,
         deleted: person.login_enabled == Some(false),
         external: !own && !bot,
+        guest: false,
     }
 }

@@ -163,6 +163,7 @@ fn of_member(member: &Member, user: &RemoteUser) -> Profile {
         bot: false,
         deleted: false,
         external: member.is_external.unwrap_or(false) || member.id.as_deref().is_none_or(str::is_empty),
+        guest: false,
     }
 }
 
@@ -199,6 +200,7 @@ async fn by_key(client: &Client, session: &Session, key: &str) -> Result<Option<
             bot: false,
             deleted: user.status.as_deref() == Some("inactive"),
             external,
+            guest: false,
             user: user.id.into(),
         }
     }))

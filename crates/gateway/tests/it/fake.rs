@@ -249,6 +249,7 @@ impl Connector for Fake {
             bot: false,
             deleted: false,
             external: user.as_str().starts_with("guest"),
+            guest: false,
         }))
     }
 

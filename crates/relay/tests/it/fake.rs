@@ -397,6 +397,7 @@ impl Connector for Fake {
             bot: false,
             deleted: false,
             external: false,
+            guest: false,
         };
         Ok(Some(profile))
     }

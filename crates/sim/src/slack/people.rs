@@ -254,6 +254,14 @@ impl SlackSim {
         })
     }
 
+    /// A person becomes a guest of some channels.
+    pub fn make_guest(&self, user: &str) -> Result<(), ApiError> {
+        self.engine.operate(|desk| {
+            desk.state.users.get_mut(user).ok_or_else(|| refuse("user_not_found"))?.guest = true;
+            desk.user_changed(user, "user_change")
+        })
+    }
+
     /// A person's account is deactivated: their tokens stop working.
     pub fn deactivate(&self, user: &str) -> Result<(), ApiError> {
         self.engine.operate(|desk| {

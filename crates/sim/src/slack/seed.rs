@@ -44,6 +44,7 @@ pub fn seeded(config: &SlackSimConfig, world: &World) -> State {
                     email: Some(person.email.clone()).filter(|email| !email.is_empty()),
                     admin: person.admin,
                     deleted: false,
+                    guest: false,
                     bot_id: None,
                     updated: now / 1_000_000,
                 },

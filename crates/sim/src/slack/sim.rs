@@ -153,6 +153,14 @@ impl SlackSim {
         self.engine.frame(app_id, frame, within).await
     }
 
+    /// The ephemeral messages that a person was shown in a conversation.
+    pub fn whispers(&self, user: &str, channel: &str) -> Vec<String> {
+        self.engine.operate(|desk| {
+            let here = desk.state.whispers.iter().filter(|(to, at, _)| to == user && at == channel);
+            here.map(|(.., text)| text.clone()).collect()
+        })
+    }
+
     /// All messages of a conversation in order, replies included, as `conversations.history` shows them.
     pub fn messages(&self, channel: &str) -> Vec<Value> {
         self.engine.operate(|desk| {

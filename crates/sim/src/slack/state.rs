@@ -45,6 +45,8 @@ pub struct User {
     pub admin: bool,
     /// Deactivated.
     pub deleted: bool,
+    /// A guest of some channels.
+    pub guest: bool,
     /// The bot profile, when it is a bot's user.
     pub bot_id: Option<String>,
     /// Seconds since 1970 of the last change.
@@ -448,6 +450,8 @@ pub struct State {
     pub contexts: IndexMap<String, (String, Value)>,
     /// Posts by `client_msg_id`: conversation and `ts`.
     pub client_ids: IndexMap<String, (String, String)>,
+    /// Ephemeral messages as people's clients show them until they are loaded anew: user, conversation, text.
+    pub whispers: Vec<(String, String, String)>,
 }
 
 impl State {

@@ -239,7 +239,7 @@ impl Views<'_> {
             "id": user.id, "team_id": user.team, "name": user.handle, "deleted": user.deleted, "color": "4f6bed",
             "real_name": user.real_name, "tz": "Europe/Lisbon", "tz_label": "Western European Time", "tz_offset": 0,
             "profile": profile, "is_admin": user.admin, "is_owner": false, "is_primary_owner": false,
-            "is_restricted": false, "is_ultra_restricted": false, "is_bot": user.bot_id.is_some(),
+            "is_restricted": user.guest, "is_ultra_restricted": false, "is_bot": user.bot_id.is_some(),
             "is_app_user": false, "updated": user.updated, "is_email_confirmed": user.email.is_some(),
             "who_can_share_contact_card": "EVERYONE",
         })

@@ -121,6 +121,10 @@ pub(crate) struct User {
     #[serde(default)]
     pub is_bot: Option<bool>,
     #[serde(default)]
+    pub is_restricted: Option<bool>,
+    #[serde(default)]
+    pub is_ultra_restricted: Option<bool>,
+    #[serde(default)]
     pub real_name: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     pub profile: Option<UserProfile>,

@@ -11,6 +11,7 @@ mod kills;
 mod payloads;
 mod people;
 mod reactions;
+mod senders;
 mod simulation;
 mod webex;
 mod zoom;

@@ -304,3 +304,32 @@ async fn what_somebody_says_through_us_does_not_come_back_even_after_a_crash() -
     ensure!(shown.raw["user"] != ANA_AT_SLACK, "{}", shown.raw);
     world.end().await
 }
+
+/// A guest is called one, and who becomes one from then on: the platform tells, and the directory forgets.
+#[tokio::test(flavor = "multi_thread")]
+async fn guests_are_shown_as_guests() -> Result<()> {
+    let world = World::start(Options::default()).await?;
+    let (ana, dana) = (world.ana(CHANNEL), world.dana(seed::LAUNCH));
+    let chloe = world.teams_person(CHLOE_AT_TEAMS, "Chloe Martin", seed::LAUNCH);
+    chloe.post("<p>a visitor at the quay</p>", None).await?;
+    let copy = sees(&ana, &["a visitor"]).await?;
+    ensure!(copy.raw["username"] == "Chloe Martin (Teams, guest)", "{}", copy.raw["username"]);
+    dana.post("<p>at home here</p>", None).await?;
+    let copy = sees(&ana, &["at home"]).await?;
+    ensure!(copy.raw["username"] == "Dana Lindqvist (Teams)", "{}", copy.raw["username"]);
+
+    ana.post("before *dusk*", None).await?;
+    sees(&dana, &["before", "Ana (Slack)"]).await?;
+    world.slack.make_guest(ANA_AT_SLACK).map_err(|refusal| anyhow::anyhow!(refusal.code))?;
+    // The change and the message come in deliveries of their own.
+    let mut shown = String::new();
+    for attempt in 0..20 {
+        let words = format!("lantern {attempt}.");
+        ana.post(&words, None).await?;
+        shown = sees(&dana, &[&words]).await?.markup;
+        if shown.contains("Ana (Slack, guest)") {
+            return world.end().await;
+        }
+    }
+    bail!("she is no guest: {shown}")
+}

@@ -265,6 +265,7 @@ pub(super) fn post_ephemeral(desk: &mut Desk<'_>, caller: &Caller<'_>) -> ApiRes
         return Err(refuse("no_text"));
     }
     let ts = channel.next_ts(desk.now);
+    desk.state.whispers.push((user, id, text));
     Ok(members([("message_ts", json!(ts))]))
 }
 

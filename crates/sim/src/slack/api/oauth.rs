@@ -186,6 +186,7 @@ fn bot_identity(desk: &mut Desk<'_>, app: &SeedApp, index: usize, home: &str) ->
             email: None,
             admin: false,
             deleted: false,
+            guest: false,
             bot_id: Some(bot_id.clone()),
             updated: now,
         },

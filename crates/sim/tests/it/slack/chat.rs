@@ -330,6 +330,8 @@ async fn ephemeral_notes_leave_no_trace() {
     let body = json!({"channel": GENERAL, "user": "U0NOBODY", "text": "x"});
     assert_eq!(error(&bench.json(BOT, "chat.postEphemeral", body).await), "user_not_in_channel");
     assert!(bench.sim.messages(GENERAL).is_empty());
+    assert_eq!(bench.sim.whispers(ANA, GENERAL), ["only you"]);
+    assert!(bench.sim.whispers(BEN, GENERAL).is_empty());
     bench.done().await;
 }
 

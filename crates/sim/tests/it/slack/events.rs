@@ -266,6 +266,8 @@ async fn people_who_change_are_announced_whole() {
     bench.sim.change_display_name(ANA, "Captain Ana").unwrap();
     let event = bench.app.event(|event| event["type"] == "user_change").await;
     assert_eq!(event["user"]["profile"]["display_name"], "Captain Ana");
+    bench.sim.make_guest(ANA).unwrap();
+    bench.app.event(|event| event["user"]["is_restricted"] == true).await;
     bench.sim.deactivate(BEN).unwrap();
     bench.app.event(|event| event["user"]["deleted"] == true).await;
     bench.done().await;
