@@ -72,7 +72,7 @@ impl Relay {
             name: if name.is_empty() { "Somebody".to_owned() } else { name },
             email: profile.as_ref().and_then(|profile| profile.email.clone()),
             // Of somebody from elsewhere some platforms tell nothing.
-            guest: profile.as_ref().is_none_or(|profile| profile.external),
+            guest: profile.as_ref().is_none_or(|profile| profile.external || profile.guest),
             spot,
         }))
     }
@@ -170,7 +170,9 @@ impl Relay {
             match place.connector.find_person(&place.session, &known, email).await {
                 Ok(Some(profile)) if profile.bot || profile.deleted => {}
                 Ok(Some(_)) if own => in_reach = true,
-                Ok(Some(profile)) if self.is_allowed(here, Some(email), profile.external) => {
+                Ok(Some(profile))
+                    if self.is_allowed(here, Some(email), profile.external || profile.guest) =>
+                {
                     found.push((Arc::clone(place), profile));
                 }
                 Ok(_) => {}
