@@ -27,7 +27,10 @@ const MOST_DIGESTS: usize = 2_000;
 /// What is being gathered, by organisation, where it happened and who is told. Ids and counts in memory only: what was gathered when
 /// the gateway is killed is not told.
 #[derive(Default)]
-pub(crate) struct Digests(Mutex<BTreeMap<OrgId, BTreeMap<(ConversationId, ConversationId), Gathered>>>);
+pub(crate) struct Digests(Mutex<BTreeMap<OrgId, BTreeMap<Pair, Gathered>>>);
+
+/// Where it happened, and who is told.
+type Pair = (ConversationId, ConversationId);
 
 /// What happened in one conversation since it was told last.
 #[derive(Clone, Default)]
@@ -44,13 +47,7 @@ struct Told {
 
 impl Digests {
     /// Adds a notice. `false`: there is no room.
-    fn gather(
-        &self,
-        org: &OrgId,
-        of: (ConversationId, ConversationId),
-        notice: &Notice,
-        now_ms: i64,
-    ) -> bool {
+    fn gather(&self, org: &OrgId, of: Pair, notice: &Notice, now_ms: i64) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let all = all.entry(org.clone()).or_default();
         if all.len() >= MOST_DIGESTS && !all.contains_key(&of) {
@@ -68,7 +65,7 @@ impl Digests {
     }
 
     /// What is due: everything that began before then.
-    fn due(&self, before_ms: i64) -> Vec<((ConversationId, ConversationId), Gathered)> {
+    fn due(&self, before_ms: i64) -> Vec<(Pair, Gathered)> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut due = Vec::new();
         all.retain(|_, gathered| {

@@ -215,9 +215,9 @@ async fn reactions_and_files_that_nobody_told_of_are_caught_up_with() -> Result<
 
     let silence = || FaultOrder::always("", FaultKind::Silence);
     let faults = [world.slack.faults(), world.teams.faults(), world.webex().faults(), world.zoom().faults()];
-    faults.iter().for_each(|book| {
+    for book in &faults {
         book.add(silence());
-    });
+    }
     dana_reacts("👍", false)?;
     dana_reacts("heart", true)?;
     world.zoom().react(THEO, LAUNCH, &at_zoom, "🎉").map_err(|it| anyhow!(it.message))?;
@@ -227,7 +227,9 @@ async fn reactions_and_files_that_nobody_told_of_are_caught_up_with() -> Result<
     for (side, name) in sides.into_iter().zip(files) {
         side.post_file(name, name.as_bytes(), "", None).await?;
     }
-    faults.iter().for_each(|book| book.clear());
+    for book in &faults {
+        book.clear();
+    }
     world.restart(None).await?;
 
     let (dana_and_theo, theo_and_ana) =
