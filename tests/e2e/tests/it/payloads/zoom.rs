@@ -350,6 +350,8 @@ async fn answers() {
                     bench.told(text(&message["id"]), 1).await.unwrap();
                 }
             }
+            // Reactions to them come after them.
+            bench.world.settled(std::time::Duration::from_secs(20)).await.unwrap();
             lines.push(format!("{title}: {}", bench.outcome(before, "caught up").await.unwrap()));
             continue;
         }
