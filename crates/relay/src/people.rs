@@ -300,7 +300,7 @@ impl Relay {
 /// What is said of people who are not simply members where they write, after the name of their platform.
 pub(crate) const MARKS: [&str; 3] = ["guest", "external", "deactivated"];
 
-/// Where somebody writes, and what has to be known of them: `Teams`, `Teams, guest`.
+/// Where somebody writes, and what has to be known of them: `Fjord`, `Fjord, guest`.
 pub(crate) fn origin(platform: &str, profile: Option<&Acquaintance>) -> String {
     let [guest, external, deactivated] = MARKS;
     let mark = profile.and_then(|profile| match &**profile {
