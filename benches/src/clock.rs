@@ -22,3 +22,9 @@ pub(crate) fn unix_us() -> u64 {
 pub(crate) fn us_since(start: Instant) -> f64 {
     now().duration_since(start).as_secs_f64() * 1e6
 }
+
+/// Keeps the thread until then. The timers of the runtime know milliseconds only.
+#[expect(clippy::disallowed_methods, reason = "a load of so many requests a second is made of such waits")]
+pub(crate) fn sleep_until(then: Instant) {
+    std::thread::sleep(then.saturating_duration_since(now()));
+}

@@ -1,7 +1,12 @@
-//! Many messages at the same time: what each costs in CPU time, against a request through a proxy.
+//! Many messages at the same time: what each costs in CPU time, against a request through a proxy at the same rate.
+//!
+//! At the same rate, because what an event loop needs for a request depends on how many it finds ready in one turn: at
+//! its own utmost a proxy needs half of what it needs at a third of that.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -9,6 +14,7 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use http::Request;
 use http_body_util::Full;
+use tokio::sync::Semaphore;
 
 use crate::clock;
 use crate::cpu::Usage;
@@ -30,8 +36,10 @@ const PER_SECOND: f64 = 1_000.0;
 /// Figures of a block.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Block {
-    /// CPU time of a proxied request, in microseconds.
+    /// CPU time of a request that is proxied at the rate of the messages, in microseconds.
     pub(crate) proxy: f64,
+    /// CPU time of a request while the proxy gets as many as it takes, in microseconds.
+    pub(crate) utmost: f64,
     /// CPU time of a relayed message, in microseconds.
     pub(crate) relay: f64,
     /// Messages a second, from the first request to the last arrival.
@@ -60,10 +68,6 @@ pub(crate) async fn measure(
     let mut measured = Vec::new();
     // The first block warms up.
     for block in 0..=blocks {
-        let before = Usage::read(proxy.pid())?;
-        load(&mut through, proxied()?).await?;
-        let proxied_us = Usage::read(proxy.pid())?.us_since(&before) / count(PROXIED);
-
         stay_below_the_limit(start, sent).await;
         let messages = (0..RELAYED).map(|number| {
             let channel = &subject.channels[number % subject.channels.len()];
@@ -73,7 +77,7 @@ pub(crate) async fn measure(
         sent += RELAYED;
         let before = Usage::read(subject.pid)?;
         let began = clock::now();
-        load(&mut hooks, messages).await?;
+        load(&mut hooks, messages, None).await?;
         for _ in 0..RELAYED {
             target.arrival().await?;
         }
@@ -82,9 +86,15 @@ pub(crate) async fn measure(
         // Secrets are erased within a second of settlement: that is part of the cost.
         tokio::time::sleep(Duration::from_millis(1_200)).await;
         let relayed_us = Usage::read(subject.pid)?.us_since(&before) / count(RELAYED);
+        let per_second = count(RELAYED) / seconds;
+        let before = Usage::read(proxy.pid())?;
+        load(&mut through, proxied()?, Some(per_second)).await?;
+        let proxied_us = Usage::read(proxy.pid())?.us_since(&before) / count(PROXIED);
+        let before = Usage::read(proxy.pid())?;
+        load(&mut through, proxied()?, None).await?;
+        let utmost_us = Usage::read(proxy.pid())?.us_since(&before) / count(PROXIED);
         if block > 0 {
-            let per_second = count(RELAYED) / seconds;
-            measured.push(Block { proxy: proxied_us, relay: relayed_us, per_second });
+            measured.push(Block { proxy: proxied_us, utmost: utmost_us, relay: relayed_us, per_second });
         }
     }
     Ok(measured)
@@ -104,18 +114,38 @@ fn proxied() -> Result<Vec<Request<Full<Bytes>>>> {
     Ok((0..PROXIED).map(|_| request()).collect::<Result<_, _>>()?)
 }
 
-/// Sends all requests, each connection one after the other.
-async fn load(connections: &mut [Connection], requests: Vec<Request<Full<Bytes>>>) -> Result<()> {
+/// Sends all requests, each connection one after the other; as fast as they are answered, or so many a second.
+async fn load(
+    connections: &mut [Connection],
+    requests: Vec<Request<Full<Bytes>>>,
+    per_second: Option<f64>,
+) -> Result<()> {
+    let due = Arc::new(Semaphore::new(if per_second.is_some() { 0 } else { requests.len() }));
+    let clock = per_second.map(|rate| metronome(Arc::clone(&due), requests.len(), rate)).transpose()?;
     let left = RefCell::new(requests.into_iter());
     try_join_all(connections.iter_mut().map(async |connection| {
         loop {
             let Some(request) = left.borrow_mut().next() else { return anyhow::Ok(()) };
+            due.acquire().await?.forget();
             let status = connection.exchange(request).await?;
             ensure!(status.is_success(), "a request under load was answered with {status}");
         }
     }))
-    .await
-    .map(drop)
+    .await?;
+    let ended = clock.is_none_or(|clock| clock.join().is_ok());
+    ensure!(ended, "the thread that keeps the pace has ended");
+    Ok(())
+}
+
+/// Lets requests go at a rate.
+fn metronome(due: Arc<Semaphore>, requests: usize, per_second: f64) -> std::io::Result<JoinHandle<()>> {
+    Builder::new().name("metronome".to_owned()).spawn(move || {
+        let start = clock::now();
+        for number in 0..requests {
+            clock::sleep_until(start + Duration::from_secs_f64(count(number) / per_second));
+            due.add_permits(1);
+        }
+    })
 }
 
 async fn stay_below_the_limit(start: Instant, sent: usize) {

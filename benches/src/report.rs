@@ -25,6 +25,7 @@ pub(crate) struct Figures {
     ack_us: f64,
     trip_us: f64,
     proxy_cpu_us: f64,
+    proxy_utmost_cpu_us: f64,
     relay_cpu_us: f64,
     relays_per_second: f64,
 }
@@ -49,6 +50,7 @@ impl Figures {
             ack_us: slow(|block| block.ack),
             trip_us: slow(|block| block.trip),
             proxy_cpu_us: busy(|block| block.proxy),
+            proxy_utmost_cpu_us: busy(|block| block.utmost),
             relay_cpu_us: busy(|block| block.relay),
             relays_per_second: busy(|block| block.per_second),
         }
@@ -64,8 +66,13 @@ impl Report {
     pub(crate) fn text(&self) -> String {
         let figures = &self.figures;
         let mut lines = vec![format!(
-            "RTT {:.1} us   SYNC {:.0} us   PROXY {:.1} us of CPU ({}, {} CPUs)",
-            figures.rtt_us, figures.sync_us, figures.proxy_cpu_us, self.machine.proxy, self.machine.cpus
+            "RTT {:.1} us   SYNC {:.0} us   PROXY {:.1} us of CPU, {:.1} at its utmost ({}, {} CPUs)",
+            figures.rtt_us,
+            figures.sync_us,
+            figures.proxy_cpu_us,
+            figures.proxy_utmost_cpu_us,
+            self.machine.proxy,
+            self.machine.cpus
         )];
         lines.push(format!(
             "acknowledged after {:.0} us, at the target after {:.0} us; {:.0} us of CPU a message, {:.0} messages a second",

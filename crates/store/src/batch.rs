@@ -1,7 +1,9 @@
 //! A thread that does blocking work in batches: whatever gathers while one batch runs is the next.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -34,6 +36,10 @@ impl<Req, Rep, F: FnMut(Vec<Req>) -> Vec<Rep> + Send> Worker<Req, Rep> for F {
 /// How long no request has to come before a worker may tidy up.
 const REST: Duration = Duration::from_secs(1);
 
+/// How long no request has to come before one may be handled where it is made: while requests follow each other
+/// faster than this, gathering them is worth more than a thread's waking up.
+const LULL: Duration = Duration::from_millis(2);
+
 type Boxed<Req, Rep> = Box<dyn Worker<Req, Rep>>;
 
 /// Runs a handler of batches on a thread of its own, or in simulations on the caller's.
@@ -43,11 +49,32 @@ type Boxed<Req, Rep> = Box<dyn Worker<Req, Rep>>;
 pub struct Batcher<Req, Rep>(Mode<Req, Rep>);
 
 enum Mode<Req, Rep> {
-    Thread { sender: Option<mpsc::Sender<Job<Req, Rep>>>, thread: Option<JoinHandle<()>> },
+    Thread {
+        shared: Arc<Shared<Req, Rep>>,
+        sender: Option<mpsc::Sender<Job<Req, Rep>>>,
+        thread: Option<JoinHandle<()>>,
+    },
     Inline(Mutex<Boxed<Req, Rep>>),
 }
 
-type Job<Req, Rep> = (Req, oneshot::Sender<Rep>);
+/// `None`: look whether there is something to tidy up.
+type Job<Req, Rep> = Option<(Req, oneshot::Sender<Rep>)>;
+
+/// What the thread and the callers have in common.
+struct Shared<Req, Rep> {
+    worker: Mutex<Boxed<Req, Rep>>,
+    /// Requests handed over and not taken up yet: nobody may overtake them.
+    queued: AtomicUsize,
+    quiet: AtomicU8,
+    /// Which requests are short enough to be handled where they are made.
+    short: fn(&Req) -> bool,
+}
+
+/// Values of [`Shared::quiet`]: requests follow each other; none came for [`LULL`]; none for [`REST`], and the thread
+/// waits without end.
+const BUSY: u8 = 0;
+const LULLED: u8 = 1;
+const RESTING: u8 = 2;
 
 /// The batching thread has ended; nothing is known of the request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -59,33 +86,27 @@ impl<Req: Send + 'static, Rep: Send + 'static> Batcher<Req, Rep> {
     ///
     /// # Errors
     /// The system has no thread left.
-    pub fn spawn(name: &str, mut worker: impl Worker<Req, Rep> + 'static) -> std::io::Result<Self> {
+    pub fn spawn(name: &str, worker: impl Worker<Req, Rep> + 'static) -> std::io::Result<Self> {
+        Self::spawn_near(name, worker, |_| false)
+    }
+
+    /// As [`Batcher::spawn`], but a short request that comes after a lull is handled on the caller's thread, which
+    /// saves it two wake-ups. The caller's thread waits for the disk meanwhile, so short is what syncs once.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub fn spawn_near(
+        name: &str,
+        worker: impl Worker<Req, Rep> + 'static,
+        short: fn(&Req) -> bool,
+    ) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel::<Job<Req, Rep>>();
-        let thread = Builder::new().name(name.to_owned()).spawn(move || {
-            let mut rested = true;
-            loop {
-                let first = if rested {
-                    receiver.recv().map_err(|_| RecvTimeoutError::Disconnected)
-                } else {
-                    receiver.recv_timeout(REST)
-                };
-                match first {
-                    Ok(first) => {
-                        let rest = std::iter::from_fn(|| receiver.try_recv().ok()).take(MOST - 1);
-                        answer_all(&mut worker, std::iter::once(first).chain(rest).collect());
-                        worker.tidy(false);
-                        rested = false;
-                    }
-                    Err(RecvTimeoutError::Timeout) => {
-                        worker.tidy(true);
-                        rested = true;
-                    }
-                    Err(RecvTimeoutError::Disconnected) => break,
-                }
-            }
-            worker.tidy(true);
-        })?;
-        Ok(Self(Mode::Thread { sender: Some(sender), thread: Some(thread) }))
+        let worker: Mutex<Boxed<Req, Rep>> = Mutex::new(Box::new(worker));
+        let (queued, quiet) = (AtomicUsize::new(0), AtomicU8::new(RESTING));
+        let shared = Arc::new(Shared { worker, queued, quiet, short });
+        let held = Arc::clone(&shared);
+        let thread = Builder::new().name(name.to_owned()).spawn(move || held.run(&receiver))?;
+        Ok(Self(Mode::Thread { shared, sender: Some(sender), thread: Some(thread) }))
     }
 
     /// Handles every request at once on the thread that makes it, one by one.
@@ -99,9 +120,21 @@ impl<Req: Send + 'static, Rep: Send + 'static> Batcher<Req, Rep> {
     /// [`Ended`] after a panic of the handler.
     pub async fn call(&self, request: Req) -> Result<Rep, Ended> {
         match &self.0 {
-            Mode::Thread { sender, .. } => {
+            Mode::Thread { shared, sender, .. } => {
+                let sender = sender.as_ref().ok_or(Ended)?;
+                let request = match shared.near(request) {
+                    Near::Done(reply, quiet) => {
+                        if quiet == RESTING {
+                            // Nobody else wakes the thread up to tidy after this.
+                            let _ = sender.send(None);
+                        }
+                        return reply;
+                    }
+                    Near::Not(request) => request,
+                };
                 let (reply, answer) = oneshot::channel();
-                sender.as_ref().ok_or(Ended)?.send((request, reply)).map_err(|_| Ended)?;
+                shared.queued.fetch_add(1, Ordering::SeqCst);
+                sender.send(Some((request, reply))).map_err(|_| Ended)?;
                 answer.await.map_err(|_| Ended)
             }
             Mode::Inline(worker) => {
@@ -112,8 +145,67 @@ impl<Req: Send + 'static, Rep: Send + 'static> Batcher<Req, Rep> {
     }
 }
 
+/// What became of a request that was perhaps handled where it was made.
+enum Near<Req, Rep> {
+    /// It was, when it was that quiet.
+    Done(Result<Rep, Ended>, u8),
+    /// It was not.
+    Not(Req),
+}
+
+impl<Req, Rep> Shared<Req, Rep> {
+    /// Handles a short request after a lull.
+    fn near(&self, request: Req) -> Near<Req, Rep> {
+        if !(self.short)(&request) || self.queued.load(Ordering::SeqCst) > 0 {
+            return Near::Not(request);
+        }
+        let quiet = self.quiet.swap(BUSY, Ordering::SeqCst);
+        if quiet == BUSY {
+            return Near::Not(request);
+        }
+        let Ok(mut worker) = self.worker.try_lock() else { return Near::Not(request) };
+        // A panic leaves the lock poisoned, which ends the thread too.
+        let handled = catch_unwind(AssertUnwindSafe(move || worker.batch(vec![request]).pop()));
+        Near::Done(handled.ok().flatten().ok_or(Ended), quiet)
+    }
+
+    /// The thread's life. A poisoned lock ends it.
+    fn run(&self, receiver: &mpsc::Receiver<Job<Req, Rep>>) {
+        let mut quiet = RESTING;
+        loop {
+            let first = match quiet {
+                BUSY => receiver.recv_timeout(LULL),
+                LULLED => receiver.recv_timeout(REST),
+                _ => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            let Ok(mut worker) = self.worker.lock() else { return };
+            match first {
+                Ok(Some(first)) => {
+                    let rest = std::iter::from_fn(|| receiver.try_recv().ok()).flatten().take(MOST - 1);
+                    let jobs: Vec<_> = std::iter::once(first).chain(rest).collect();
+                    self.queued.fetch_sub(jobs.len(), Ordering::SeqCst);
+                    answer_all(&mut **worker, jobs);
+                    worker.tidy(false);
+                    quiet = BUSY;
+                }
+                Ok(None) => quiet = BUSY,
+                Err(RecvTimeoutError::Timeout) if quiet == BUSY => quiet = LULLED,
+                Err(RecvTimeoutError::Timeout) => {
+                    worker.tidy(true);
+                    quiet = RESTING;
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    worker.tidy(true);
+                    return;
+                }
+            }
+            self.quiet.store(quiet, Ordering::SeqCst);
+        }
+    }
+}
+
 /// Lower ranks first.
-fn answer_all<Req, Rep>(worker: &mut impl Worker<Req, Rep>, mut jobs: Vec<Job<Req, Rep>>) {
+fn answer_all<Req, Rep>(worker: &mut dyn Worker<Req, Rep>, mut jobs: Vec<(Req, oneshot::Sender<Rep>)>) {
     jobs.sort_by_key(|(request, _)| worker.rank(request));
     while let Some((first, _)) = jobs.first() {
         let rank = worker.rank(first);
@@ -123,7 +215,7 @@ fn answer_all<Req, Rep>(worker: &mut impl Worker<Req, Rep>, mut jobs: Vec<Job<Re
     }
 }
 
-fn answer<Req, Rep>(worker: &mut impl Worker<Req, Rep>, jobs: Vec<Job<Req, Rep>>) {
+fn answer<Req, Rep>(worker: &mut dyn Worker<Req, Rep>, jobs: Vec<(Req, oneshot::Sender<Rep>)>) {
     let (requests, replies): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
     let answers = worker.batch(requests);
     debug_assert_eq!(answers.len(), replies.len(), "one answer per request");
@@ -135,7 +227,7 @@ fn answer<Req, Rep>(worker: &mut impl Worker<Req, Rep>, jobs: Vec<Job<Req, Rep>>
 
 impl<Req, Rep> Drop for Batcher<Req, Rep> {
     fn drop(&mut self) {
-        if let Mode::Thread { sender, thread } = &mut self.0 {
+        if let Mode::Thread { sender, thread, .. } = &mut self.0 {
             drop(sender.take());
             if let Some(thread) = thread.take() {
                 // A panic of the handler was reported to everybody who waited.
@@ -226,6 +318,47 @@ mod tests {
             Batcher::<u8, u8>::spawn("test", |_: Vec<u8>| -> Vec<u8> { panic!("on purpose") }).unwrap();
         assert_eq!(batcher.call(1).await, Err(Ended));
         assert_eq!(batcher.call(2).await, Err(Ended));
+    }
+
+    /// Answers whether it is run on the thread that asked.
+    struct Where(std::thread::ThreadId, mpsc::Sender<()>);
+
+    impl Worker<&'static str, bool> for Where {
+        fn batch(&mut self, requests: Vec<&'static str>) -> Vec<bool> {
+            let here = std::thread::current().id() == self.0;
+            assert!(!requests.contains(&"bad"), "on purpose");
+            vec![here; requests.len()]
+        }
+
+        fn tidy(&mut self, resting: bool) {
+            if resting {
+                let _ = self.1.send(());
+            }
+        }
+    }
+
+    fn near() -> (Batcher<&'static str, bool>, mpsc::Receiver<()>) {
+        let (tidied, tidy) = mpsc::channel();
+        let worker = Where(std::thread::current().id(), tidied);
+        (Batcher::spawn_near("test", worker, |request| *request != "long").unwrap(), tidy)
+    }
+
+    #[tokio::test]
+    async fn after_a_lull_a_short_request_is_handled_where_it_is_made() {
+        let (batcher, tidy) = near();
+        assert_eq!(batcher.call("short").await, Ok(true));
+        tidy.recv().unwrap();
+        assert_eq!(batcher.call("long").await, Ok(false));
+        tidy.recv().unwrap();
+        assert_eq!(batcher.call("short").await, Ok(true), "the lull is over when it is over");
+    }
+
+    #[tokio::test]
+    async fn a_panic_near_the_caller_ends_it_too() {
+        let (batcher, _tidy) = near();
+        assert_eq!(batcher.call("bad").await, Err(Ended));
+        assert_eq!(batcher.call("short").await, Err(Ended));
+        assert_eq!(batcher.call("long").await, Err(Ended));
     }
 
     #[tokio::test]

@@ -64,7 +64,9 @@ impl SqliteStore {
         let readers = (0..READERS).map(|_| open::reader(&folder.file)).collect::<Result<_>>()?;
         let committer = Committer::new(Arc::clone(&folder), writer, faults)?;
         let lacking = committer.lacking();
-        let committer = Batcher::spawn("store", committer);
+        // An append alone is one synced write to the journal.
+        let short = |request: &Request| matches!(request, Request::Commit(Mutation::Append { .. }));
+        let committer = Batcher::spawn_near("store", committer, short);
         let committer =
             committer.map_err(|error| StoreError::Disk { path: folder.shown(), cause: error.to_string() })?;
         Ok(Self { readers: Readers::new(readers), committer, lacking, folder })
