@@ -207,6 +207,7 @@ fn timing(config: &Config) -> Timing {
         patience_ms: relay.patience_ms,
         echo_wait_ms: relay.echo_wait_ms,
         look_pause_ms: relay.look_pause_ms,
+        crash_patience_ms: relay.crash_patience_ms,
         glance_ms: relay.edit_look_ms,
         gather_ms: relay.reaction_gather_ms,
         rest_ms: relay.rest_minutes * 60_000,

@@ -53,6 +53,8 @@ pub struct Timing {
     pub echo_wait_ms: u64,
     /// The pause between two looks for a send of unknown outcome.
     pub look_pause_ms: u64,
+    /// How long after a start a platform may still act on what the process before had sent.
+    pub crash_patience_ms: i64,
     /// How long a payload may rest.
     pub rest_ms: i64,
     /// How long redeliveries are recognised. Delayed events come for 24 hours.
@@ -80,6 +82,8 @@ impl Default for Timing {
             patience_ms: 3_000,
             echo_wait_ms: 2_000,
             look_pause_ms: 5_000,
+            // As long as an answer is waited for.
+            crash_patience_ms: 30_000,
             rest_ms: 15 * 60 * 1000,
             redelivery_ms: 25 * 60 * 60 * 1000,
             lease_ms: 60_000,
@@ -129,6 +133,7 @@ pub struct Relay(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) parts: Parts,
+    pub(crate) started_ms: i64,
     pub(crate) directory: ArcSwap<Directory>,
     pub(crate) lanes: Mutex<Lanes>,
     pub(crate) breakers: Mutex<BTreeMap<InstallationId, Breaker>>,
@@ -172,8 +177,10 @@ impl Relay {
         parts.slots.erase_unnamed(named)?;
         let directory = Directory::load(&parts.store, &parts.vault, &parts.connectors, None).await?;
         let (activity, _) = broadcast::channel(1024);
+        let started_ms = parts.clock.now_ms();
         Ok(Self(Arc::new(Inner {
             parts,
+            started_ms,
             directory: ArcSwap::from_pointee(directory),
             lanes: Mutex::default(),
             breakers: Mutex::default(),

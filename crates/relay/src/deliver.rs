@@ -85,6 +85,7 @@ impl Relay {
         self.close(leg).await;
         match error {
             RelayError::Store(StoreError::Fenced { .. }) => self.lost(leg),
+            RelayError::Stopping => self.with_lanes(|lanes| lanes.deferred(leg, self.now_ms())),
             RelayError::Open(_) => {
                 tracing::error!(leg = %leg.id, code = %error.code(), "a sealed event does not open: {error}");
                 self.bury(leg, fence, error.code()).await;

@@ -398,7 +398,7 @@ impl Relay {
             if !again {
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(self.timing().look_pause_ms)).await;
+            self.pause_between_looks().await?;
         }
         Ok(Sight::Absent)
     }

@@ -203,9 +203,21 @@ impl Relay {
             if !again {
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(self.timing().look_pause_ms)).await;
+            self.pause_between_looks().await?;
         }
         Ok(Sight::Absent)
+    }
+
+    /// Waits before the second look: what was sent by a process that ended may take effect as late as what this one
+    /// sends.
+    pub(crate) async fn pause_between_looks(&self) -> Result<(), RelayError> {
+        let since_start_ms = self.now_ms() - self.0.started_ms;
+        let left_ms = u64::try_from(self.timing().crash_patience_ms - since_start_ms).unwrap_or(0);
+        let pause = Duration::from_millis(self.timing().look_pause_ms.max(left_ms));
+        match tokio::time::timeout(pause, self.0.parts.stop.cancelled()).await {
+            Ok(()) => Err(RelayError::Stopping),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Makes what was found say what the post says; where it cannot be edited, it goes. `None`: it is gone.

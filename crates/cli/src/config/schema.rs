@@ -175,6 +175,8 @@ pub(crate) struct RelaySettings {
     pub(crate) echo_wait_ms: u64,
     /// Milliseconds between two looks for a send of unknown outcome.
     pub(crate) look_pause_ms: u64,
+    /// Milliseconds after a start that a platform may still act on what the process before had sent.
+    pub(crate) crash_patience_ms: i64,
     /// Milliseconds between two looks for edits of which a platform tells nothing.
     pub(crate) edit_look_ms: i64,
     /// Milliseconds that a note of reactions gathers changes.
@@ -306,6 +308,7 @@ impl Default for RelaySettings {
             patience_ms: timing.patience_ms,
             echo_wait_ms: timing.echo_wait_ms,
             look_pause_ms: timing.look_pause_ms,
+            crash_patience_ms: timing.crash_patience_ms,
             edit_look_ms: timing.glance_ms,
             reaction_gather_ms: timing.gather_ms,
             retry_base_ms: timing.ladder.base_ms,

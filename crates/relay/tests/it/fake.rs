@@ -229,11 +229,14 @@ async fn failed(trick: Option<&str>) -> Option<Outcome> {
     })
 }
 
+/// How much later the platform acts on a call, where it does that.
+const LATER_MS: i64 = 8_000;
+
 /// What it makes of the answer.
 async fn ended(trick: Option<&str>, outcome: Outcome) -> Outcome {
     match trick {
         Some("unanswered") => Outcome::Unknown(codes::NO_ANSWER),
-        Some("done-and-hang") => std::future::pending().await,
+        Some("done-and-hang" | "done-later-and-hang") => std::future::pending().await,
         Some("late") => {
             tokio::time::sleep(Duration::from_secs(4)).await;
             outcome
@@ -445,7 +448,8 @@ impl Connector for Fake {
         if let Some(outcome) = failed(trick.as_deref()).await {
             return outcome;
         }
-        let now_ms = self.clock.now_ms();
+        let later_ms = if trick.as_deref() == Some("done-later-and-hang") { LATER_MS } else { 0 };
+        let now_ms = self.clock.now_ms() + later_ms;
         let outcome = self.room(room, |room| match operation {
             Operation::Post(post) => room.take(post, text_of(post), Vec::new(), now_ms),
             Operation::Edit { message, post } => match room.find(message.as_str()) {
@@ -551,9 +555,11 @@ impl Connector for Fake {
         let room = conversation.remote.as_str();
         self.room(room, |room| room.calls.push("find".to_owned()));
         self.readable(room, "find")?;
+        let now_ms = self.clock.now_ms();
         let said = self.room(room, |room| room.said.clone());
         let ours = said
             .iter()
+            .filter(|said| said.sent_ms <= now_ms)
             .filter(|said| said.sent_ms >= since_ms && said.marker.as_deref() == Some(post.marker.as_str()));
         Ok(ours
             .map(|said| Candidate {

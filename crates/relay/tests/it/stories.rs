@@ -128,6 +128,24 @@ fn a_crash_after_the_send_costs_no_copy() {
 }
 
 #[test]
+fn a_send_that_takes_effect_long_after_a_crash_costs_no_copy() {
+    check(
+        "A post 0 zero
+         run 1s
+         B next done-later-and-hang
+         A post 1 one
+         A post 2 two
+         run 1s
+         crash
+         start
+         run 60s
+         B shows: zero | one | two
+         B calls: post zero | post one | find | find | post two
+         dead",
+    );
+}
+
+#[test]
 fn a_crash_while_others_wait_beside_the_lane_costs_no_copy() {
     check(
         "run 1s
@@ -871,7 +889,7 @@ fn stopping_finishes_what_is_under_way() {
          A post 2 two
          stop
          start
-         run 30s
+         run 60s
          B shows: one | two",
     );
 }
