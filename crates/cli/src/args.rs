@@ -57,6 +57,9 @@ pub(crate) enum Command {
     /// Bridges: conversations linked into one
     #[command(subcommand)]
     Bridge(Bridge),
+    /// Direct conversations that people asked the app for: who with whom, never what they say
+    #[command(subcommand)]
+    Dm(Dm),
     /// What became of messages, without their content
     #[command(subcommand)]
     Delivery(Delivery),
@@ -345,6 +348,29 @@ pub(crate) enum Bridge {
         /// Also conversations that people of other organisations are in
         #[arg(long)]
         allow_external: bool,
+    },
+}
+
+/// `dm`
+#[derive(Subcommand)]
+pub(crate) enum Dm {
+    /// List direct conversations, and who is kept out of them
+    List,
+    /// End an open one; its people are told
+    Close {
+        /// Id as `dm list` prints it, or the beginning of one
+        conversation: String,
+    },
+    /// Keep somebody out of direct conversations; what is open with them ends. `org policy direct_domains` and
+    /// `direct_messages` decide for all
+    Block {
+        /// PLATFORM:ID or PLATFORM:ADDRESS; INSTALLATION:ID where a platform has several
+        person: String,
+    },
+    /// Let them in again
+    Allow {
+        /// PLATFORM:ID or PLATFORM:ADDRESS; INSTALLATION:ID where a platform has several
+        person: String,
     },
 }
 

@@ -75,6 +75,7 @@ async fn act(cli: Cli) -> Result<()> {
         Command::App(command) => commands::app::run(&context, command).await,
         Command::Install(command) => commands::install::run(&context, command).await,
         Command::Person(command) => commands::person::run(&context, command).await,
+        Command::Dm(command) => commands::dm::run(&context, command).await,
         Command::Bridge(command) => commands::bridge::run(&context, command).await,
         Command::Delivery(command) => commands::deliveries::deliveries(&context, command).await,
         Command::DeadLetter(command) => commands::deliveries::dead_letters(&context, command).await,

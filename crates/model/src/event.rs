@@ -111,10 +111,25 @@ pub enum Happening {
     },
     /// Something to tell rather than to relay; by default not shown.
     Notice(Notice),
+    /// Somebody gave words to the app through the platform's own command.
+    Asked(Box<Asked>),
     /// Something for the gateway itself.
     Control(Control),
     /// Nothing to do, and why.
     Ignored(Code),
+}
+
+/// What somebody gave to the platform's own command for the app: a slash command.
+#[derive(Clone)]
+pub struct Asked {
+    /// Names this one among all; stands for a message.
+    pub id: RemoteMessage,
+    /// Who.
+    pub user: RemoteUser,
+    /// What was typed behind the command.
+    pub words: Document,
+    /// Where the connector can answer where it was typed, so that only this person sees it; in its own words.
+    pub answer_at: Option<String>,
 }
 
 /// That somebody set a reaction or took it back.
@@ -288,6 +303,18 @@ pub enum Control {
     Uninstalled {
         /// What the connector needs for its report; no personal data.
         receipt: String,
+    },
+    /// Somebody opened the app's own page.
+    HomeOpened {
+        /// Who.
+        user: RemoteUser,
+    },
+    /// Somebody added the app for themselves.
+    Met {
+        /// Who.
+        user: RemoteUser,
+        /// Their conversation with the app.
+        conversation: RemoteConversation,
     },
     /// A person's data changed; cached entries are to be dropped.
     PersonChanged {

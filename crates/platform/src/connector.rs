@@ -249,6 +249,23 @@ pub trait Connector: Send + Sync {
         Err(Failure::Refused(codes::NOT_CARRIED))
     }
 
+    /// Answers what was given to the platform's own command, where it was typed, so that only its author sees it.
+    /// `answer_at` is what [`dragoman_model::Asked`] brought. Refused where that cannot be done any more: then it is said
+    /// in the person's conversation with the app.
+    async fn answer(&self, _session: &Session, _answer_at: &str, _words: &Document) -> Outcome {
+        Outcome::Refused(codes::NOT_CARRIED)
+    }
+
+    /// Shows a person the app's own page, where the platform has such a thing.
+    async fn show_home(
+        &self,
+        _session: &Session,
+        _user: &RemoteUser,
+        _page: &Document,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Looks for a person by verified e-mail address where no conversation with them is at hand: in the directory, and
     /// among the people of `known` conversations of the installation. `None`: nobody, or it may not be asked.
     async fn find_person(

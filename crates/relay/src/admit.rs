@@ -59,6 +59,7 @@ pub(crate) fn admit(event: &Event, known: &Known, policy: &Policy) -> Admission 
         Happening::Notice(_) => Admission::Drop(codes::NOTICE_OFF),
         // Reactions have turns of their own.
         Happening::Control(_)
+        | Happening::Asked(_)
         | Happening::ReactionAdded { .. }
         | Happening::ReactionRemoved { .. }
         | Happening::Reactions { .. }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dragoman_model::{Code, Control, ConversationId, Event, Happening, LegId, RemoteConversation, codes};
 use dragoman_platform::ALLOW_EXTERNAL;
 use dragoman_seal::FieldRef;
-use dragoman_store::{AuditRow, BridgeState, ConversationRow, InstallationRow, Mutation};
+use dragoman_store::{Amendment, AuditRow, BridgeState, ConversationRow, InstallationRow, Mutation};
 
 use crate::core::Relay;
 use crate::directory::{Place, Spot};
@@ -48,8 +48,9 @@ impl Relay {
             }
             Control::Moved { from, to } => {
                 if let Some(spot) = self.directory().spot_at(installation, from).cloned() {
-                    let row = ConversationRow { remote: to.clone(), ..spot.row.clone() };
-                    self.store().commit(Mutation::PutConversation(row)).await?;
+                    let amendment = Amendment { remote: Some(to.clone()), ..Amendment::default() };
+                    let conversation = spot.id.clone();
+                    self.store().commit(Mutation::Amend { conversation, amendment }).await?;
                     self.audit(place, "conversation.moved", spot.id.as_str()).await?;
                     self.reload().await?;
                 }
@@ -61,6 +62,8 @@ impl Relay {
                 self.set_trouble(place, Some(codes::SIGN_IN)).await?;
             }
             Control::Uninstalled { receipt } => self.uninstall(place, receipt).await?,
+            Control::HomeOpened { user } => self.show_home(place, user).await?,
+            Control::Met { user, conversation } => self.welcome(place, user, conversation).await?,
             Control::PersonChanged { user } => {
                 let forget = Mutation::DropAccount { installation: installation.clone(), user: user.clone() };
                 self.store().commit(forget).await?;
@@ -109,9 +112,13 @@ impl Relay {
         value: &str,
     ) -> Result<(), RelayError> {
         let installation = &place.session.installation;
-        let mut row = match self.directory().spot_at(&installation.id, remote) {
+        let row = match self.directory().spot_at(&installation.id, remote) {
             Some(spot) if spot.conversation.fact(key) == value => return Ok(()),
-            Some(spot) => spot.row.clone(),
+            Some(spot) => {
+                let facts = [(key.to_owned(), Some(value.to_owned()))].into();
+                self.amend(&spot.id, facts).await?;
+                return self.reload().await;
+            }
             None => {
                 let id = ConversationId::fresh(self.now_ms(), &**self.random());
                 let field =
@@ -124,7 +131,7 @@ impl Relay {
                     kind: "channel".to_owned(),
                     sealed_name,
                     external: false,
-                    facts: std::collections::BTreeMap::new(),
+                    facts: [(key.to_owned(), value.to_owned())].into(),
                     watch_id: None,
                     watch_renew_ms: None,
                     watch_expires_ms: None,
@@ -133,7 +140,6 @@ impl Relay {
                 }
             }
         };
-        row.facts.insert(key.to_owned(), value.to_owned());
         self.store().commit(Mutation::PutConversation(row)).await?;
         self.reload().await
     }
@@ -148,8 +154,8 @@ impl Relay {
         let Some(spot) = directory.spot_at(&place.session.installation.id, conversation).cloned() else {
             return Ok(());
         };
-        let row = ConversationRow { external, ..spot.row.clone() };
-        self.store().commit(Mutation::PutConversation(row)).await?;
+        let amendment = Amendment { external: Some(external), ..Amendment::default() };
+        self.store().commit(Mutation::Amend { conversation: spot.id.clone(), amendment }).await?;
         if external
             && spot.conversation.fact(ALLOW_EXTERNAL) != "yes"
             && let Some(route) = directory.route(&spot.id)

@@ -12,6 +12,7 @@ use dragoman_platform::{App, Connector, Conversation, ConversationKind, Session}
 use dragoman_seal::{FieldRef, Token};
 use dragoman_store::{AccountRow, AppRow, BridgeRow, BridgeState, ConversationRow, InstallationRow, Store};
 
+use crate::direct::group_of;
 use crate::error::RelayError;
 use crate::policy::Policy;
 use crate::tokens::StoredTokens;
@@ -77,6 +78,8 @@ pub struct Directory {
     people: HashMap<InstallationId, HashMap<RemoteUser, PersonId>>,
     /// The account of a person at an installation, and whether there is a token of theirs.
     accounts: HashMap<(InstallationId, PersonId), (RemoteUser, bool)>,
+    /// Chats with the app by the conversation of several that they have to do with.
+    groups: BTreeMap<String, Vec<ConversationId>>,
     /// Organisations with linked accounts.
     peopled: BTreeSet<OrgId>,
     /// Where events went until a bridge was paused or left, and until when.
@@ -203,6 +206,9 @@ impl Directory {
         self.remote.insert((row.installation.clone(), row.remote.clone()), row.id.clone());
         let capabilities = place.connector.capabilities(&place.session.installation, &conversation);
         let spot = Spot { id: row.id.clone(), org: row.org.clone(), place, conversation, capabilities, row };
+        for group in spot.row.facts.keys().filter_map(|key| group_of(key)) {
+            self.groups.entry(group.to_owned()).or_default().push(spot.id.clone());
+        }
         self.spots.insert(spot.id.clone(), Arc::new(spot));
         Ok(())
     }
@@ -217,12 +223,19 @@ impl Directory {
         }
         let (members, left) = (&row.members, &row.past.left_ms);
         let leavers = left.iter().map(|(member, until_ms)| (member, *until_ms));
-        let paused = row.past.earlier.filter(|_| row.state == BridgeState::Paused);
-        let pausing = paused.into_iter().flat_map(|(_, until)| members.iter().map(move |it| (it, until)));
-        for (member, until_ms) in leavers.chain(pausing).filter(|_| row.state != BridgeState::Ended) {
+        let over = row.state == BridgeState::Ended;
+        // What an operator ends ends at once; when people go, what they wrote before still arrives.
+        let listed = !over || row.talk.is_some();
+        let stopped = row.past.earlier.filter(|_| row.state == BridgeState::Paused || over && listed);
+        let staying = members.iter().filter(|member| !left.contains_key(*member));
+        let stopping = stopped.into_iter().flat_map(|(_, until)| staying.clone().map(move |it| (it, until)));
+        for (member, until_ms) in leavers.chain(stopping).filter(|_| listed) {
             let targets = members.iter().filter(|other| *other != member).cloned().collect();
             let route = Arc::new(Route { conversation: member.clone(), bridge: row.id.clone(), targets });
-            self.former.insert(member.clone(), (route, until_ms));
+            let later = self.former.get(member).is_some_and(|(_, known_ms)| *known_ms > until_ms);
+            if !later {
+                self.former.insert(member.clone(), (route, until_ms));
+            }
         }
         self.bridges.insert(row.id.clone(), Arc::new(Bridge { row }));
     }
@@ -291,6 +304,19 @@ impl Directory {
     /// Where events of a conversation go; `None` where it is in no active bridge.
     pub fn route(&self, conversation: &ConversationId) -> Option<&Arc<Route>> {
         self.routes.get(conversation)
+    }
+
+    /// Where an event of this time goes: with the bridge that its conversation is in, unless it comes late and was meant
+    /// for people with whom it was linked before.
+    pub fn route_at(&self, conversation: &ConversationId, at_ms: i64, now_ms: i64) -> Option<&Arc<Route>> {
+        let now = self.route(conversation);
+        let late = self.late_route(conversation, at_ms, now_ms);
+        let of_people =
+            |route: &Arc<Route>| self.bridge(&route.bridge).is_some_and(|bridge| bridge.row.talk.is_some());
+        match (now, late) {
+            (Some(now), Some(late)) if of_people(now) && of_people(late) => Some(late),
+            (now, late) => now.or(late),
+        }
     }
 
     /// Where an event of this time goes although its conversation is in no active bridge any more: it comes late.
@@ -375,6 +401,17 @@ impl Directory {
         self.bridges.values().find(|bridge| {
             bridge.row.state != BridgeState::Ended && bridge.row.members.contains(conversation)
         })
+    }
+
+    /// The bridge of a conversation of several, as long as it has not ended.
+    pub(crate) fn talk(&self, group: &str) -> Option<&Arc<Bridge>> {
+        let living = |bridge: &&Arc<Bridge>| bridge.row.state != BridgeState::Ended;
+        self.bridges.values().filter(living).find(|bridge| bridge.row.talk.as_deref() == Some(group))
+    }
+
+    /// Chats of everybody who has to do with a conversation of several, ordered.
+    pub(crate) fn group(&self, group: &str) -> &[ConversationId] {
+        self.groups.get(group).map_or(&[], Vec::as_slice)
     }
 
     /// An organisation's policies.

@@ -228,9 +228,7 @@ impl Relay {
         let now_ms = self.now_ms();
         let order = self.order_of(item.at_ms);
         let spot = item.conversation.as_ref().and_then(|remote| directory.spot_at(installation, remote));
-        let route = spot.and_then(|spot| {
-            directory.route(&spot.id).or_else(|| directory.late_route(&spot.id, item.at_ms, now_ms))
-        });
+        let route = spot.and_then(|spot| directory.route_at(&spot.id, item.at_ms, now_ms));
         let about_the_gateway = matches!(item.kind, EventKind::Control | EventKind::Conversation);
         let lanes: Vec<LaneId> = match (&item.conversation, route) {
             (None, _) => vec![LaneId::Control(installation.clone())],

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use dragoman_model::{ConversationId, EventId};
-use dragoman_store::{ConversationRow, LaneId, Mutation, Reply};
+use dragoman_store::{Amendment, LaneId, Mutation, Reply, StoreError, WatchColumns};
 
 use crate::core::Relay;
 use crate::error::RelayError;
@@ -240,29 +240,39 @@ impl Relay {
         });
         let place = &spot.place;
         let watched = place.connector.watch(&place.session, &spot.conversation, current.as_ref()).await;
-        let Some(mut row) = self.store().conversation(id).await? else { return Ok(None) };
+        let mut amendment = Amendment::default();
         let failure = match watched {
             Ok(watch) => {
                 let replaced = current.as_ref().is_some_and(|current| current.id != watch.id);
                 if replaced {
                     self.catch_up_later(id.clone());
                 }
-                row = ConversationRow {
-                    watch_id: Some(watch.id),
-                    watch_renew_ms: watch.renew_at_ms,
-                    watch_expires_ms: watch.expires_at_ms,
-                    ..row
-                };
-                row.facts.extend(watch.facts);
+                amendment.watch = Some(WatchColumns {
+                    id: Some(watch.id),
+                    renew_ms: watch.renew_at_ms,
+                    expires_ms: watch.expires_at_ms,
+                });
+                amendment.facts = watch.facts.into_iter().map(|(key, value)| (key, Some(value))).collect();
                 None
             }
             Err(failure) => {
                 tracing::warn!(conversation = %id, code = %failure.code(), "events of this conversation are not subscribed to: {failure}");
-                row.watch_renew_ms = Some(self.now_ms() + WATCH_RETRY_MS);
+                amendment.watch = Some(WatchColumns {
+                    id: spot.row.watch_id.clone(),
+                    renew_ms: Some(self.now_ms() + WATCH_RETRY_MS),
+                    expires_ms: spot.row.watch_expires_ms,
+                });
                 Some(failure)
             }
         };
-        self.store().commit(Mutation::PutConversation(row)).await?;
+        let amend = Mutation::Amend { conversation: id.clone(), amendment };
+        match self.store().commit(amend).await {
+            // Its organisation was removed meanwhile.
+            Err(StoreError::Rows { .. }) if self.store().conversation(id).await?.is_none() => {
+                return Ok(None);
+            }
+            amended => amended?,
+        };
         self.reload().await?;
         Ok(failure)
     }

@@ -225,7 +225,8 @@ impl Lanes {
         lane.remove(leg);
         for (waiting, until) in lane.beside.values_mut() {
             // A recorded reaction waits for its time only.
-            let waits = waiting.reacted_ms.load(Ordering::Relaxed) == 0;
+            let waits =
+                waiting.reacted_ms.load(Ordering::Relaxed) == 0 && !waiting.only_time.load(Ordering::Relaxed);
             if waits && may_wait_for(&waiting.event.row, &leg.event.row) {
                 *until = 0;
             }

@@ -105,6 +105,8 @@ pub(crate) struct Leg {
     /// When the reaction that it brings was recorded, milliseconds since 1970; 0: it is not. What is left is to do what
     /// is recorded, and to tell of it.
     pub reacted_ms: AtomicI64,
+    /// Whether it waits beside the lane for its time only, whatever is settled meanwhile.
+    pub only_time: AtomicBool,
     /// Whether a send of unknown outcome was repeated, so that the message may be there twice.
     pub repeated: AtomicBool,
     doubt: AtomicU8,
@@ -131,6 +133,7 @@ impl Leg {
             uneditable: AtomicBool::new(false),
             voiceless: AtomicBool::new(false),
             reacted_ms: AtomicI64::new(0),
+            only_time: AtomicBool::new(false),
             repeated: AtomicBool::new(false),
             doubt: AtomicU8::new(0),
             failures: AtomicU32::new(0),

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use dragoman_model::{
-    Block, Document, EventId, EventKind, Inline, Operation, Outcome, Post, RemoteMessage, RemoteUser,
-    ShownAuthor, Spokesman, codes,
+    Block, BridgeId, Document, EventId, EventKind, Inline, Operation, Outcome, Post, RemoteMessage,
+    RemoteUser, ShownAuthor, Spokesman, codes,
 };
 use dragoman_seal::Content;
 use dragoman_store::{EventRow, LaneId};
 
 use crate::activity::Stage;
 use crate::core::Relay;
+use crate::direct::{pack, unpack};
 use crate::directory::Spot;
 use crate::error::RelayError;
 use crate::leg::Leg;
@@ -23,14 +24,24 @@ use crate::turn::Turn;
 
 /// The feed of notes, which no connector has.
 const FEED: &str = "note";
+/// The feed of somebody's first words, which are notes in their name.
+const WORDS: &str = "words";
 /// Between the fields of a note; no text has it.
 const FIELDS: char = '\u{1f}';
+/// Before a text that is more than a line.
+const RICH: char = '\u{1c}';
 
 /// A line of ours.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Note {
     /// What it says.
     pub(crate) text: String,
+    /// The same in several paragraphs and with things to type; then nothing is in `text`.
+    pub(crate) words: Option<Document>,
+    /// Whose words these are, by name and platform, where they are not ours.
+    pub(crate) by: Option<(String, String)>,
+    /// Where it is said instead, if that is still possible, in the connector's words.
+    pub(crate) answer_at: Option<String>,
     /// The thread that it goes into.
     pub(crate) thread_root: Option<RemoteMessage>,
     /// The thread in which the one whom it concerns sees it, where nobody else does: only a reply's own, because nobody
@@ -53,28 +64,53 @@ pub(crate) struct Occasion<'a> {
 }
 
 impl Note {
+    /// What the app says in a chat of its own.
+    pub(crate) fn words(words: Document) -> Self {
+        Self { words: Some(words), ..Self::default() }
+    }
+
     fn pack(&self) -> Content {
-        let root = self.thread_root.as_ref().map(RemoteMessage::as_str).unwrap_or_default();
-        let user = self.only_for.as_ref().map(RemoteUser::as_str).unwrap_or_default();
-        let reply = self.reply_root.as_ref().map(RemoteMessage::as_str).unwrap_or_default();
-        let fields = [root, reply, user, self.text.as_str()].map(|field| field.replace(FIELDS, ""));
+        let id = |id: Option<&str>| id.unwrap_or_default().to_owned();
+        let (by, via) = self.by.clone().unwrap_or_default();
+        let text = match &self.words {
+            Some(words) => format!("{RICH}{}", pack(words)),
+            None => self.text.clone(),
+        };
+        let fields = [
+            id(self.thread_root.as_ref().map(RemoteMessage::as_str)),
+            id(self.reply_root.as_ref().map(RemoteMessage::as_str)),
+            id(self.only_for.as_ref().map(RemoteUser::as_str)),
+            by,
+            via,
+            id(self.answer_at.as_deref()),
+            text,
+        ];
+        let fields = fields.map(|field| field.replace(FIELDS, ""));
         Content::new(fields.join("\u{1f}").into_bytes())
     }
 
     fn unpack(content: &Content) -> Option<Self> {
         let text = std::str::from_utf8(content.expose()).ok()?;
-        let mut fields = text.splitn(4, FIELDS);
-        let (root, reply, user, text) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+        let fields: Vec<&str> = text.splitn(7, FIELDS).collect();
+        let [root, reply, user, by, via, answer_at, text] = fields[..] else { return None };
+        let filled = |field: &str| (!field.is_empty()).then(|| field.to_owned());
+        let words = text.strip_prefix(RICH);
         Some(Self {
-            text: text.to_owned(),
-            thread_root: (!root.is_empty()).then(|| root.into()),
-            reply_root: (!reply.is_empty()).then(|| reply.into()),
-            only_for: (!user.is_empty()).then(|| user.into()),
+            text: if words.is_some() { String::new() } else { text.to_owned() },
+            words: words.map(unpack),
+            by: filled(by).map(|by| (by, via.to_owned())),
+            answer_at: filled(answer_at),
+            thread_root: filled(root).map(|root| root.as_str().into()),
+            reply_root: filled(reply).map(|reply| reply.as_str().into()),
+            only_for: filled(user).map(|user| user.as_str().into()),
         })
     }
 
     /// In italics and without a name: nobody said it.
     fn body(&self) -> Document {
+        if let Some(words) = &self.words {
+            return words.clone();
+        }
         let line = Inline::Emphasis(vec![Inline::Text(self.text.clone())]);
         Document { blocks: vec![Block::Paragraph(vec![line])] }
     }
@@ -82,7 +118,12 @@ impl Note {
 
 /// Whether an event is a note.
 pub(crate) fn is_note(event: &EventRow) -> bool {
-    event.feed == FEED
+    event.feed == FEED || is_words(event)
+}
+
+/// Whether a note is what somebody said.
+fn is_words(event: &EventRow) -> bool {
+    event.feed == WORDS
 }
 
 /// A note that cannot be posted is dropped: a dead letter is something that a person wrote.
@@ -97,19 +138,37 @@ pub(crate) fn settled(leg: &Leg, ending: Ending) -> Ending {
 impl Relay {
     /// Accepts a note of ours. `false`: it was said already.
     pub(crate) async fn note(&self, occasion: Occasion<'_>, note: &Note) -> Result<bool, RelayError> {
+        let Some(route) = self.directory().route(&occasion.about.id).cloned() else { return Ok(false) };
+        self.take_note(Some(route.bridge.clone()), occasion, note).await
+    }
+
+    /// The same where nothing is linked, or whatever is: what the app says in a chat of its own.
+    pub(crate) async fn note_unbridged(
+        &self,
+        occasion: Occasion<'_>,
+        note: &Note,
+    ) -> Result<bool, RelayError> {
+        self.take_note(None, occasion, note).await
+    }
+
+    async fn take_note(
+        &self,
+        bridge: Option<BridgeId>,
+        occasion: Occasion<'_>,
+        note: &Note,
+    ) -> Result<bool, RelayError> {
         let about = occasion.about;
-        let Some(route) = self.directory().route(&about.id).cloned() else { return Ok(false) };
         let now_ms = self.now_ms();
         let event = EventRow {
             id: EventId::fresh(now_ms, &**self.random()),
             org: about.org.clone(),
             installation: about.place.session.installation.id.clone(),
-            bridge: Some(route.bridge.clone()),
+            bridge,
             conversation: Some(about.id.clone()),
             message: None,
             thread_root: None,
             kind: EventKind::Conversation.as_str().to_owned(),
-            feed: FEED.to_owned(),
+            feed: if note.by.is_some() { WORDS } else { FEED }.to_owned(),
             at_ms: now_ms,
             received_ms: now_ms,
         };
@@ -137,15 +196,28 @@ impl Relay {
         }
         let threads =
             target.capabilities.level(dragoman_model::Feature::ThreadReply) >= dragoman_model::Level::Partial;
+        let (name, via) = note.by.clone().unwrap_or_else(|| ("Dragoman".to_owned(), String::new()));
         let post = Post {
             conversation: target.conversation.remote.clone(),
             thread_root: note.thread_root.clone().filter(|_| threads),
             broadcast: false,
-            author: ShownAuthor { name: "Dragoman".to_owned(), via: String::new(), avatar_url: None },
+            author: ShownAuthor { name, via, avatar_url: None },
             spokesman: Spokesman::App,
             body: note.body(),
             marker: self.vault().marker(&target.org, leg.id.as_str(), 0).await?,
         };
+        if let Some(answer_at) = &note.answer_at {
+            let place = &target.place;
+            match place.connector.answer(&place.session, answer_at, &post.body).await {
+                Outcome::Done(_) => return self.end(leg, fence, Ending::delivered()).await,
+                Outcome::Retry { after_ms: after_ms @ Some(_), code, whole_installation } => {
+                    let outcome = Outcome::Retry { after_ms, code, whole_installation };
+                    return self.judge_at(place, leg, fence, &outcome, Ending::delivered()).await;
+                }
+                // In the chat, then. Said twice is better than not at all.
+                _ => {}
+            }
+        }
         if let Some(user) = &note.only_for {
             let place = &target.place;
             let now_ms = self.now_ms();
@@ -174,6 +246,24 @@ impl Relay {
     }
 }
 
+impl Relay {
+    /// Somebody's first words that are not said are known to them.
+    pub(crate) async fn tell_unsaid(&self, leg: &Leg, ending: &Ending) {
+        let row = &leg.event.row;
+        if !is_words(row) || ending.stage == Stage::Delivered {
+            return;
+        }
+        let directory = self.directory();
+        let Some(spot) = row.conversation.as_ref().and_then(|id| directory.spot(id)) else { return };
+        let code = ending.code.unwrap_or(codes::REFUSED);
+        let text = format!("Your first words were not delivered ({code}). Please say them again.");
+        let note = Note { text, ..Note::default() };
+        if let Err(error) = self.tell_chat(spot, &format!("unsaid/{}", leg.id), note).await {
+            tracing::warn!(leg = %leg.id, code = %error.code(), "somebody could not be told: {error}");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,6 +275,7 @@ mod tests {
             thread_root: None,
             reply_root: Some("m1".into()),
             only_for: Some("U1".into()),
+            ..Note::default()
         };
         let back = Note::unpack(&note.pack());
         assert!(back.is_some_and(|back| back.text == "Ana joined #general"
@@ -192,5 +283,14 @@ mod tests {
             && back.reply_root == note.reply_root
             && back.only_for == note.only_for));
         assert!(Note::unpack(&Content::copied_from(b"nonsense")).is_none());
+
+        let words = Document::plain("one\ntwo").normalise();
+        let by = Some(("Ana".to_owned(), "Fax".to_owned()));
+        let said = Note { by: by.clone(), answer_at: Some("there".to_owned()), ..Note::words(words.clone()) };
+        let back = Note::unpack(&said.pack());
+        assert!(back.is_some_and(|back| back.body() == words
+            && back.by == by
+            && back.answer_at == said.answer_at
+            && back.text.is_empty()));
     }
 }

@@ -215,7 +215,7 @@ impl Relay {
         // Taken up again after a crash, the same notice has the same leg.
         let key = format!("notice/{}/{}", leg.id, spot.id);
         let once_for_ms = self.timing().redelivery_ms;
-        let note = Note { text, thread_root: None, reply_root: None, only_for: None };
+        let note = Note { text, ..Note::default() };
         self.note(Occasion { about: spot, lanes, key: &key, once_for_ms }, &note).await?;
         Ok(true)
     }
@@ -253,7 +253,7 @@ impl Relay {
                 key: &key,
                 once_for_ms: self.timing().redelivery_ms,
             };
-            self.note(occasion, &Note { text, thread_root: None, reply_root: None, only_for: None }).await?;
+            self.note(occasion, &Note { text, ..Note::default() }).await?;
         }
         Ok(())
     }

@@ -190,6 +190,7 @@ impl Relay {
             thread_root: reply.clone().or_else(|| row.message.clone().filter(|_| !gone)),
             reply_root: reply,
             only_for: author.clone(),
+            ..Note::default()
         };
         // Everybody hears of it once, also where two miss something in one conversation.
         let whom = author.as_ref().map(RemoteUser::as_str).unwrap_or_default();

@@ -156,6 +156,7 @@ impl Relay {
     pub(crate) async fn settle(&self, leg: &Leg, fence: i64, ending: Ending) -> Result<(), RelayError> {
         let ending = crate::notes::settled(leg, ending);
         self.tell_sender(leg, &ending).await;
+        self.tell_unsaid(leg, &ending).await;
         let now_ms = self.now_ms();
         let row = &leg.event.row;
         let repeated = leg.repeated.load(Ordering::Relaxed).then_some(codes::MAYBE_TWICE);

@@ -15,8 +15,8 @@ use dragoman_store::{BridgeState, CopyRow, LaneId, OriginalRow};
 use crate::admit::{Admission, Grave, Known, admit, is_ambiguous, message_of, revives};
 use crate::catchup::is_ours;
 use crate::core::Relay;
-use crate::direct::{Heard, are_linked, meant_for_another};
-use crate::directory::{Bridge, Place, Spot};
+use crate::direct::{is_blocked, meant_for_another};
+use crate::directory::{Bridge, Spot};
 use crate::error::RelayError;
 use crate::files::{self, Bounds, is_file};
 use crate::leg::{Doubt, Leg};
@@ -59,15 +59,23 @@ impl Relay {
         let (Some(source), Some(target)) = (source, target) else {
             return self.end(leg, fence, Ending::dropped(codes::UNBRIDGED)).await;
         };
-        let bridge = row.bridge.as_ref().and_then(|id| directory.bridge(id)).cloned();
-        let Some(bridge) = bridge.filter(|bridge| bridge.row.members.contains(target_id)) else {
+        if row.bridge.is_none() && notes::is_note(row) {
+            return match self.shut_until(&target) {
+                Some(until_ms) => Ok(Turn::Hold(until_ms)),
+                None => self.note_turn(leg, fence, &target).await,
+            };
+        }
+        let Some(bridge) = row.bridge.as_ref().and_then(|id| directory.bridge(id)).cloned() else {
             return self.end(leg, fence, Ending::dropped(codes::UNBRIDGED)).await;
         };
-        match bridge.row.state {
-            BridgeState::Active => {}
+        let state = bridge.row.state;
+        let linked = state != BridgeState::Ended && bridge.row.members.contains(target_id);
+        if !linked && !is_under_way(leg, &bridge, &source, &target) {
+            return self.end(leg, fence, Ending::dropped(codes::UNBRIDGED)).await;
+        }
+        if state == BridgeState::Paused {
             // What was accepted before the pause goes out after it.
-            BridgeState::Paused => return Ok(Turn::Hold(self.now_ms() + PAUSED_MS)),
-            BridgeState::Ended => return self.end(leg, fence, Ending::dropped(codes::UNBRIDGED)).await,
+            return Ok(Turn::Hold(self.now_ms() + PAUSED_MS));
         }
         let ahead = self.with_lanes(|lanes| lanes.superseding(leg));
         if leg.event.kind() == EventKind::Created && leg.doubt() < ahead.doubt {
@@ -83,9 +91,7 @@ impl Relay {
         if leg.event.kind() == EventKind::Reaction || leg.reacted_ms.load(Ordering::Relaxed) > 0 {
             return self.reaction_turn(&here, &place, None, &ahead.reactions).await;
         }
-        let now_ms = self.now_ms();
-        let installation = &target.place.session.installation.id;
-        if let Some(until_ms) = self.with_breaker(installation, |breaker| breaker.shut_until(now_ms)) {
+        if let Some(until_ms) = self.shut_until(&target) {
             return Ok(Turn::Hold(until_ms));
         }
         if notes::is_note(row) {
@@ -150,13 +156,13 @@ impl Relay {
         }
         let mut admission = admit(&event, &known, &directory.policy(&source.org));
         if admission == Admission::Create
-            && are_linked(&source, &target)
+            && bridge.row.talk.is_some()
             && let Some(code) = meant_for_another(&event, &known)
         {
             admission = Admission::Drop(code);
         }
         if admission == Admission::Create
-            && let Some(heard) = self.heard_within(&event, &source, &target).await?
+            && let Some(heard) = self.heard_within(&event, &source, &bridge).await?
         {
             return self.end_heard(leg, fence, &place, heard, Some((&source, &event))).await;
         }
@@ -468,50 +474,18 @@ impl Relay {
         }
     }
 
-    async fn control_turn(&self, leg: &Arc<Leg>, fence: i64, place: &Arc<Place>) -> Result<Turn, RelayError> {
-        let event = match self.open(leg, place, None).await? {
-            Opened::Event(event) => event,
-            Opened::Nothing(code) => return self.end(leg, fence, nothing(leg, code)).await,
-            Opened::Failed(failure) => {
-                let outcome = failure.into_outcome();
-                return self.judge_at(place, leg, fence, &outcome, Ending::delivered()).await;
-            }
-        };
-        if let Happening::Notice(notice) = &event.happening {
-            return self.notice_turn(leg, fence, place, &event, notice).await;
-        }
-        if let Happening::Posted(message) = &event.happening {
-            let heard = self.heard(place, &event, message).await?;
-            return self.end_heard(leg, fence, place, heard, None).await;
-        }
-        let code = self.obey(place, &event).await?;
-        let ending = code.map_or_else(Ending::delivered, Ending::dropped);
-        self.end(leg, fence, ending).await
+    /// Until when nothing goes out through the installation of a target.
+    fn shut_until(&self, target: &Spot) -> Option<i64> {
+        let now_ms = self.now_ms();
+        self.with_breaker(&target.place.session.installation.id, |breaker| breaker.shut_until(now_ms))
     }
+}
 
-    /// Ends a leg with something that was said to the app; `within` an open conversation it is remembered as over, so
-    /// that catching up does not say it again.
-    async fn end_heard(
-        &self,
-        leg: &Arc<Leg>,
-        fence: i64,
-        place: &Arc<Place>,
-        heard: Heard,
-        within: Option<(&Spot, &Event)>,
-    ) -> Result<Turn, RelayError> {
-        match heard {
-            Heard::Over(code) => {
-                let fate = within.and_then(|(source, event)| {
-                    let message = message_of(event)?;
-                    Some(Fate { died_ms: event.at_ms, ..Fate::of(&source.id, message.id.clone()) })
-                });
-                self.end(leg, fence, Ending { fate, ..Ending::dropped(code) }).await
-            }
-            Heard::Failed(failure) => {
-                self.judge_at(place, leg, fence, &failure.into_outcome(), Ending::delivered()).await
-            }
-        }
-    }
+/// Whether people parted while a message of theirs was on its way.
+fn is_under_way(leg: &Leg, bridge: &Bridge, source: &Spot, target: &Spot) -> bool {
+    let row = &leg.event.row;
+    let at_ms = if row.at_ms > 0 { row.at_ms } else { row.received_ms };
+    bridge.row.is_under_way(&source.id, &target.id, at_ms) && !is_blocked(source, target)
 }
 
 /// Where the root of a reply was found.
@@ -556,7 +530,7 @@ pub(crate) fn canonical(message: &Message) -> Vec<u8> {
 }
 
 /// The end of a leg whose event cannot be had any more: what people or the gateway miss by that is a dead letter.
-fn nothing(leg: &Leg, code: Code) -> Ending {
+pub(crate) fn nothing(leg: &Leg, code: Code) -> Ending {
     let expected = matches!(code, codes::DELETED_MEANWHILE | codes::KIND);
     let missed = matches!(leg.event.kind(), EventKind::Created | EventKind::Changed)
         || code == codes::NOT_REREADABLE && leg.event.kind() == EventKind::Control;

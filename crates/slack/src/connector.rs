@@ -21,8 +21,8 @@ use crate::client::Client;
 use crate::decode::{self, Own};
 use crate::settings::SlackSettings;
 use crate::{
-    capabilities, catchup, envelope, files, ids, install, operate, package, people, permalinks, reactions,
-    rooms, socket, verify,
+    capabilities, catchup, commands, envelope, files, ids, install, operate, package, people, permalinks,
+    reactions, rooms, socket, verify,
 };
 
 /// Slack.
@@ -60,12 +60,14 @@ impl Connector for SlackConnector {
     }
 
     async fn receive(&self, app: &App, request: &Inbound) -> Result<Delivery, Rejection> {
-        if request.endpoint != envelope::FEED {
+        let is_command = request.endpoint == commands::FEED;
+        if !is_command && request.endpoint != envelope::FEED {
             return Err(Rejection::NoEndpoint);
         }
         let secret = app.secret("signing_secret").ok_or(Rejection::Unavailable(codes::CONFIG))?;
-        verify::verify(secret, &request.headers, &request.body, self.client.clock.now_ms())?;
-        envelope::read(&request.body)
+        let now_ms = self.client.clock.now_ms();
+        verify::verify(secret, &request.headers, &request.body, now_ms)?;
+        if is_command { commands::read(&request.body, now_ms) } else { envelope::read(&request.body) }
     }
 
     fn listens(&self, app: &App) -> bool {
@@ -79,7 +81,10 @@ impl Connector for SlackConnector {
             .await
     }
 
-    async fn open(&self, session: &Session, _feed: &str, payload: &Content) -> Result<Event, Failure> {
+    async fn open(&self, session: &Session, feed: &str, payload: &Content) -> Result<Event, Failure> {
+        if feed == commands::FEED {
+            return commands::event(payload.expose());
+        }
         let decode::Decoded { mut event, ambiguous } = decode::event(payload.expose(), Own::of(session))?;
         if ambiguous
             && let Happening::Posted(message) | Happening::Changed { after: message, .. } =
@@ -249,9 +254,10 @@ impl Connector for SlackConnector {
         Ok(())
     }
 
-    fn is_for_app(&self, _installation: &Installation, item: &Item) -> bool {
-        // An app is in no other direct conversation than its own.
+    fn is_for_app(&self, installation: &Installation, item: &Item) -> bool {
+        // An app is in no other direct conversation than its own. What it says there itself is for nobody.
         item.conversation.as_ref().is_some_and(|id| id.as_str().starts_with('D'))
+            && !envelope::is_by(item.payload.expose(), installation.fact("bot_id"))
     }
 
     async fn direct(
@@ -263,6 +269,14 @@ impl Connector for SlackConnector {
     ) -> Result<Direct, Failure> {
         let conversation = rooms::direct(&self.client, session, user, known).await?;
         Ok(Direct { conversation, greeted: false })
+    }
+
+    async fn answer(&self, _session: &Session, answer_at: &str, words: &Document) -> Outcome {
+        commands::answer(&self.client, answer_at, words).await
+    }
+
+    async fn show_home(&self, session: &Session, user: &RemoteUser, page: &Document) -> Result<(), Failure> {
+        operate::show_home(&self.client, session, user, page).await
     }
 
     fn package(&self, request: &PackageRequest) -> Package {

@@ -142,6 +142,7 @@ fn happening(
             conversation: here()?,
             external: inner.is_ext_shared.unwrap_or(false),
         }),
+        "app_home_opened" => Happening::Control(Control::HomeOpened { user: user().ok_or_else(malformed)? }),
         "user_change" | "team_join" => {
             Happening::Control(Control::PersonChanged { user: user().ok_or_else(malformed)? })
         }

@@ -60,6 +60,12 @@ pub(crate) fn whisper(user: &RemoteUser, post: &Post) -> Value {
     Value::Object(arguments)
 }
 
+/// The arguments of `views.publish`.
+pub(crate) fn home(user: &RemoteUser, page: &Document) -> Value {
+    let blocks = slack::render(page).blocks;
+    json!({ "user_id": user.as_str(), "view": { "type": "home", "blocks": blocks } })
+}
+
 /// The arguments of `chat.update`. `plain` leaves the blocks out, which drops the old ones.
 pub(crate) fn update(message: &RemoteMessage, post: &Post, face: Face, plain: bool) -> Value {
     let mut arguments = text(post, face, plain);

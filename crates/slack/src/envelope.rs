@@ -50,6 +50,13 @@ pub(crate) fn read(body: &[u8]) -> Result<Delivery, Rejection> {
     }
 }
 
+/// Whether an event is about something that this bot posted.
+pub(crate) fn is_by(body: &[u8], bot_id: &str) -> bool {
+    let envelope: Option<Envelope<'_>> = serde_json::from_slice(body).ok();
+    let inner = envelope.as_ref().and_then(|envelope| envelope.event.as_ref());
+    !bot_id.is_empty() && inner.is_some_and(|inner| inner.bot_id.as_deref() == Some(bot_id))
+}
+
 fn event(envelope: &Envelope<'_>, body: &[u8]) -> Result<Delivery, Rejection> {
     let malformed = || Rejection::Malformed(codes::MALFORMED);
     let inner = envelope.event.as_ref().ok_or_else(malformed)?;
@@ -137,6 +144,10 @@ fn subject(inner: &Inner<'_>) -> Result<Subject, Code> {
         | "channel_id_changed"
         | "channel_shared"
         | "channel_unshared" => Ok(Subject::of(EventKind::Conversation, Some(conversation()?))),
+        // Its messages tab needs nothing of us.
+        "app_home_opened" if inner.tab.as_deref() == Some("home") => {
+            Ok(Subject::of(EventKind::Control, None))
+        }
         "user_change" | "team_join" | "tokens_revoked" | "app_uninstalled" => {
             Ok(Subject::of(EventKind::Control, None))
         }

@@ -5,6 +5,7 @@ mod api;
 mod capabilities;
 mod catchup;
 mod client;
+mod commands;
 mod connector;
 mod decode;
 mod encode;

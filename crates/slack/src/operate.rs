@@ -1,9 +1,10 @@
 //! Doing one operation at Slack, once.
 
 use dragoman_model::{
-    Emoji, Operation, Outcome, Post, RemoteConversation, RemoteMessage, RemoteUser, Spokesman, codes,
+    Document, Emoji, Operation, Outcome, Post, RemoteConversation, RemoteMessage, RemoteUser, Spokesman,
+    codes,
 };
-use dragoman_platform::{Session, TokenSlot};
+use dragoman_platform::{Failure, Session, TokenSlot};
 use serde_json::{Value, json};
 
 use crate::api::{Arguments, CallError};
@@ -56,6 +57,19 @@ pub(crate) async fn whisper(client: &Client, session: &Session, user: &RemoteUse
     let done: Result<Nothing, CallError> =
         client.call(session, &TokenSlot::App, "chat.postEphemeral", &arguments).await;
     done.map_or_else(|error| error.outcome(Act::Post), |_| Outcome::done())
+}
+
+/// Shows somebody the app's page in their sidebar.
+pub(crate) async fn show_home(
+    client: &Client,
+    session: &Session,
+    user: &RemoteUser,
+    page: &Document,
+) -> Result<(), Failure> {
+    let arguments = Arguments::Json(encode::home(user, page));
+    let shown: Result<Nothing, CallError> =
+        client.call(session, &TokenSlot::App, "views.publish", &arguments).await;
+    shown.map(drop).map_err(CallError::failure)
 }
 
 async fn edit(client: &Client, session: &Session, message: &RemoteMessage, post: &Post) -> Outcome {

@@ -102,13 +102,20 @@ const PARTS: &[Part] = &[
             ("mpim:read", "see these group conversations"),
             ("mpim:write", "open a group conversation"),
         ],
-        events: &["message.im", "message.mpim"],
+        events: &["app_home_opened", "message.im", "message.mpim"],
+    },
+    Part {
+        feature: "slash-command",
+        usual: false,
+        always: false,
+        scopes: &[("commands", "let people ask for direct conversations with /dragoman, wherever they are")],
+        events: &[],
     },
 ];
 
 /// Features that can be switched on.
 pub(crate) const FEATURES: &[&str] =
-    &["messages", "private-channels", "reactions", "files", "email", "direct-messages"];
+    &["messages", "private-channels", "reactions", "files", "email", "direct-messages", "slash-command"];
 
 fn parts(features: &BTreeSet<String>) -> impl Iterator<Item = &'static Part> {
     PARTS.iter().filter(|part| {
@@ -143,7 +150,8 @@ pub(crate) fn package(request: &PackageRequest) -> Package {
     let names: Vec<&str> = scopes.iter().map(|scope| scope.name.as_str()).collect();
     // Slack's limits: 35 characters for the name, 80 for the bot's.
     let name: String = request.name.chars().take(35).collect();
-    let manifest = json!({
+    let commands = request.features.contains("slash-command");
+    let mut manifest = json!({
         "display_information": {
             "name": name,
             "description": "Carries messages between this workspace and other chat platforms",
@@ -163,6 +171,21 @@ pub(crate) fn package(request: &PackageRequest) -> Package {
             "token_rotation_enabled": true,
         },
     });
+    if commands {
+        let mut command = json!({
+            "command": "/dragoman",
+            "description": "Write with people on other platforms",
+            "usage_hint": "name@example.com hello | list | help",
+            "should_escape": false,
+        });
+        if !socket {
+            command["url"] = json!(format!("{}/hooks/slack/{}/commands", request.public_url, request.app));
+        }
+        manifest["features"]["slash_commands"] = json!([command]);
+    }
+    if request.features.contains("direct-messages") {
+        manifest["features"]["app_home"]["home_tab_enabled"] = json!(true);
+    }
     let mut bytes = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
     bytes.push(b'\n');
     let mut steps = vec![

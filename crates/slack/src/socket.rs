@@ -19,9 +19,9 @@ use url::Url;
 
 use crate::api::{Arguments, CallError};
 use crate::client::{Client, Proof};
-use crate::envelope;
 use crate::wire::answers::{Form, SocketUrl};
 use crate::wire::socket::Frame;
+use crate::{commands, envelope};
 
 /// Connections that are kept. Slack allows ten per app.
 const CONNECTIONS: usize = 2;
@@ -229,7 +229,7 @@ impl Listener<'_> {
                         Some(Ok(WsMessage::Close(_)) | Err(_)) | None => break None,
                         Some(Ok(_)) => continue,
                     };
-                    match read(text.as_str()) {
+                    match read(text.as_str(), self.client.clock.now_ms()) {
                         Heard::Hello => {
                             greeted = true;
                             let _ = tell.send((id, News::Live)).await;
@@ -300,7 +300,7 @@ enum Heard {
     Nothing,
 }
 
-fn read(text: &str) -> Heard {
+fn read(text: &str, now_ms: i64) -> Heard {
     let Ok(frame) = serde_json::from_str::<Frame<'_>>(text) else { return Heard::Nothing };
     let kind = frame.kind.as_deref().unwrap_or_default();
     match (kind, frame.envelope_id) {
@@ -316,7 +316,13 @@ fn read(text: &str) -> Heard {
                 envelope::read(payload.as_bytes()).unwrap_or_else(|_| envelope::dropped(codes::MALFORMED));
             Heard::Event { envelope_id: envelope_id.into_owned(), delivery }
         }
-        // Commands and buttons are acknowledged, counted and not used.
+        ("slash_commands", Some(envelope_id)) => {
+            let payload = frame.payload.map(serde_json::value::RawValue::get).unwrap_or_default();
+            let delivery =
+                commands::read_frame(payload, now_ms).unwrap_or_else(|_| envelope::dropped(codes::MALFORMED));
+            Heard::Event { envelope_id: envelope_id.into_owned(), delivery }
+        }
+        // Buttons are acknowledged, counted and not used.
         (_, Some(envelope_id)) => {
             Heard::Event { envelope_id: envelope_id.into_owned(), delivery: envelope::dropped(codes::KIND) }
         }

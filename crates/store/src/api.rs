@@ -7,6 +7,7 @@ use dragoman_model::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::amend::Amendment;
 use crate::error::StoreError;
 use crate::reactions::{ReactionKey, ReactionRow};
 use crate::rows::{
@@ -200,6 +201,24 @@ pub enum Mutation {
         /// Until when all that stands at the original and its copies is kept at least, milliseconds since 1970: what
         /// people still react to is not forgotten in parts.
         kept_until_ms: i64,
+    },
+    /// Changes some of what is known of a conversation and leaves the rest, so that two who do it at the same time lose
+    /// nothing of each other's.
+    Amend {
+        /// Conversation.
+        conversation: ConversationId,
+        /// What changes.
+        amendment: Amendment,
+    },
+    /// Ends a bridge that people asked for. [`BridgePast::left_ms`] tells who of them did, and since when nothing is
+    /// relayed from there.
+    EndTalk {
+        /// Bridge.
+        bridge: BridgeId,
+        /// Who ended it, and when, milliseconds since 1970 by the clock of their platform; `None`: an operator.
+        by: Option<(ConversationId, i64)>,
+        /// When that became known, milliseconds since 1970.
+        at_ms: i64,
     },
 }
 

@@ -2,6 +2,7 @@
 //! (sealed) on their way. All SQL of the product is here. Content is never here in the clear; what is sealed
 //! is opened elsewhere.
 
+mod amend;
 pub mod api;
 pub mod batch;
 pub mod error;
@@ -14,6 +15,7 @@ mod reactions;
 pub mod rows;
 mod sqlite;
 
+pub use amend::{Amendment, WatchColumns};
 pub use api::{Appended, AppendedLeg, Mutation, Reply, Settled, Store};
 pub use batch::Batcher;
 pub use error::StoreError;

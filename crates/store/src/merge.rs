@@ -2,8 +2,9 @@
 
 use dragoman_model::{ConversationId, PersonId};
 
+use crate::amend::Amendment;
 use crate::reactions::ReactionRow;
-use crate::rows::{AccountRow, BridgeRow, BridgeState, CopyRow, OriginalRow, TombstoneRow};
+use crate::rows::{AccountRow, BridgeRow, BridgeState, ConversationRow, CopyRow, OriginalRow, TombstoneRow};
 
 /// An original brought up to date. When it was sent stays what it was first.
 pub(crate) fn original(old: OriginalRow, new: &OriginalRow) -> OriginalRow {
@@ -39,6 +40,35 @@ pub(crate) fn bridge_state(row: &mut BridgeRow, state: BridgeState, at_ms: Optio
         _ => {}
     }
     row.state = state;
+}
+
+/// A bridge that people asked for and end.
+pub(crate) fn bridge_over(row: &mut BridgeRow, by: Option<&(ConversationId, i64)>, at_ms: i64) {
+    bridge_state(row, BridgeState::Ended, Some(at_ms));
+    row.past.left_ms.extend(by.cloned());
+}
+
+/// A conversation of which some changes.
+pub(crate) fn amend(row: &mut ConversationRow, amendment: &Amendment) {
+    let Amendment { remote, kind, external, facts, watch } = amendment;
+    if let Some(remote) = remote {
+        row.remote = remote.clone();
+    }
+    if let Some(kind) = kind {
+        row.kind.clone_from(kind);
+    }
+    row.external = external.unwrap_or(row.external);
+    for (key, value) in facts {
+        match value {
+            Some(value) => row.facts.insert(key.clone(), value.clone()),
+            None => row.facts.remove(key),
+        };
+    }
+    if let Some(watch) = watch {
+        row.watch_id.clone_from(&watch.id);
+        row.watch_renew_ms = watch.renew_ms;
+        row.watch_expires_ms = watch.expires_ms;
+    }
 }
 
 /// A bridge that conversations join and leave then.

@@ -104,14 +104,14 @@ queries! {
         WHERE id = $1";
 
     // Bridges.
-    BRIDGES = "SELECT id, org, state, created_ms, since_ms, past_json, notices FROM bridge ORDER BY id";
-    BRIDGE = "SELECT id, org, state, created_ms, since_ms, past_json, notices FROM bridge WHERE id = $1";
+    BRIDGES = "SELECT id, org, state, created_ms, since_ms, past_json, notices, talk FROM bridge ORDER BY id";
+    BRIDGE = "SELECT id, org, state, created_ms, since_ms, past_json, notices, talk FROM bridge WHERE id = $1";
     BRIDGE_MEMBERS = "SELECT bridge, conversation FROM bridge_member ORDER BY bridge, position";
     BRIDGE_STATE = "SELECT org, state FROM bridge WHERE id = $1";
     MEMBERS_OF = "SELECT conversation FROM bridge_member WHERE bridge = $1 ORDER BY position";
     LIVE_BRIDGE_OF = "SELECT bridge FROM bridge_member WHERE conversation = $1 AND live = TRUE";
-    ADD_BRIDGE = "INSERT INTO bridge (id, org, state, created_ms, since_ms, past_json, notices) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    ADD_BRIDGE = "INSERT INTO bridge (id, org, state, created_ms, since_ms, past_json, notices, talk) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     SET_BRIDGE = "UPDATE bridge SET state = $2, since_ms = $3, past_json = $4, notices = $5 WHERE id = $1";
     SET_LIVE = "UPDATE bridge_member SET live = $2 WHERE bridge = $1";
     DROP_MEMBERS = "DELETE FROM bridge_member WHERE bridge = $1";

@@ -19,7 +19,7 @@ use dragoman_model::{
 
 use crate::body::{self, Body};
 use crate::envelope::{self, Change};
-use crate::ids::{is_bot, is_channel, message_ms, parse_time};
+use crate::ids::{is_bot, is_channel, is_personal, message_ms, parse_time};
 use crate::wire::activity::Activity;
 use crate::wire::message::{Attachment, ChatMessage, History, IdentitySet};
 use crate::wire::notification::Notification;
@@ -421,6 +421,7 @@ fn changed(
                 controls.extend(facts(activity, conversation));
             }
             controls.extend(installation_facts(activity));
+            controls.extend(met(activity, objects));
             Happening::Control(Control::Several(controls))
         }
         Change::Expelled => {
@@ -439,6 +440,21 @@ fn changed(
         Change::Archived => notice(NoticeKind::Archived, Vec::new(), None),
         Change::Unarchived => notice(NoticeKind::Unarchived, Vec::new(), None),
     }
+}
+
+/// Who added the app for themselves. It is told twice, as an update of the installation and of the conversation; that a
+/// new version came is no occasion.
+fn met(activity: &Activity, objects: &BTreeMap<String, String>) -> Option<Control> {
+    let chat = envelope::conversation(activity);
+    let personal = activity.conversation.conversation_type == "personal" && is_personal(chat);
+    if !personal || activity.action == "add-upgrade" {
+        return None;
+    }
+    let from = &activity.from;
+    let object = from.aad_object_id.as_deref().filter(|id| !id.is_empty());
+    let user = object.or_else(|| objects.get(&from.id).map(String::as_str)).unwrap_or(&from.id);
+    let met = Control::Met { user: RemoteUser::from(user), conversation: RemoteConversation::from(chat) };
+    (!user.is_empty()).then_some(met)
 }
 
 /// What is worth remembering of a conversation.

@@ -286,6 +286,7 @@ impl Connector for ZoomConnector {
         // Events come for direct conversations of the whole account; what is not the bridge user's is nobody's business.
         let own = installation.fact("bridge_user");
         item.conversation.as_ref().is_some_and(|pair| ids::is_of(pair, own))
+            && !envelope::is_by(item.payload.expose(), own)
     }
 
     async fn direct(

@@ -3,8 +3,8 @@
 use dragoman_markup::Budget;
 use dragoman_markup::zoom::{Format, Offsets, ZoomInput, ZoomMention, ZoomRange, parse};
 use dragoman_model::{
-    Author, AuthorKind, Control, Document, Event, FileRef, Happening, Message, Notice, NoticeKind, Origin,
-    RemoteConversation, RemoteMessage, RemoteUser, Version, codes,
+    Asked, Author, AuthorKind, Control, Document, Event, FileRef, Happening, Message, Notice, NoticeKind,
+    Origin, RemoteConversation, RemoteMessage, RemoteUser, Version, codes,
 };
 use dragoman_platform::{Failure, Session};
 use serde::de::DeserializeOwned;
@@ -70,6 +70,10 @@ fn set(text: Option<&String>) -> Option<&str> {
 pub(crate) fn event(payload: &[u8], own: &Own, memory: &Memory) -> Result<Decoded, Failure> {
     let outer: events::Event = serde_json::from_slice(payload).map_err(|_| malformed())?;
     let name = outer.event.trim();
+    if name == crate::envelope::COMMAND {
+        let event = commanded(&outer.payload, outer.event_ts)?;
+        return Ok(Decoded { event, poor: false });
+    }
     let payload: Payload = if outer.payload.is_null() { Payload::default() } else { part(&outer.payload)? };
     let at_ms = outer.event_ts.or_else(|| payload.object.get("timestamp").and_then(Value::as_i64));
     let read = Reader { payload: &payload, own, memory, event_ms: outer.event_ts };
@@ -80,6 +84,23 @@ pub(crate) fn event(payload: &[u8], own: &Own, memory: &Memory) -> Result<Decode
     };
     let event = Event { conversation, at_ms: at_ms.unwrap_or_default(), happening };
     Ok(Decoded { event, poor })
+}
+
+/// What somebody gave to the command of the app. It is answered in their conversation with the bridge user, where they
+/// go on.
+fn commanded(payload: &Value, event_ms: Option<i64>) -> Result<Event, Failure> {
+    let text =
+        |key: &str| payload.get(key).and_then(Value::as_str).map(str::trim).filter(|it| !it.is_empty());
+    let user = text("userId").ok_or_else(malformed)?;
+    let at_ms = payload.get("timestamp").and_then(Value::as_i64).or(event_ms).unwrap_or_default();
+    let once = text("triggerId").map_or_else(|| format!("{user}/{at_ms}"), str::to_owned);
+    let asked = Asked {
+        id: RemoteMessage::from(format!("command/{once}")),
+        user: RemoteUser::from(user),
+        words: Document::plain(text("cmd").unwrap_or_default()).normalise(),
+        answer_at: None,
+    };
+    Ok(Event { conversation: None, at_ms, happening: Happening::Asked(Box::new(asked)) })
 }
 
 /// The installation ended. The receipt is what Zoom wants to see again in the report: ids, and its own signature.

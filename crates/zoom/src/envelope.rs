@@ -19,6 +19,9 @@ pub(crate) const FEED: &str = "events";
 /// The request by which Zoom makes sure of our address.
 pub(crate) const VALIDATION: &str = "endpoint.url_validation";
 
+/// What the app's bot hears: its command, and what is written to it.
+pub(crate) const COMMAND: &str = "bot_notification";
+
 /// The longest body of an unsigned validation.
 const VALIDATION_CAP: usize = 1_024;
 
@@ -56,6 +59,9 @@ pub(crate) fn read(door: Door<'_>, body: &[u8]) -> Result<Delivery, Rejection> {
     }
     let empty = Payload::default();
     let payload = envelope.payload.as_ref().unwrap_or(&empty);
+    if name == COMMAND {
+        return command(door, payload, number(envelope.event_ts), body);
+    }
     let subject = match subject(&name, payload) {
         Ok(subject) => subject,
         Err(codes::MALFORMED) => return Err(malformed()),
@@ -85,6 +91,33 @@ pub(crate) fn read(door: Door<'_>, body: &[u8]) -> Result<Delivery, Rejection> {
         answer: Answer::status(StatusCode::OK),
         dropped: Vec::new(),
     })
+}
+
+/// What somebody gave to the command of the app, or wrote to its bot. It has no id of a message.
+fn command(
+    door: Door<'_>,
+    payload: &Payload<'_>,
+    event_ms: Option<i64>,
+    body: &[u8],
+) -> Result<Delivery, Rejection> {
+    let malformed = || Rejection::Malformed(codes::MALFORMED);
+    let workspace =
+        filled(&payload.bot_account).or_else(|| filled(&payload.account_id)).ok_or_else(malformed)?;
+    let user = filled(&payload.bot_user).ok_or_else(malformed)?;
+    let at_ms = number(payload.timestamp).or(event_ms).unwrap_or(door.now_ms);
+    let once = filled(&payload.trigger).map_or_else(|| format!("{user}/{at_ms}"), str::to_owned);
+    let item = Item {
+        workspace: workspace.into(),
+        conversation: None,
+        message: None,
+        thread_root: None,
+        kind: EventKind::Control,
+        delivery_key: Some(DeliveryKey::from(format!("{COMMAND}/{workspace}/{once}"))),
+        at_ms,
+        feed: FEED,
+        payload: Content::copied_from(body),
+    };
+    Ok(Delivery { items: vec![item], answer: Answer::status(StatusCode::OK), dropped: Vec::new() })
 }
 
 /// Zoom prints some names with a space behind.
@@ -207,6 +240,13 @@ fn conversation(payload: &Payload<'_>, object: &Object<'_>) -> Option<RemoteConv
     let speaker = [&payload.operator_id, &payload.operator_member_id].into_iter().find_map(filled)?;
     let other = [&object.contact_id, &object.contact_member_id].into_iter().find_map(filled)?;
     Some(ids::pair(speaker, other))
+}
+
+/// Whether an event is about something that this user did.
+pub(crate) fn is_by(body: &[u8], user: &str) -> bool {
+    let envelope: Option<Envelope<'_>> = serde_json::from_slice(body).ok();
+    let payload = envelope.as_ref().and_then(|envelope| envelope.payload.as_ref());
+    !user.is_empty() && payload.is_some_and(|payload| filled(&payload.operator_id) == Some(user))
 }
 
 /// Acknowledged and left out.

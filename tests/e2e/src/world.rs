@@ -20,7 +20,8 @@ use crate::{Binary, Front, Http, Options, eventually};
 pub const CHLOE_AT_TEAMS: &str = "44a3d9e6-af58-4eb0-94fc-62715fbe7a34";
 
 /// Slack's features where people write to the app.
-const SLACK_DIRECT: [&str; 5] = ["private-channels", "reactions", "files", "email", "direct-messages"];
+const SLACK_DIRECT: [&str; 6] =
+    ["private-channels", "reactions", "files", "email", "direct-messages", "slash-command"];
 
 /// Everything that runs in a test.
 pub struct World {
@@ -267,6 +268,7 @@ impl World {
         let slack = self.register("slack", &values, if direct { &SLACK_DIRECT } else { &[] }).await?;
         let events = format!("{}/events", slack.hooks_url.trim_end_matches("/events"));
         self.slack.save_events_url(&app.app_id, &events).await?;
+        self.slack.set_command_url(&app.app_id, &events.replace("/events", "/commands"));
         let values =
             [("app_id", seed::APP), ("tenant_id", seed::TENANT), ("client_secret", seed::APP_SECRET)];
         let teams = self.register("teams", &values, &[]).await?;
@@ -288,11 +290,14 @@ impl World {
                 ("bridge_user", BRIDGE),
             ];
             let features: &[&str] =
-                if direct { &["messages", "reactions", "files", "direct-messages"] } else { &[] };
+                if direct { &["messages", "reactions", "files", "direct-messages", "bot"] } else { &[] };
             let registered = self.register("zoom", &values, features).await?;
             let events = format!("{}/events", registered.hooks_url.trim_end_matches("/events"));
             zoom.save_events_url(&app.app_id, &events).await?;
-            zoom.change_app(&app.app_id, |app| app.deauthorization_url = Some(events));
+            zoom.change_app(&app.app_id, |app| {
+                app.bot_endpoint = Some(events.clone());
+                app.deauthorization_url = Some(events);
+            });
             self.install("zoom").await?;
         }
         ensure!(

@@ -4,6 +4,7 @@ pub(crate) mod app;
 pub(crate) mod bridge;
 pub(crate) mod config;
 pub(crate) mod deliveries;
+pub(crate) mod dm;
 pub(crate) mod doctor;
 pub(crate) mod fidelity;
 pub(crate) mod init;

@@ -61,7 +61,83 @@ pub(crate) async fn tell(chats: &[Chat; 4], clock: &dyn Clock, told: &(dyn Fn(St
         });
         steps.extend(join_all(plays).await);
     }
+    told("four people write together".to_owned());
+    steps.extend(together(chats, clock).await);
     steps
+}
+
+/// All four in one conversation: everybody says something, and all others see it.
+async fn together(chats: &[Chat; 4], clock: &dyn Clock) -> Vec<Step> {
+    let pairs =
+        || (0..chats.len()).flat_map(|from| (0..4).filter(move |to| *to != from).map(move |to| (from, to)));
+    let gathered = gather(chats, clock).await;
+    let step = |from: &Chat, to: &Chat, seen: Result<u64>, ms: u64| {
+        let level = to.member.capabilities.level(Feature::DirectMessage).as_str();
+        let (ok, ms, detail) = match seen {
+            Ok(ms) => (true, ms, level.to_owned()),
+            Err(error) => (false, ms, format!("{level}: {error:#}")),
+        };
+        Step {
+            bridge: "direct".to_owned(),
+            name: "a conversation of several".to_owned(),
+            feature: Feature::DirectMessage.as_str().to_owned(),
+            from: from.member.side.platform().to_owned(),
+            to: to.member.side.platform().to_owned(),
+            ok,
+            ms,
+            detail,
+        }
+    };
+    if let Err(error) = gathered {
+        let failed = |(from, to): (usize, usize)| {
+            step(&chats[from], &chats[to], Err(anyhow::anyhow!("it did not begin: {error:#}")), 0)
+        };
+        return pairs().map(failed).collect();
+    }
+    let mut steps = Vec::new();
+    for from in chats {
+        let mark = format!("togetherfrom{}", from.member.side.platform());
+        let started_ms = clock.monotonic_ms();
+        let said = from.says(&mark).await;
+        let others = chats.iter().filter(|to| to.email != from.email);
+        let seen = others.map(|to| {
+            let (said, mark) = (&said, &mark);
+            async move {
+                let scene = Scene { from, to, clock, mark: String::new() };
+                let seen = async {
+                    said.as_ref().map_err(|error| anyhow::anyhow!("{error:#}"))?;
+                    named(&scene.sees(to, mark, PATIENCE_MS).await?, from)?;
+                    Ok(elapsed(clock, started_ms))
+                };
+                step(from, to, seen.await, elapsed(clock, started_ms))
+            }
+        });
+        steps.extend(join_all(seen).await);
+    }
+    for chat in chats {
+        // What is left open shows in the steps of others.
+        let _ = chat.says("dm close").await;
+    }
+    steps
+}
+
+/// The first asks the others, who say yes one after the other.
+async fn gather(chats: &[Chat; 4], clock: &dyn Clock) -> Result<()> {
+    let [first, others @ ..] = chats;
+    let scene = Scene { from: first, to: first, clock, mark: String::new() };
+    let (began, mark) = ("You are writing with", "togetherhello");
+    let addresses: Vec<&str> = others.iter().map(|chat| chat.email).collect();
+    first.says(&format!("dm {} {mark}", addresses.join(" "))).await?;
+    for chat in others {
+        let asked = scene.sees(chat, mark, PATIENCE_MS).await?;
+        ensure!(asked.markup.contains("together with"), "nobody says who else is asked: {}", asked.markup);
+    }
+    for chat in others {
+        let before = scene.count(chat, began).await?;
+        chat.says("accept").await?;
+        scene.until(chat, began, before + 1).await?;
+    }
+    Ok(())
 }
 
 struct Scene<'a> {

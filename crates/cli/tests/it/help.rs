@@ -31,6 +31,7 @@ fn every_command_that_is_listed_is_there_and_described() {
         "install",
         "person",
         "bridge",
+        "dm",
         "delivery",
         "dead-letter",
         "fidelity",

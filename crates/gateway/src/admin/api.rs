@@ -1,6 +1,7 @@
 //! What can be asked of a running gateway, and its answers: plain data, shared with the command line.
 
 mod bridges;
+mod direct;
 mod fidelity;
 mod people;
 mod setup;
@@ -10,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use bridges::*;
+pub use direct::*;
 pub use fidelity::*;
 pub use people::*;
 pub use setup::*;
@@ -58,6 +60,9 @@ asks! {
     BridgeMembers = "bridge.members" => BridgeInfo;
     BridgeSet = "bridge.set" => BridgeInfo;
     BridgeTest = "bridge.test" => Done;
+    DirectList = "direct.list" => DirectOverview;
+    DirectClose = "direct.close" => Done;
+    DirectAllow = "direct.allow" => Done;
     FidelityGet = "fidelity.get" => Vec<Way>;
     DeliveryList = "delivery.list" => Vec<DeliveryInfo>;
     DeadLetterList = "dead-letter.list" => Vec<DeadLetterInfo>;

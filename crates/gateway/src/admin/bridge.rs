@@ -8,7 +8,9 @@ use dragoman_model::{BridgeId, ConversationId, OrgId, codes};
 use dragoman_platform::{ALLOW_EXTERNAL, Conversation};
 use dragoman_relay::{Directory, Place, Spot};
 use dragoman_seal::FieldRef;
-use dragoman_store::{BridgePast, BridgeRow, BridgeState as Stored, ConversationRow, Mutation, Notices};
+use dragoman_store::{
+    Amendment, BridgePast, BridgeRow, BridgeState as Stored, ConversationRow, Mutation, Notices, WatchColumns,
+};
 
 use super::api::{
     BridgeAdd, BridgeInfo, BridgeList, BridgeMembers, BridgeSet, BridgeState, BridgeTest, Done, MemberInfo,
@@ -44,6 +46,7 @@ impl Act for BridgeAdd {
             since_ms: now_ms,
             past: BridgePast::default(),
             notices: Notices::Off,
+            talk: None,
         };
         let subject = subject(&id, &row.members);
         desk.relay.store().commit(Mutation::AddBridge(row.clone())).await?;
@@ -304,20 +307,21 @@ async fn watch(desk: &Desk, members: &[ConversationId]) -> Result<Vec<Problem>, 
 /// Ends subscriptions; those that cannot be ended now end by themselves.
 async fn unwatch(desk: &Desk, directory: &Directory, members: &[ConversationId]) -> Result<(), Problem> {
     for member in members {
-        let Some(mut row) = desk.relay.store().conversation(member).await? else { continue };
-        let (Some(spot), Some(id)) = (directory.spot(member), row.watch_id.take()) else { continue };
+        let Some(row) = desk.relay.store().conversation(member).await? else { continue };
+        let (Some(spot), Some(id)) = (directory.spot(member), row.watch_id) else { continue };
         let watch = dragoman_platform::Watch {
             id,
-            renew_at_ms: row.watch_renew_ms.take(),
-            expires_at_ms: row.watch_expires_ms.take(),
-            facts: row.facts.clone(),
+            renew_at_ms: row.watch_renew_ms,
+            expires_at_ms: row.watch_expires_ms,
+            facts: row.facts,
         };
         if let Err(failure) =
             spot.place.connector.unwatch(&spot.place.session, &spot.conversation, &watch).await
         {
             tracing::warn!(conversation = %member, code = %failure.code(), "a subscription could not be ended");
         }
-        desk.relay.store().commit(Mutation::PutConversation(row)).await?;
+        let amendment = Amendment { watch: Some(WatchColumns::default()), ..Amendment::default() };
+        desk.relay.store().commit(Mutation::Amend { conversation: member.clone(), amendment }).await?;
     }
     desk.relay.reload().await?;
     Ok(())

@@ -8,6 +8,7 @@ pub mod client;
 mod conversation;
 mod delivery;
 mod desk;
+mod direct;
 pub mod fidelity;
 mod install;
 mod org;

@@ -18,9 +18,9 @@ use super::reference::places;
 use super::route::Act;
 
 /// An account that an operator named.
-struct Named {
-    place: Arc<Place>,
-    user: RemoteUser,
+pub(super) struct Named {
+    pub(super) place: Arc<Place>,
+    pub(super) user: RemoteUser,
 }
 
 #[async_trait]
@@ -176,7 +176,7 @@ fn place_of(directory: &Directory, scope: &str) -> Result<Arc<Place>, Problem> {
 }
 
 /// Takes apart what names an account, and looks the account up where that is possible: in a bridged conversation.
-async fn account_of(desk: &Desk, text: &str) -> Result<Named, Problem> {
+pub(super) async fn account_of(desk: &Desk, text: &str) -> Result<Named, Problem> {
     let directory = desk.relay.directory();
     let (scope, id) =
         text.split_once(':').filter(|(scope, id)| !scope.is_empty() && !id.is_empty()).ok_or_else(|| {

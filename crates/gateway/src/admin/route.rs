@@ -56,6 +56,7 @@ async fn dispatch(desk: &Desk, name: &str, body: Bytes) -> Answer {
     dispatch!(desk, name, body:
         OrgAdd OrgList OrgPolicy PlatformList AppAdd AppSet AppList AppPackage
         InstallStart InstallWait InstallToken InstallList ScopeList ConversationSearch
+        DirectList DirectClose DirectAllow
         PersonList PersonLink PersonUnlink PersonToken PersonRevoke
         BridgeAdd BridgeList BridgeState BridgeMembers BridgeSet BridgeTest FidelityGet
         DeliveryList DeadLetterList DeadLetterAct AuditList StatusGet Shutdown)

@@ -1,22 +1,25 @@
 //! Who people are, where they can be written to, and saying something to them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dragoman_markup::name::neutralise;
 use dragoman_model::{
     ConversationId, Document, LegId, Marker, Operation, Outcome, Post, RemoteConversation, RemoteUser,
-    ShownAuthor, Spokesman,
+    ShownAuthor, Spokesman, codes,
 };
 use dragoman_platform::{Conversation, ConversationKind, Facts, Failure, Profile};
 use dragoman_seal::FieldRef;
-use dragoman_store::{ConversationRow, Mutation};
+use dragoman_store::{Amendment, ConversationRow, Mutation};
 
 use super::act::Hitch;
-use super::stance::PERSON;
+use super::stance::{PERSON, bar_of};
 use crate::core::Relay;
 use crate::directory::{Directory, Place, Spot};
 use crate::error::RelayError;
 
+/// A platform is asked for a person for so long.
+const LOOK: Duration = Duration::from_secs(8);
 /// Conversations of an installation that a connector is given to look for somebody in.
 const MOST_KNOWN: usize = 500;
 
@@ -30,6 +33,8 @@ pub(crate) struct Party {
     pub(crate) email: Option<String>,
     /// Whether they are a guest there.
     pub(crate) guest: bool,
+    /// Their account.
+    pub(crate) user: RemoteUser,
 }
 
 impl Party {
@@ -43,6 +48,11 @@ impl Party {
         self.spot.place.connector.display_name()
     }
 
+    /// Their name and platform.
+    pub(crate) fn named(&self) -> String {
+        format!("{} ({})", self.name, self.on())
+    }
+
     /// What is remembered of the chat.
     pub(crate) fn facts(&self) -> &Facts {
         &self.spot.row.facts
@@ -53,8 +63,8 @@ impl Party {
 pub(crate) enum Sought {
     /// To this person, there.
     One(Arc<Place>, Box<Profile>),
-    /// To somebody on the speaker's own platform.
-    Here,
+    /// To somebody in the speaker's own workspace.
+    Here(Arc<Place>, Box<Profile>),
     /// To somebody on several platforms, by name.
     Several(Vec<String>),
     /// To nobody that the app may find.
@@ -73,13 +83,27 @@ impl Relay {
             email: profile.as_ref().and_then(|profile| profile.email.clone()),
             // Of somebody from elsewhere some platforms tell nothing.
             guest: profile.as_ref().is_none_or(|profile| profile.external || profile.guest),
+            user,
             spot,
         }))
     }
 
-    /// Whether direct conversations are for somebody with this address.
-    pub(crate) fn is_allowed(&self, at: &Spot, email: Option<&str>, guest: bool) -> bool {
-        let domains = self.directory().policy(&at.org).direct_domains;
+    /// Whether direct conversations are for somebody.
+    pub(crate) fn may_write(&self, person: &Party) -> bool {
+        self.is_allowed(&person.spot.place, &person.user, person.email.as_deref(), person.guest)
+    }
+
+    /// Whether direct conversations are for somebody with this account and address.
+    fn is_allowed(&self, at: &Place, user: &RemoteUser, email: Option<&str>, guest: bool) -> bool {
+        let installation = &at.session.installation;
+        if installation.facts.contains_key(&bar_of(user.as_str())) {
+            return false;
+        }
+        let policy = self.directory().policy(&installation.org);
+        if !policy.direct_messages {
+            return false;
+        }
+        let domains = policy.direct_domains;
         if domains.is_empty() {
             return !guest;
         }
@@ -117,18 +141,24 @@ impl Relay {
         let greeting = self.words_of_ours(place, &"".into(), greeting).await?;
         let direct = place.connector.direct(&place.session, user, known, &greeting).await?;
         let found = direct.conversation;
-        let before = directory.spot_at(&installation.id, &found.remote).map(|spot| spot.row.clone());
-        let row = match before {
-            Some(row) => row,
-            None => self.new_chat(place, &found).await?,
-        };
-        let mut facts = row.facts.clone();
-        facts.extend(found.facts);
+        let mut facts = found.facts.clone();
         facts.insert(PERSON.to_owned(), user.to_string());
-        let kind = ConversationKind::Direct.as_str().to_owned();
-        let row = ConversationRow { kind, external: found.external, facts, ..row };
-        let id = row.id.clone();
-        self.store().commit(Mutation::PutConversation(row)).await.map_err(RelayError::from)?;
+        let id = if let Some(spot) = directory.spot_at(&installation.id, &found.remote) {
+            let amendment = Amendment {
+                kind: Some(ConversationKind::Direct.as_str().to_owned()),
+                external: Some(found.external),
+                facts: facts.into_iter().map(|(key, value)| (key, Some(value))).collect(),
+                ..Amendment::default()
+            };
+            let conversation = spot.id.clone();
+            self.store().commit(Mutation::Amend { conversation, amendment }).await?;
+            spot.id.clone()
+        } else {
+            let row = ConversationRow { facts, ..self.new_chat(place, &found).await? };
+            let id = row.id.clone();
+            self.store().commit(Mutation::PutConversation(row)).await?;
+            id
+        };
         self.reload().await?;
         Ok((id, direct.greeted))
     }
@@ -144,7 +174,7 @@ impl Relay {
             remote: found.remote.clone(),
             kind: ConversationKind::Direct.as_str().to_owned(),
             sealed_name: self.vault().seal_text(&field, "").await?,
-            external: false,
+            external: found.external,
             facts: Facts::new(),
             watch_id: None,
             watch_renew_ms: None,
@@ -154,28 +184,41 @@ impl Relay {
         })
     }
 
-    /// Looks for the owner of an address on the organisation's other installations; `on`: on this platform or in this
-    /// workspace only.
-    pub(crate) async fn seek(&self, here: &Spot, email: &str, on: Option<&str>) -> Result<Sought, Hitch> {
+    /// Looks for the owner of an address on the organisation's installations, on all of them at the same time; `on`: on
+    /// this platform or in this workspace only.
+    pub(crate) async fn seek(&self, here: &Party, email: &str, on: Option<&str>) -> Result<Sought, Hitch> {
         let directory = self.directory();
-        let mut found = Vec::new();
-        let mut trouble = None;
-        let mut in_reach = false;
-        for place in directory.places().filter(|place| place.session.installation.org == here.org) {
-            let own = place.session.installation.id == here.place.session.installation.id;
-            if place.trouble.is_some() || !own && on.is_some_and(|on| !is_named(place, on)) {
-                continue;
-            }
+        let home = &here.spot.place.session.installation.id;
+        let meant = |place: &&Arc<Place>| {
+            let installation = &place.session.installation;
+            let asked = on.is_none_or(|on| is_named(place, on)) || installation.id == *home;
+            installation.org == here.spot.org && place.trouble.is_none() && asked
+        };
+        let looks = directory.places().filter(meant).map(|place| {
             let known = known_conversations(&directory, place);
-            match place.connector.find_person(&place.session, &known, email).await {
+            async move {
+                let look = place.connector.find_person(&place.session, &known, email);
+                // One that hangs is not to keep everybody waiting.
+                let found = tokio::time::timeout(LOOK, look).await;
+                (place, found.unwrap_or(Err(Failure::Retry { after_ms: None, code: codes::UNREACHABLE })))
+            }
+        });
+        let (mut found, mut own, mut trouble) = (Vec::new(), None, None);
+        for (place, look) in futures_util::future::join_all(looks).await {
+            match look {
                 Ok(Some(profile)) if profile.bot || profile.deleted => {}
-                Ok(Some(_)) if own => in_reach = true,
                 Ok(Some(profile))
-                    if self.is_allowed(here, Some(email), profile.external || profile.guest) =>
-                {
-                    found.push((Arc::clone(place), profile));
+                    if !self.is_allowed(
+                        place,
+                        &profile.user,
+                        Some(email),
+                        profile.external || profile.guest,
+                    ) => {}
+                Ok(Some(profile)) if place.session.installation.id == *home => {
+                    own = Some((Arc::clone(place), Box::new(profile)));
                 }
-                Ok(_) => {}
+                Ok(Some(profile)) => found.push((Arc::clone(place), Box::new(profile))),
+                Ok(None) => {}
                 Err(failure @ Failure::Retry { .. }) => trouble = Some(failure),
                 Err(failure) => tracing::debug!(code = %failure.code(), "a person could not be looked for"),
             }
@@ -190,37 +233,25 @@ impl Relay {
             }
             return Ok(Sought::Several(names));
         }
-        match (found.pop(), trouble) {
-            (Some((place, profile)), _) => Ok(Sought::One(place, Box::new(profile))),
+        match (found.pop(), trouble, own) {
+            (Some((place, profile)), _, _) => Ok(Sought::One(place, profile)),
             // Perhaps there, where nobody could be asked.
-            (None, Some(failure)) => Err(failure.into()),
-            (None, None) if in_reach => Ok(Sought::Here),
-            (None, None) => Ok(Sought::Nobody),
+            (None, Some(failure), _) => Err(failure.into()),
+            (None, None, Some((place, profile))) => Ok(Sought::Here(place, profile)),
+            (None, None, None) => Ok(Sought::Nobody),
         }
     }
 
-    /// Says something in a chat, as the app.
+    /// Says something in a chat at once, as the app.
     pub(crate) async fn say(&self, spot: &Spot, words: &Document) -> Result<Outcome, RelayError> {
         let post = self.words_of_ours(&spot.place, &spot.conversation.remote, words).await?;
-        Ok(self.perform_post(spot, post).await)
-    }
-
-    /// Says the first words of somebody, in their name.
-    pub(crate) async fn say_for(&self, by: &Party, spot: &Spot, words: &str) -> Result<Outcome, RelayError> {
-        let words = Document::plain(words).normalise();
-        let post = self.words_of_ours(&spot.place, &spot.conversation.remote, &words).await?;
-        let author = ShownAuthor { name: by.name.clone(), via: by.on().to_owned(), avatar_url: None };
-        Ok(self.perform_post(spot, Post { author, ..post }).await)
-    }
-
-    async fn perform_post(&self, spot: &Spot, post: Post) -> Outcome {
         let place = &spot.place;
-        let operation = Operation::Post(post);
-        let outcome = place.connector.perform(&place.session, &spot.conversation, &operation).await;
+        let outcome =
+            place.connector.perform(&place.session, &spot.conversation, &Operation::Post(post)).await;
         if !matches!(outcome, Outcome::Done(_)) {
-            tracing::warn!(conversation = %spot.id, "the app could not answer in a direct conversation: {outcome:?}");
+            tracing::warn!(conversation = %spot.id, "the app could not speak in a direct conversation: {outcome:?}");
         }
-        outcome
+        Ok(outcome)
     }
 
     async fn words_of_ours(

@@ -1,19 +1,20 @@
 //! What people say to the app, and what is done about it. One thing at a time: two who answer each other at the same
-//! moment must not end up in two conversations.
+//! moment must not end up in two conversations. And once: by the time something is heard again, the numbers of a list
+//! may mean others.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use dragoman_model::{
-    AuthorKind, Code, ConversationId, Document, Event, EventKind, Happening, InstallationId, Message, OrgId,
-    Outcome, RemoteConversation, RemoteUser, codes,
+    AuthorKind, Code, ConversationId, Document, Event, EventKind, Happening, InstallationId, Message, codes,
 };
 use dragoman_platform::{App, Failure, Item};
-use dragoman_store::BridgeState;
+use dragoman_store::{Amendment, BridgeState, Mutation};
 
 use super::acquaint::Party;
-use super::command::{Command, Who, parse};
-use super::stance::{Stance, is_direct, peers, stance};
+use super::answer::Request;
+use super::command::{Command, Who, parse, parse_given};
+use super::stance::{self, Changes, Stance, With};
 use super::words::{self, Say, text};
 use crate::admit::Known;
 use crate::core::Relay;
@@ -24,40 +25,6 @@ use crate::error::RelayError;
 const HINT_MS: i64 = 60_000;
 /// The subscriptions of installations without a bridge are looked at so often, in milliseconds.
 const WATCH_MS: i64 = 180_000;
-/// Chats of which the last such answer is remembered.
-const HINTED: usize = 10_000;
-
-/// What the parts of this module share.
-#[derive(Default)]
-pub(crate) struct Desk {
-    acting: Mutex<BTreeMap<OrgId, Arc<tokio::sync::Mutex<()>>>>,
-    hinted: Mutex<BTreeMap<String, i64>>,
-}
-
-impl Desk {
-    /// What is held while something is done for people of an organisation.
-    fn acting(&self, org: &OrgId) -> Arc<tokio::sync::Mutex<()>> {
-        let mut acting = self.acting.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(acting.entry(org.clone()).or_default())
-    }
-
-    /// Whether something of this name was not said for so long. It counts as said now.
-    pub(crate) fn is_due(&self, what: String, now_ms: i64, pause_ms: i64) -> bool {
-        let mut hinted = self.hinted.lock().unwrap_or_else(PoisonError::into_inner);
-        if hinted.get(&what).is_some_and(|said_ms| now_ms < said_ms + pause_ms) {
-            return false;
-        }
-        if hinted.len() >= HINTED {
-            hinted.clear();
-        }
-        hinted.insert(what, now_ms);
-        true
-    }
-
-    fn was_said(&self, what: &str) -> bool {
-        self.hinted.lock().unwrap_or_else(PoisonError::into_inner).contains_key(what)
-    }
-}
 
 /// What became of something that was said to the app.
 pub(crate) enum Heard {
@@ -91,6 +58,14 @@ impl From<dragoman_store::StoreError> for Hitch {
     fn from(error: dragoman_store::StoreError) -> Self {
         Self::Relay(error.into())
     }
+}
+
+/// What is open in a person's chat.
+pub(crate) struct Open {
+    /// The bridge.
+    pub(crate) bridge: Arc<Bridge>,
+    /// With whom.
+    pub(crate) with: With,
 }
 
 impl Relay {
@@ -127,89 +102,89 @@ impl Relay {
         }
     }
 
-    /// Hears what was said while no conversation was open.
-    pub(crate) async fn heard(
-        &self,
-        place: &Arc<Place>,
-        event: &Event,
-        message: &Message,
-    ) -> Result<Heard, RelayError> {
-        let (Some(remote), Some(user)) = (&event.conversation, &message.author.user) else {
-            return Ok(Heard::Over(codes::KIND));
+    /// Hears what was said while no conversation was open, or given to the platform's own command.
+    pub(crate) async fn heard(&self, place: &Arc<Place>, event: &Event) -> Result<Heard, RelayError> {
+        let (user, request, command) = match &event.happening {
+            Happening::Posted(message) => {
+                let Some(user) = &message.author.user else { return Ok(Heard::Over(codes::KIND)) };
+                if let Some(code) = unheard(message) {
+                    return Ok(Heard::Over(code));
+                }
+                (user, Request::of(message, event), parse(&message.body, false))
+            }
+            Happening::Asked(asked) => {
+                let (id, answer_at) = (asked.id.clone(), asked.answer_at.clone());
+                let request = Request { id, at_ms: event.at_ms, given: true, answer_at };
+                (&asked.user, request, parse_given(&asked.words))
+            }
+            _ => return Ok(Heard::Over(codes::KIND)),
         };
-        if message.origin.ours || message.origin.marker.is_some() {
-            return Ok(Heard::Over(codes::ECHO));
-        }
-        if message.author.kind != AuthorKind::Person {
-            return Ok(Heard::Over(codes::FOREIGN_BOT));
+        if !self.directory().policy(&place.session.installation.org).direct_messages {
+            return Ok(Heard::Over(codes::NOT_OPEN));
         }
         let acting = self.0.direct.acting(&place.session.installation.org);
         let _acting = acting.lock().await;
-        // Some platforms tell of one message twice, under two names.
-        let what = format!("{} {remote} {}", place.session.installation.id, message.id);
-        if self.0.direct.was_said(&what) {
-            return Ok(Heard::Over(codes::SEEN));
-        }
-        let heard = self.heard_once(place, (remote, user), message).await?;
-        if matches!(heard, Heard::Over(_)) {
-            self.0.direct.is_due(what, self.now_ms(), 0);
-        }
-        Ok(heard)
-    }
-
-    async fn heard_once(
-        &self,
-        place: &Arc<Place>,
-        (remote, user): (&RemoteConversation, &RemoteUser),
-        message: &Message,
-    ) -> Result<Heard, RelayError> {
-        let id = match self.chat_of(place, user, Some(remote), &Document::default()).await {
+        let found = self.chat_of(place, user, event.conversation.as_ref(), &words::help()).await;
+        let id = match found {
             Ok((id, _)) => id,
             Err(Hitch::Relay(error)) => return Err(error),
             Err(Hitch::Platform(failure)) => return Ok(Heard::Failed(failure)),
         };
         let Some(here) = self.party(&id).await? else { return Ok(Heard::Over(codes::UNBRIDGED)) };
-        if !self.is_allowed(&here.spot, here.email.as_deref(), here.guest) {
-            let now_ms = self.now_ms();
-            if self.0.direct.is_due(id.to_string(), now_ms, HINT_MS) {
-                let no = text(&[Say::Text("Your organisation does not allow direct conversations for you.")]);
-                self.say(&here.spot, &no).await?;
+        if !self.may_write(&here) {
+            if request.given || self.0.direct.is_due(id.to_string(), self.now_ms(), HINT_MS) {
+                self.answer(&here, &request, not_allowed()).await?;
             }
             return Ok(Heard::Over(codes::NOT_OPEN));
         }
-        match parse(&message.body, false) {
-            Some(command) => self.obeyed(&here, command).await,
-            None => self.hint(&here).await,
+        match command {
+            Some(command) => self.obeyed(&here, &request, command).await,
+            None => self.hint(&here, &request).await,
         }
     }
 
-    /// Hears what was said in an open conversation, if it is a command.
+    /// Hears what was said in an open conversation, if it is a command. Every target's leg asks; it is done once.
     pub(crate) async fn heard_within(
         &self,
         event: &Event,
         source: &Spot,
-        target: &Spot,
+        bridge: &Bridge,
     ) -> Result<Option<Heard>, RelayError> {
         let Happening::Posted(message) = &event.happening else { return Ok(None) };
-        if !are_linked(source, target) {
+        if bridge.row.talk.is_none() {
             return Ok(None);
         }
         let Some(command) = parse(&message.body, true) else { return Ok(None) };
         let acting = self.0.direct.acting(&source.org);
         let _acting = acting.lock().await;
         let Some(here) = self.party(&source.id).await? else { return Ok(None) };
-        self.obeyed(&here, command).await.map(Some)
+        self.obeyed(&here, &Request::of(message, event), command).await.map(Some)
     }
 
     /// Does what a command says and answers it.
-    async fn obeyed(&self, here: &Party, command: Command) -> Result<Heard, RelayError> {
+    async fn obeyed(&self, here: &Party, request: &Request, command: Command) -> Result<Heard, RelayError> {
+        let harmless = matches!(command, Command::Help | Command::List);
+        if !harmless && !self.is_first_time(here, request).await? {
+            // Said once: where it was answered, this is not.
+            let unsure = text(&[
+                Say::Text("Something interrupted your last command; it may have been done or not. "),
+                Say::Type("dm list"),
+                Say::Text(" shows how things are."),
+            ]);
+            self.answer(here, request, unsure).await?;
+            return Ok(Heard::Over(codes::COMMAND));
+        }
+        let asks = matches!(command, Command::Ask { .. } | Command::Together { .. } | Command::Accept(_));
         let done = match command {
+            // It may have been decided since the conversation began in which they say this.
+            _ if asks && !self.may_write(here) => Ok(not_allowed()),
             Command::Help => Ok(words::help()),
             Command::List => self.list_people(here).await,
-            Command::Ask { who, on, words } => self.ask(here, who, on.as_deref(), &words).await,
-            Command::Accept(who) => self.agree(here, who).await,
-            Command::Close => self.close_open(here).await,
-            Command::Block(who) => self.block(here, who).await,
+            Command::Ask { who, on, words } => self.ask(here, request, who, on.as_deref(), &words).await,
+            Command::Together { people, words } => self.ask_several(here, request, people, &words).await,
+            Command::Accept(who) => self.agree(here, request, who).await,
+            Command::Close => self.close_open(here, request).await,
+            Command::Block(who) => self.block(here, request, who).await,
             Command::Unblock(who) => self.unblock(here, who).await,
         };
         let answer = match done {
@@ -225,38 +200,42 @@ impl Relay {
                 text(&[Say::Text(why), Say::Type(&code), Say::Text(").")])
             }
         };
-        Ok(match self.say(&here.spot, &answer).await? {
-            Outcome::Retry { after_ms, code, .. } => Heard::Failed(Failure::Retry { after_ms, code }),
-            _ => Heard::Over(codes::COMMAND),
-        })
+        self.answer(here, request, answer).await?;
+        Ok(Heard::Over(codes::COMMAND))
+    }
+
+    /// Remembers a command before it is done. `false`: it was done, or begun, before.
+    async fn is_first_time(&self, here: &Party, request: &Request) -> Result<bool, RelayError> {
+        // As it is stored, not as it was when the directory was read.
+        let Some(row) = self.store().conversation(here.id()).await? else { return Ok(false) };
+        if stance::is_handled(&row.facts, &request.id) {
+            return Ok(false);
+        }
+        self.amend(here.id(), stance::handle(&row.facts, &request.id)).await?;
+        Ok(true)
     }
 
     /// Answers what was no command.
-    async fn hint(&self, here: &Party) -> Result<Heard, RelayError> {
+    async fn hint(&self, here: &Party, request: &Request) -> Result<Heard, RelayError> {
         let now_ms = self.now_ms();
         let directory = self.directory();
-        let late = directory.route(here.id()).is_some();
-        if !late && !self.0.direct.is_due(here.id().to_string(), now_ms, HINT_MS) {
+        // What is given to a command is meant for the app, whatever is open.
+        let late = !request.given && directory.route(here.id()).is_some();
+        let due = request.given || late;
+        if !due && !self.0.direct.is_due(here.id().to_string(), now_ms, HINT_MS) {
             return Ok(Heard::Over(codes::NOT_OPEN));
         }
+        let paused = directory.living_bridge(here.id()).is_some_and(|it| it.row.state == BridgeState::Paused);
         let answer = if late {
             text(&[Say::Text(
                 "Your last message came before the conversation was open and was not delivered. Please send it again.",
             )])
-        } else if directory.living_bridge(here.id()).is_some_and(|it| it.row.state == BridgeState::Paused) {
+        } else if paused {
             text(&[Say::Text(
                 "An administrator paused this conversation. What you write here is not delivered until it goes on.",
             )])
         } else {
-            let mut waits = None;
-            for (peer, mine) in peers(here.facts()) {
-                let Some(there) = directory.spot(&peer) else { continue };
-                let asked = matches!(stance(&there.row.facts, here.id()), Some(Stance::Asked(_)));
-                if matches!(mine, Stance::Willing(_)) && asked {
-                    waits = self.party(&peer).await?;
-                }
-            }
-            match waits {
+            match self.waits_for(here).await? {
                 Some(there) => text(&[
                     Say::Text("Nothing is open. "),
                     Say::Name(&there.name),
@@ -267,129 +246,170 @@ impl Relay {
                 None => words::help(),
             }
         };
-        self.say(&here.spot, &answer).await?;
+        self.answer(here, request, answer).await?;
         Ok(Heard::Over(codes::NOT_OPEN))
     }
 
-    async fn list_people(&self, here: &Party) -> Result<Document, Hitch> {
+    /// Somebody whom a person asked and who has not answered.
+    async fn waits_for(&self, here: &Party) -> Result<Option<Party>, RelayError> {
         let directory = self.directory();
-        let open = directory.living_bridge(here.id());
-        let mut lines = Vec::new();
-        for (number, (peer, mine)) in peers(here.facts()).into_iter().enumerate() {
-            let Some(there) = self.party(&peer).await? else { continue };
-            let theirs = stance(there.facts(), here.id());
-            let state = match (mine, theirs) {
-                _ if open.is_some_and(|bridge| bridge.row.members.contains(&peer)) => "open".to_owned(),
-                (Stance::Blocked(_), _) => "blocked by you".to_owned(),
-                (Stance::Asked(_), _) => format!("asks you: dm accept {n} or dm block {n}", n = number + 1),
-                (Stance::Willing(_), Some(Stance::Willing(_))) => {
-                    format!("not open: dm {} opens it", number + 1)
-                }
-                (Stance::Willing(_), Some(_)) => "asked by you, no answer yet".to_owned(),
-                (Stance::Willing(_), None) => format!("not open: dm {} asks again", number + 1),
-            };
-            let address = there.email.as_ref().map(|email| format!(", {email}")).unwrap_or_default();
-            lines.push(words::line(&[
-                Say::Text(&format!("{}. ", number + 1)),
-                Say::Name(&there.name),
-                Say::Text(&format!(" ({}{address}): {state}", there.on())),
-            ]));
+        let mut waits = None;
+        for (with, mine) in stance::list(here.facts()) {
+            let With::Peer(peer) = with else { continue };
+            let Some(there) = directory.spot(&peer) else { continue };
+            let asked = matches!(stands(there, here), Some(Stance::Asked(_)));
+            if matches!(mine, Stance::Willing(_)) && asked {
+                waits = self.party(&peer).await?;
+            }
         }
-        if lines.is_empty() {
-            return Ok(text(&[
-                Say::Text("There is nobody yet. "),
-                Say::Type("dm name@example.com"),
-                Say::Text(" asks somebody for a conversation."),
-            ]));
-        }
-        Ok(Document { blocks: lines }.normalise())
+        Ok(waits)
     }
 
-    async fn close_open(&self, here: &Party) -> Result<Document, Hitch> {
-        let Some((bridge, peer)) = self.open_with(here.id()) else {
+    async fn close_open(&self, here: &Party, request: &Request) -> Result<Document, Hitch> {
+        let Some(open) = self.open_in(here.id()) else {
             return Ok(text(&[Say::Text("Nothing is open.")]));
         };
-        self.put_stance(here.id(), &peer, None).await?;
-        let name = self.end_between(here, &bridge, &peer, "ended this conversation").await?;
-        Ok(text(&[Say::Text("Your conversation with "), Say::Name(&name), Say::Text(" has ended.")]))
+        if let With::Peer(_) = &open.with {
+            self.put_stance(here.id(), &open.with, None).await?;
+        }
+        let name = self.leave(here, request, &open, "ended this conversation").await?;
+        Ok(match &open.with {
+            With::Peer(_) => {
+                text(&[Say::Text("Your conversation with "), Say::Name(&name), Say::Text(" has ended.")])
+            }
+            With::Group(_) => text(&[
+                Say::Text("You left the conversation. "),
+                Say::Type("dm list"),
+                Say::Text(" shows the number with which you come back."),
+            ]),
+        })
     }
 
-    async fn block(&self, here: &Party, who: Option<Who>) -> Result<Document, Hitch> {
-        let open = self.open_with(here.id());
-        let peer = match who {
+    async fn block(&self, here: &Party, request: &Request, who: Option<Who>) -> Result<Document, Hitch> {
+        let open = self.open_in(here.id());
+        let with = match who {
             Some(who) => self.listed(here, &who).await?,
-            None => open.as_ref().map(|(_, peer)| peer.clone()).or_else(|| only_asking(here)),
+            None => open.as_ref().map(|open| open.with.clone()).or_else(|| only_asking(here)),
         };
-        let Some(peer) = peer else { return Ok(nobody_meant()) };
-        let since = Stance::Blocked(self.now_ms());
-        self.put_stance(here.id(), &peer, Some(since)).await?;
-        let name = match open.filter(|(_, other)| *other == peer) {
-            Some((bridge, _)) => self.end_between(here, &bridge, &peer, "ended this conversation").await?,
-            None => self.party(&peer).await?.map(|there| there.name).unwrap_or_default(),
+        let Some(with) = with else { return Ok(nobody_meant()) };
+        self.put_stance(here.id(), &with, Some(Stance::Blocked(self.now_ms()))).await?;
+        let left = match open.filter(|open| open.with == with) {
+            Some(open) => Some(self.leave(here, request, &open, "ended this conversation").await?),
+            None => None,
         };
-        let subject = format!("{} {peer}", here.id());
+        let subject = format!("{} {}", here.id(), with.id());
         self.audit(&here.spot.place, "direct.block", &subject).await?;
-        Ok(text(&[
-            Say::Text("You hear no more of "),
-            Say::Name(&name),
-            Say::Text(", who is not told. "),
-            Say::Type("dm unblock"),
-            Say::Text(" with the number in your list takes it back."),
-        ]))
+        let back = "with the number in your list takes it back.";
+        Ok(match with {
+            With::Peer(peer) => {
+                let name = match left {
+                    Some(name) => name,
+                    None => self.party(&peer).await?.map(|there| there.name).unwrap_or_default(),
+                };
+                text(&[
+                    Say::Text("You hear no more of "),
+                    Say::Name(&name),
+                    Say::Text(", who is not told. "),
+                    Say::Type("dm unblock"),
+                    Say::Text(&format!(" {back}")),
+                ])
+            }
+            With::Group(_) => text(&[
+                Say::Text("You hear no more of this conversation. "),
+                Say::Type("dm unblock"),
+                Say::Text(&format!(" {back}")),
+            ]),
+        })
     }
 
     async fn unblock(&self, here: &Party, who: Who) -> Result<Document, Hitch> {
-        let peer = self.listed(here, &who).await?;
-        let blocked = peer.filter(|peer| matches!(stance(here.facts(), peer), Some(Stance::Blocked(_))));
-        let Some(peer) = blocked else { return Ok(nobody_meant()) };
-        self.put_stance(here.id(), &peer, None).await?;
-        Ok(text(&[Say::Text("They may ask you again.")]))
+        let with = self.listed(here, &who).await?;
+        let blocked =
+            with.filter(|with| matches!(stance::stance(here.facts(), with), Some(Stance::Blocked(_))));
+        let Some(with) = blocked else { return Ok(nobody_meant()) };
+        // Nobody asks twice for a conversation of several: it is as before.
+        let stance = matches!(with, With::Group(_)).then(|| Stance::Asked(self.now_ms()));
+        self.put_stance(here.id(), &with, stance).await?;
+        Ok(match with {
+            With::Peer(_) => text(&[Say::Text("They may ask you again.")]),
+            With::Group(_) => text(&[Say::Type("dm list"), Say::Text(" shows how to join it.")]),
+        })
     }
 
-    /// The one of a person's list who is meant.
-    pub(crate) async fn listed(&self, here: &Party, who: &Who) -> Result<Option<ConversationId>, RelayError> {
-        let peers = peers(here.facts());
-        match who {
-            Who::Number(number) => {
-                let at = number.checked_sub(1);
-                Ok(at.and_then(|at| peers.into_iter().nth(at)).map(|(peer, _)| peer))
-            }
-            Who::Email(email) => {
-                for (peer, _) in peers {
-                    let there = self.party(&peer).await?.and_then(|there| there.email);
-                    if there.is_some_and(|known| known.eq_ignore_ascii_case(email)) {
-                        return Ok(Some(peer));
-                    }
-                }
-                Ok(None)
-            }
+    /// What is open in a person's chat because people asked for it.
+    pub(crate) fn open_in(&self, id: &ConversationId) -> Option<Open> {
+        let directory = self.directory();
+        let bridge = directory.living_bridge(id)?;
+        let talk = bridge.row.talk.as_deref()?;
+        let with = if talk == PAIR {
+            With::Peer(bridge.row.members.iter().find(|member| *member != id)?.clone())
+        } else {
+            With::Group(talk.to_owned())
+        };
+        Some(Open { bridge: Arc::clone(bridge), with })
+    }
+
+    /// Leaves what is open; the name of the only other one, where there is only one.
+    pub(crate) async fn leave(
+        &self,
+        here: &Party,
+        request: &Request,
+        open: &Open,
+        how: &str,
+    ) -> Result<String, Hitch> {
+        match &open.with {
+            With::Peer(peer) => self.end_between(here, request, &open.bridge, peer, how).await,
+            With::Group(_) => self.leave_group(here, request, &open.bridge).await.map(|()| String::new()),
         }
     }
 
-    /// The direct conversation that a person's chat is in, and with whom.
-    pub(crate) fn open_with(&self, id: &ConversationId) -> Option<(Arc<Bridge>, ConversationId)> {
-        let directory = self.directory();
-        let bridge = directory.living_bridge(id)?;
-        let peer = bridge.row.members.iter().find(|member| *member != id)?;
-        let (one, other) = (directory.spot(id)?, directory.spot(peer)?);
-        let direct = bridge.row.members.len() == 2 && are_linked(one, other);
-        direct.then(|| (Arc::clone(bridge), peer.clone()))
+    /// Remembers how a person stands to somebody or something.
+    pub(crate) async fn put_stance(
+        &self,
+        of: &ConversationId,
+        with: &With,
+        stance: Option<Stance>,
+    ) -> Result<(), RelayError> {
+        self.amend(of, stance::change(with, stance)).await?;
+        self.reload().await
+    }
+
+    /// Changes facts of a chat. The directory knows of it when it is read again.
+    pub(crate) async fn amend(&self, of: &ConversationId, facts: Changes) -> Result<(), RelayError> {
+        let amendment = Amendment { facts, ..Amendment::default() };
+        self.store().commit(Mutation::Amend { conversation: of.clone(), amendment }).await?;
+        Ok(())
     }
 }
 
-/// The only one who asks a person.
-pub(crate) fn only_asking(here: &Party) -> Option<ConversationId> {
-    let mut asking = peers(here.facts()).into_iter().filter(|(_, mine)| matches!(mine, Stance::Asked(_)));
-    let (peer, _) = asking.next()?;
-    asking.next().is_none().then_some(peer)
+/// How the person of a chat stands to another.
+pub(crate) fn stands(there: &Spot, here: &Party) -> Option<Stance> {
+    stance::stance(&there.row.facts, &With::Peer(here.id().clone()))
 }
 
-/// Whether two chats are linked, or may be, because their people asked for it.
-pub(crate) fn are_linked(one: &Spot, other: &Spot) -> bool {
-    is_direct([
-        (&one.id, one.conversation.kind, &one.row.facts),
-        (&other.id, other.conversation.kind, &other.row.facts),
-    ])
+/// The talk of a bridge of two.
+pub(crate) const PAIR: &str = "pair";
+
+/// Why something is not said to the app by a person.
+fn unheard(message: &Message) -> Option<Code> {
+    if message.origin.ours || message.origin.marker.is_some() {
+        return Some(codes::ECHO);
+    }
+    (message.author.kind != AuthorKind::Person).then_some(codes::FOREIGN_BOT)
+}
+
+/// The only one, or the only conversation, that waits for a person's answer.
+pub(crate) fn only_asking(here: &Party) -> Option<With> {
+    let mut asking =
+        stance::list(here.facts()).into_iter().filter(|(_, mine)| matches!(mine, Stance::Asked(_)));
+    let (with, _) = asking.next()?;
+    asking.next().is_none().then_some(with)
+}
+
+/// Whether the person of a chat does not want to hear of the person of another.
+pub(crate) fn is_blocked(source: &Spot, target: &Spot) -> bool {
+    let theirs = stance::stance(&target.row.facts, &With::Peer(source.id.clone()));
+    matches!(theirs, Some(Stance::Blocked(_)))
 }
 
 /// Why something that was said in a chat with the app, and that nobody there has seen yet, is not for whom the chat is
@@ -401,6 +421,10 @@ pub(crate) fn meant_for_another(event: &Event, known: &Known) -> Option<Code> {
     let Happening::Changed { after, .. } = &event.happening else { return None };
     // What was done leaves a tombstone.
     (known.grave.is_some() || parse(&after.body, true).is_some()).then_some(codes::COMMAND)
+}
+
+fn not_allowed() -> Document {
+    text(&[Say::Text("Your organisation does not allow direct conversations for you.")])
 }
 
 pub(crate) fn nobody_meant() -> Document {

@@ -31,6 +31,13 @@ pub(crate) enum Command {
         /// The first words; may be empty.
         words: String,
     },
+    /// Ask several people for one conversation.
+    Together {
+        /// Addresses, each with the platform or workspace that was named behind `on`, in lower case; two at least.
+        people: Vec<(String, Option<String>)>,
+        /// The first words; may be empty.
+        words: String,
+    },
     /// Say yes; to the only one who asks, where nobody is named.
     Accept(Option<Who>),
     /// End what is open.
@@ -59,14 +66,40 @@ pub(crate) fn parse(body: &Document, talking: bool) -> Option<Command> {
         return Some(command);
     }
     let who = who(second)?;
-    let (on, words) = match cut(rest) {
+    let (on, words) = place(rest);
+    let Who::Email(first) = who else { return Some(Command::Ask { who, on, words: words.to_owned() }) };
+    let (mut people, mut words) = (vec![(first, on)], words);
+    while let (next, rest) = cut(words)
+        && let Some(Who::Email(address)) = self::who(next)
+    {
+        let (on, rest) = place(rest);
+        people.push((address, on));
+        words = rest;
+    }
+    let words = words.to_owned();
+    Some(match <[_; 1]>::try_from(people) {
+        Ok([(address, on)]) => Command::Ask { who: Who::Email(address), on, words },
+        Err(people) => Command::Together { people, words },
+    })
+}
+
+/// The platform or workspace behind `on`, and what follows it.
+fn place(text: &str) -> (Option<String>, &str) {
+    match cut(text) {
         (on, named) if on.eq_ignore_ascii_case("on") && !named.is_empty() => {
             let (place, words) = cut(named);
             (Some(place.trim_end_matches([':', ',']).to_lowercase()), words)
         }
-        _ => (None, rest),
-    };
-    Some(Command::Ask { who, on, words: words.to_owned() })
+        _ => (None, text),
+    }
+}
+
+/// Reads what was given to the platform's own command, where `dm` may be left out.
+pub(crate) fn parse_given(words: &Document) -> Option<Command> {
+    if words.is_empty() {
+        return Some(Command::Help);
+    }
+    parse(words, false).or_else(|| parse(&Document::plain(&format!("dm {}", plain(words))), true))
 }
 
 /// Commands that need no `dm` while nothing is open.
@@ -152,9 +185,36 @@ mod tests {
             ("dm bo@harbor.example on Fax hi", Some(ask(bo(), Some("fax"), "hi"))),
             ("dm bo@harbor.example on", Some(ask(bo(), None, "on"))),
             ("dm 2", Some(ask(Who::Number(2), None, ""))),
+            (
+                "dm bo@harbor.example, cy@quay.example: hi",
+                Some(together(&[("bo", None), ("cy", None)], "hi")),
+            ),
+            (
+                "dm bo@harbor.example on fax cy@quay.example on Telex hello",
+                Some(together(&[("bo", Some("fax")), ("cy", Some("telex"))], "hello")),
+            ),
+            ("dm bo@harbor.example mail cy@quay.example", Some(ask(bo(), None, "mail cy@quay.example"))),
+            ("dm bo@harbor.example cy@quay.example hi", Some(together(&[("bo", None), ("cy", None)], "hi"))),
+            ("dm bo@harbor.example 2 apples", Some(ask(bo(), None, "2 apples"))),
         ] {
             assert!(read(text) == wanted, "{text}");
         }
+    }
+
+    fn together(people: &[(&str, Option<&str>)], words: &str) -> Command {
+        let at = |name: &str| format!("{name}@{}.example", if name == "bo" { "harbor" } else { "quay" });
+        let people = people.iter().map(|(name, on)| (at(name), on.map(str::to_owned))).collect();
+        Command::Together { people, words: words.to_owned() }
+    }
+
+    #[test]
+    fn what_is_given_to_the_platforms_command_needs_no_dm() {
+        let given = |text: &str| parse_given(&Document::plain(text));
+        assert!(given("") == Some(Command::Help) && given("list") == Some(Command::List));
+        assert!(given("dm list") == Some(Command::List));
+        assert!(given("bo@harbor.example hi") == Some(ask(email("bo@harbor.example"), None, "hi")));
+        assert!(given("2") == Some(ask(Who::Number(2), None, "")));
+        assert!(given("hello there").is_none());
     }
 
     #[test]

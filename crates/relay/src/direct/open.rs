@@ -1,15 +1,16 @@
-//! Asking for conversations, opening and ending them.
+//! Asking somebody for a conversation, opening and ending it.
 
 use std::sync::Arc;
 
-use dragoman_model::{BridgeId, ConversationId, Document, Outcome, codes};
+use dragoman_model::{BridgeId, Code, ConversationId, Document, Outcome, codes};
 use dragoman_platform::Failure;
-use dragoman_store::{BridgePast, BridgeRow, BridgeState, ConversationRow, Mutation, Notices};
+use dragoman_store::{BridgePast, BridgeRow, BridgeState, Mutation, Notices};
 
 use super::acquaint::{Party, Sought, is_named, one_word};
-use super::act::{Hitch, nobody_meant, only_asking};
+use super::act::{Hitch, PAIR, nobody_meant, only_asking, stands};
+use super::answer::Request;
 use super::command::Who;
-use super::stance::{self, Stance, peers};
+use super::stance::{self, Stance, With};
 use super::words::{self, Say, text};
 use crate::core::Relay;
 use crate::directory::Bridge;
@@ -20,50 +21,47 @@ const AGAIN_MS: i64 = 24 * 60 * 60 * 1000;
 /// Somebody in another conversation is told so often of one who wants to go on, in milliseconds.
 const REMIND_MS: i64 = 10 * 60 * 1000;
 /// People whom one person may ask without having an answer of them.
-const MOST_ASKED: usize = 20;
+pub(crate) const MOST_ASKED: usize = 20;
 
 impl Relay {
     /// Asks somebody for a conversation, or goes back to one.
     pub(crate) async fn ask(
         &self,
         here: &Party,
+        request: &Request,
         who: Who,
         on: Option<&str>,
         first: &str,
     ) -> Result<Document, Hitch> {
-        let listed = self.listed(here, &who).await?;
         let on_this = |id: &ConversationId| {
             let directory = self.directory();
             on.is_none_or(|on| directory.spot(id).is_some_and(|spot| is_named(&spot.place, on)))
         };
-        if let Some(peer) = listed.filter(on_this) {
-            return self.ask_chat(here, &peer, first, false).await;
+        match self.listed(here, &who).await? {
+            Some(With::Peer(peer)) if on_this(&peer) => {
+                return self.ask_chat(here, request, &peer, first, false).await;
+            }
+            Some(With::Group(group)) => return self.join(here, request, &group, first).await,
+            _ => {}
         }
         let Who::Email(address) = who else { return Ok(nobody_meant()) };
         if here.email.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(&address)) {
             return Ok(text(&[Say::Text("That is your own address.")]));
         }
-        let (place, profile) = match self.seek(&here.spot, &address, on).await? {
+        if !self.0.direct.may_seek(here.id().as_str(), 1, self.now_ms()) {
+            return Ok(sought_enough());
+        }
+        let (place, profile) = match self.seek(here, &address, on).await? {
             Sought::One(place, profile) => (place, profile),
-            Sought::Here => {
+            Sought::Here(..) => {
                 let words = format!(
                     "They are on {} as you are: write to them directly, not through this app.",
                     here.on()
                 );
                 return Ok(text(&[Say::Text(&words)]));
             }
-            Sought::Several(names) => {
-                let example = names.first().map(|name| one_word(name)).unwrap_or_default();
-                return Ok(text(&[
-                    Say::Text(&format!("They are on {}. Say where: ", names.join(" and "))),
-                    Say::Type(&format!("dm {address} on {example}")),
-                ]));
-            }
-            Sought::Nobody => {
-                return Ok(text(&[Say::Text(
-                    "Nobody with this address can be written to on the other platforms of your organisation.",
-                )]));
-            }
+            Sought::Several(names) => return Ok(say_where(&address, &names)),
+            Sought::Nobody => return Ok(unknown(&[address])),
         };
         if self.unanswered(here) >= MOST_ASKED {
             return Ok(too_many());
@@ -76,22 +74,22 @@ impl Relay {
             }
             Err(hitch) => return Err(hitch),
         };
-        self.ask_chat(here, &peer, first, greeted).await
+        self.ask_chat(here, request, &peer, first, greeted).await
     }
 
     /// The same, where the other's chat is known. `greeted`: they were told already.
     async fn ask_chat(
         &self,
         here: &Party,
+        request: &Request,
         peer: &ConversationId,
         first: &str,
         greeted: bool,
     ) -> Result<Document, Hitch> {
         let Some(there) = self.party(peer).await? else { return Ok(nobody_meant()) };
-        if let Some((bridge, open)) = self.open_with(here.id())
-            && open == *peer
-        {
-            let state = match bridge.row.state {
+        let with = With::Peer(peer.clone());
+        if let Some(open) = self.open_in(here.id()).filter(|open| open.with == with) {
+            let state = match open.bridge.row.state {
                 BridgeState::Paused => " is paused by an administrator.",
                 _ => " is open.",
             };
@@ -101,24 +99,30 @@ impl Relay {
                 Say::Text(state),
             ]));
         }
+        // The organisation may have decided otherwise since they agreed.
+        if !self.may_write(&there) {
+            return Ok(text(&[
+                Say::Text("Your organisation does not allow direct conversations with "),
+                Say::Name(&there.name),
+                Say::Text("."),
+            ]));
+        }
         let now_ms = self.now_ms();
-        let theirs = stance::stance(there.facts(), here.id());
+        let theirs = stands(&there.spot, here);
         match theirs {
             Some(Stance::Blocked(_)) => {}
             Some(Stance::Willing(_)) if self.directory().living_bridge(peer).is_none() => {
-                self.be_willing(here, peer).await?;
-                let answer = self.begin(here, &there).await?;
-                let open = self.open_with(here.id()).is_some_and(|(_, open)| open == *peer);
-                if open && !first.is_empty() {
-                    self.say_for(here, &there.spot, first).await?;
+                self.be_willing(here, &with).await?;
+                let answer = self.begin(here, request, &there).await?;
+                if !first.is_empty() && self.open_in(here.id()).is_some_and(|open| open.with == with) {
+                    self.pass_on(here, &there, request, first).await?;
                 }
                 return Ok(answer);
             }
             Some(Stance::Willing(_)) => {
-                self.be_willing(here, peer).await?;
-                let what = format!("{peer} {}", here.id());
-                if self.0.direct.is_due(what, now_ms, REMIND_MS) {
-                    self.remind(here, &there, first).await?;
+                self.be_willing(here, &with).await?;
+                if self.0.direct.is_due(format!("{peer} {}", here.id()), now_ms, REMIND_MS) {
+                    self.tell_party(&there, request, reminder(here, first)).await?;
                 }
                 return Ok(text(&[
                     Say::Name(&there.name),
@@ -131,24 +135,16 @@ impl Relay {
                     return Ok(too_many());
                 }
                 let asks = words::invitation(&here.name, here.email.as_deref(), here.on(), first);
-                if !greeted {
-                    match self.say(&there.spot, &asks).await? {
-                        Outcome::Done(_) | Outcome::Unknown(_) => {}
-                        Outcome::Retry { after_ms, code, .. } => {
-                            return Err(Failure::Retry { after_ms, code }.into());
-                        }
-                        Outcome::Refused(code)
-                        | Outcome::SignIn(code)
-                        | Outcome::Gone(code)
-                        | Outcome::MessageGone(code) => return Ok(out_of_reach(there.on(), code)),
-                    }
+                if !greeted && let Some(code) = self.invite(&there, &asks).await? {
+                    return Ok(out_of_reach(there.on(), code));
                 }
-                self.put_stance(peer, here.id(), Some(Stance::Asked(now_ms))).await?;
+                let asked = Some(Stance::Asked(now_ms));
+                self.put_stance(peer, &With::Peer(here.id().clone()), asked).await?;
                 let subject = format!("{} {peer}", here.id());
                 self.audit(&here.spot.place, "direct.ask", &subject).await?;
             }
         }
-        self.be_willing(here, peer).await?;
+        self.be_willing(here, &with).await?;
         Ok(text(&[
             Say::Name(&there.name),
             Say::Text(&format!(
@@ -158,68 +154,105 @@ impl Relay {
         ]))
     }
 
+    /// Asks somebody at once, so that the one who asks learns what became of it. Why they cannot be asked, if so.
+    pub(crate) async fn invite(&self, there: &Party, asks: &Document) -> Result<Option<Code>, Hitch> {
+        match self.say(&there.spot, asks).await? {
+            Outcome::Done(_) | Outcome::Unknown(_) => Ok(None),
+            Outcome::Retry { after_ms, code, .. } => Err(Failure::Retry { after_ms, code }.into()),
+            Outcome::Refused(code)
+            | Outcome::SignIn(code)
+            | Outcome::Gone(code)
+            | Outcome::MessageGone(code) => Ok(Some(code)),
+        }
+    }
+
     /// Says yes to somebody who asks.
-    pub(crate) async fn agree(&self, here: &Party, who: Option<Who>) -> Result<Document, Hitch> {
-        let peer = match who {
+    pub(crate) async fn agree(
+        &self,
+        here: &Party,
+        request: &Request,
+        who: Option<Who>,
+    ) -> Result<Document, Hitch> {
+        let with = match who {
             Some(who) => self.listed(here, &who).await?,
             None => only_asking(here),
         };
-        let Some(peer) = peer else {
-            let asking = peers(here.facts()).iter().any(|(_, mine)| matches!(mine, Stance::Asked(_)));
-            return Ok(if asking { nobody_meant() } else { text(&[Say::Text("Nobody asks you.")]) });
+        let peer = match with {
+            Some(With::Peer(peer)) => peer,
+            Some(With::Group(group)) => return self.join(here, request, &group, "").await,
+            None => {
+                let list = stance::list(here.facts());
+                let asking = list.iter().any(|(_, mine)| matches!(mine, Stance::Asked(_)));
+                return Ok(if asking { nobody_meant() } else { text(&[Say::Text("Nobody asks you.")]) });
+            }
         };
         let Some(there) = self.party(&peer).await? else { return Ok(nobody_meant()) };
-        if !matches!(stance::stance(there.facts(), here.id()), Some(Stance::Willing(_))) {
+        if !matches!(stands(&there.spot, here), Some(Stance::Willing(_))) {
             // They took it back, or never asked.
-            self.put_stance(here.id(), &peer, None).await?;
+            self.put_stance(here.id(), &With::Peer(peer), None).await?;
             return Ok(text(&[
                 Say::Name(&there.name),
                 Say::Text(" does not ask for a conversation any more."),
             ]));
         }
         // Their list shows that they may write now, whatever is open there.
-        self.ask_chat(here, &peer, "", false).await
+        self.ask_chat(here, request, &peer, "", false).await
     }
 
     /// How many people a person asked who have not answered.
-    fn unanswered(&self, here: &Party) -> usize {
+    pub(crate) fn unanswered(&self, here: &Party) -> usize {
         let directory = self.directory();
-        let willing = peers(here.facts()).into_iter().filter(|(_, mine)| matches!(mine, Stance::Willing(_)));
-        willing
-            .filter(|(peer, _)| {
-                let theirs = directory.spot(peer).and_then(|it| stance::stance(&it.row.facts, here.id()));
-                !matches!(theirs, Some(Stance::Willing(_)))
-            })
-            .count()
-    }
-
-    async fn remind(&self, here: &Party, there: &Party, first: &str) -> Result<(), Hitch> {
-        let mut note = text(&[
-            Say::Name(&here.name),
-            Say::Text(&format!(" on {} wants to write with you. ", here.on())),
-            Say::Type("dm list"),
-            Say::Text(
-                " shows the number with which you go there; that ends the conversation that is open here.",
-            ),
-        ]);
-        if !first.is_empty() {
-            note.blocks.push(dragoman_model::Block::Quote(Document::plain(first).blocks));
+        let mut unanswered = 0;
+        for (with, mine) in stance::list(here.facts()) {
+            if !matches!(mine, Stance::Willing(_)) {
+                continue;
+            }
+            unanswered += match &with {
+                With::Peer(peer) => {
+                    let theirs = directory.spot(peer).and_then(|there| stands(there, here));
+                    usize::from(!matches!(theirs, Some(Stance::Willing(_))))
+                }
+                With::Group(group) => {
+                    let members = directory.group(group).iter().filter_map(|id| directory.spot(id));
+                    let stances = members.filter_map(|spot| stance::stance(&spot.row.facts, &with));
+                    stances.filter(|stance| matches!(stance, Stance::Asked(_))).count()
+                }
+            };
         }
-        self.say(&there.spot, &note.normalise()).await?;
-        Ok(())
+        unanswered
     }
 
     /// Begins a conversation of two who want it; what the one who brought it about reads.
-    async fn begin(&self, here: &Party, there: &Party) -> Result<Document, Hitch> {
-        if let Some((bridge, peer)) = self.open_with(here.id()) {
-            self.end_between(here, &bridge, &peer, "went to another conversation").await?;
-        } else if self.directory().living_bridge(here.id()).is_some() {
-            return Ok(text(&[Say::Text(
-                "An administrator linked this chat; nothing else can be opened here.",
-            )]));
+    async fn begin(&self, here: &Party, request: &Request, there: &Party) -> Result<Document, Hitch> {
+        if let Some(refusal) = self.make_room(here, request).await? {
+            return Ok(refusal);
         }
-        let now_ms = self.now_ms();
         let members = vec![here.id().clone(), there.id().clone()];
+        self.link(here, PAIR, members).await?;
+        self.tell_party(there, request, words::opened(&here.name, here.on())).await?;
+        Ok(words::opened(&there.name, there.on()))
+    }
+
+    /// Leaves what is open in a chat, so that something else can be. What to answer where that is not theirs to do.
+    pub(crate) async fn make_room(&self, here: &Party, request: &Request) -> Result<Option<Document>, Hitch> {
+        if let Some(open) = self.open_in(here.id()) {
+            self.leave(here, request, &open, "went to another conversation").await?;
+        } else if self.directory().living_bridge(here.id()).is_some() {
+            return Ok(Some(text(&[Say::Text(
+                "An administrator linked this chat; nothing else can be opened here.",
+            )])));
+        }
+        Ok(None)
+    }
+
+    /// Links chats of people who want it.
+    pub(crate) async fn link(
+        &self,
+        here: &Party,
+        talk: &str,
+        members: Vec<ConversationId>,
+    ) -> Result<(), RelayError> {
+        let now_ms = self.now_ms();
         let id = BridgeId::fresh(now_ms, &**self.random());
         let row = BridgeRow {
             id: id.clone(),
@@ -230,33 +263,36 @@ impl Relay {
             since_ms: now_ms,
             past: BridgePast::default(),
             notices: Notices::default(),
+            talk: Some(talk.to_owned()),
         };
         self.store().commit(Mutation::AddBridge(row)).await?;
-        self.audit(&here.spot.place, "direct.open", &format!("{id} {} {}", here.id(), there.id())).await?;
+        let names: Vec<&str> = members.iter().map(ConversationId::as_str).collect();
+        self.audit(&here.spot.place, "direct.open", &format!("{id} {}", names.join(" "))).await?;
         self.reload().await?;
         for member in &members {
-            if let Some(failure) = self.watch_now(member).await? {
-                tracing::warn!(conversation = %member, code = %failure.code(), "a direct conversation is not watched");
-            }
+            self.watch_member(member).await?;
         }
-        self.say(&there.spot, &words::opened(&here.name, here.on())).await?;
-        Ok(words::opened(&there.name, there.on()))
+        Ok(())
+    }
+
+    /// Sees to it that what is written in a chat arrives.
+    pub(crate) async fn watch_member(&self, member: &ConversationId) -> Result<(), RelayError> {
+        if let Some(failure) = self.watch_now(member).await? {
+            tracing::warn!(conversation = %member, code = %failure.code(), "a direct conversation is not watched");
+        }
+        Ok(())
     }
 
     /// Ends what is open between a person and another, who is told; the other's name.
     pub(crate) async fn end_between(
         &self,
         here: &Party,
+        request: &Request,
         bridge: &Arc<Bridge>,
         peer: &ConversationId,
         how: &str,
     ) -> Result<String, Hitch> {
-        let (bridge, state) = (bridge.row.id.clone(), BridgeState::Ended);
-        let subject = format!("{bridge} {} {peer}", here.id());
-        let since_ms = Some(self.now_ms());
-        self.store().commit(Mutation::SetBridge { bridge, state, since_ms }).await?;
-        self.audit(&here.spot.place, "direct.close", &subject).await?;
-        self.reload().await?;
+        self.end_talk(here, request, bridge).await?;
         let Some(there) = self.party(peer).await? else { return Ok(String::new()) };
         let note = text(&[
             Say::Name(&here.name),
@@ -264,37 +300,77 @@ impl Relay {
             Say::Type("dm list"),
             Say::Text(" shows how to ask again."),
         ]);
-        self.say(&there.spot, &note).await?;
+        self.tell_party(&there, request, note).await?;
         Ok(there.name)
     }
 
-    async fn be_willing(&self, here: &Party, peer: &ConversationId) -> Result<(), RelayError> {
-        if matches!(stance::stance(here.facts(), peer), Some(Stance::Willing(_))) {
-            return Ok(());
-        }
-        self.put_stance(here.id(), peer, Some(Stance::Willing(self.now_ms()))).await
+    /// Ends a conversation. What was under way then arrives.
+    pub(crate) async fn end_talk(
+        &self,
+        here: &Party,
+        request: &Request,
+        bridge: &Arc<Bridge>,
+    ) -> Result<(), Hitch> {
+        let now_ms = self.now_ms();
+        let by = Some((here.id().clone(), request.left_ms(now_ms)));
+        let id = bridge.row.id.clone();
+        self.store().commit(Mutation::EndTalk { bridge: id.clone(), by, at_ms: now_ms }).await?;
+        self.audit(&here.spot.place, "direct.close", &format!("{id} {}", here.id())).await?;
+        self.reload().await?;
+        Ok(())
     }
 
-    /// Remembers how a person stands to another.
-    pub(crate) async fn put_stance(
-        &self,
-        of: &ConversationId,
-        to: &ConversationId,
-        stance: Option<Stance>,
-    ) -> Result<(), RelayError> {
-        let Some(row) = self.store().conversation(of).await? else { return Ok(()) };
-        let mut facts = row.facts.clone();
-        stance::set(&mut facts, to, stance);
-        self.store().commit(Mutation::PutConversation(ConversationRow { facts, ..row })).await?;
-        self.reload().await
+    pub(crate) async fn be_willing(&self, here: &Party, with: &With) -> Result<(), RelayError> {
+        if matches!(stance::stance(here.facts(), with), Some(Stance::Willing(_))) {
+            return Ok(());
+        }
+        self.put_stance(here.id(), with, Some(Stance::Willing(self.now_ms()))).await
     }
 }
 
-fn too_many() -> Document {
+/// What somebody in another conversation reads of one who wants to go on.
+fn reminder(here: &Party, first: &str) -> Document {
+    let mut note = text(&[
+        Say::Name(&here.name),
+        Say::Text(&format!(" on {} wants to write with you. ", here.on())),
+        Say::Type("dm list"),
+        Say::Text(" shows the number with which you go there; that ends the conversation that is open here."),
+    ]);
+    if !first.is_empty() {
+        note.blocks.push(dragoman_model::Block::Quote(Document::plain(first).blocks));
+    }
+    note.normalise()
+}
+
+pub(crate) fn sought_enough() -> Document {
+    text(&[Say::Text("You looked for many people in a short time. Try again in ten minutes.")])
+}
+
+pub(crate) fn say_where(address: &str, names: &[String]) -> Document {
+    let example = names.first().map(|name| one_word(name)).unwrap_or_default();
+    text(&[
+        Say::Text(&format!("They are on {}. Say where: ", names.join(" and "))),
+        Say::Type(&format!("dm {address} on {example}")),
+    ])
+}
+
+pub(crate) fn unknown(addresses: &[String]) -> Document {
+    let others = "can be written to on the other platforms of your organisation";
+    match addresses {
+        [_] => text(&[Say::Text(&format!("Nobody with this address {others}."))]),
+        several => text(&[
+            Say::Text(&format!("Nobody with these addresses {others}: ")),
+            Say::Type(&several.join(" ")),
+            Say::Text(". Nobody was asked."),
+        ]),
+    }
+}
+
+pub(crate) fn too_many() -> Document {
     text(&[Say::Text("Too many people have not answered you yet. Wait for some of them.")])
 }
 
-fn out_of_reach(on: &str, code: dragoman_model::Code) -> Document {
+fn out_of_reach(on: &str, code: Code) -> Document {
     let why = if code == codes::NOT_JOINED {
         format!(
             "They have not added this app on {on} yet, so that it cannot write to them there. Ask them, or an administrator, to add it ("

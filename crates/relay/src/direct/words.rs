@@ -32,9 +32,11 @@ pub(crate) fn text(pieces: &[Say<'_>]) -> Document {
 /// What can be said to the app.
 pub(crate) fn help() -> Document {
     text(&[
-        Text("Here you can write with people on other platforms, with one of them at a time. Ask somebody: "),
+        Text("Here you can write with people on other platforms. Ask somebody: "),
         Type("dm name@example.com"),
-        Text(", with your first words behind it if you like. See whom you asked or are asked by: "),
+        Text(
+            ", with your first words behind it if you like; name several people, and you write together. See whom you asked or are asked by: ",
+        ),
         Type("dm list"),
         Text(". Answer: "),
         Type("dm accept"),
@@ -45,7 +47,7 @@ pub(crate) fn help() -> Document {
         Text(". Go to another: "),
         Type("dm 2"),
         Text(
-            ", with its number in the list. While a conversation is open, everything else that you write here goes to the other person.",
+            ", with its number in the list. One is open here at a time; while it is, everything else that you write here goes there.",
         ),
     ])
 }
@@ -71,6 +73,56 @@ pub(crate) fn invitation(who: &str, address: Option<&str>, on: &str, words: &str
         blocks.push(Block::Quote(Document::plain(words).blocks));
     }
     Document { blocks }.normalise()
+}
+
+/// The same, where several are asked; `others` as [`crowd`] names them.
+pub(crate) fn invitation_together(
+    who: &str,
+    address: Option<&str>,
+    on: &str,
+    others: &str,
+    words: &str,
+) -> Document {
+    let named = address.map(|address| format!(" ({address})")).unwrap_or_default();
+    let asks = line(&[
+        Name(who),
+        Text(&format!("{named} on {on} wants to write with you here, together with {others}. Answer ")),
+        Type("accept"),
+        Text(" or "),
+        Type("block"),
+        Text("; while another conversation is open here, "),
+        Type("dm accept"),
+        Text(" or "),
+        Type("dm block"),
+        Text("."),
+    ]);
+    let mut blocks = vec![asks];
+    if !words.is_empty() {
+        blocks.push(Block::Quote(Document::plain(words).blocks));
+    }
+    Document { blocks }.normalise()
+}
+
+/// `Ana (Fax) and Bo (Telex)`; `nobody`.
+pub(crate) fn crowd(people: &[String]) -> String {
+    match people.split_last() {
+        None => "nobody".to_owned(),
+        Some((last, [])) => last.clone(),
+        Some((last, first)) => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// What everybody reads when a conversation of several begins or they join it.
+pub(crate) fn opened_together(others: &str) -> Document {
+    text(&[
+        Text(&format!(
+            "You are writing with {others}. What you write here goes to all of them, and what they write comes here. "
+        )),
+        Type("dm close"),
+        Text(" leaves it, "),
+        Type("dm help"),
+        Text(" says what else there is."),
+    ])
 }
 
 /// What both read when their conversation begins.
@@ -100,6 +152,8 @@ mod tests {
         asks.visit_inlines(&mut |inline| mentions += i32::from(matches!(inline, Inline::Mention(_))));
         assert_eq!(mentions, 0);
         assert_eq!(invitation("Ana", None, "Fax", "").blocks.len(), 1);
-        assert!(help().is_normal() && opened("Bo", "Fax").is_normal());
+        assert!(help().is_normal() && opened("Bo", "Fax").is_normal() && opened_together("Bo").is_normal());
+        let names = |names: &[&str]| crowd(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!([names(&[]), names(&["A"]), names(&["A", "B", "C"])], ["nobody", "A", "A, B and C"]);
     }
 }

@@ -540,6 +540,7 @@ impl Bench {
             since_ms: created_ms,
             past: BridgePast::default(),
             notices: dragoman_store::Notices::Off,
+            talk: None,
         }));
         for row in rows {
             store.commit(row).await.unwrap();

@@ -369,7 +369,8 @@ pub const BRIDGE_SCOPES: [&str; 25] = [
 ];
 
 /// The events a bridge subscribes to.
-pub const BRIDGE_EVENTS: [&str; 38] = [
+pub const BRIDGE_EVENTS: [&str; 39] = [
+    "app_home_opened",
     "message.channels",
     "message.groups",
     "message.im",

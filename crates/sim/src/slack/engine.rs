@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 
+use super::commands::Commands;
 use super::config::{SeedApp, SlackSimConfig};
 use super::desk::{Desk, Later};
 use super::events::{Envelope, envelope};
@@ -78,6 +79,8 @@ pub struct Engine {
     pub client: HttpClient,
     /// Socket Mode.
     pub sockets: SocketHub,
+    /// Slash commands.
+    pub commands: Mutex<Commands>,
     /// Where it can be reached; known once it listens.
     pub base: OnceLock<String>,
     /// Where it listens; known then too.
@@ -107,6 +110,7 @@ impl Engine {
             delivery,
             client,
             sockets: SocketHub::default(),
+            commands: Mutex::default(),
             base: OnceLock::new(),
             address: OnceLock::new(),
             config,

@@ -6,6 +6,7 @@
 pub mod api;
 pub mod args;
 pub mod authorize;
+pub mod commands;
 pub mod config;
 pub mod desk;
 pub mod dispatch;
@@ -27,6 +28,7 @@ mod steer;
 pub mod transfer;
 pub mod views;
 
+pub use commands::Ephemeral;
 pub use config::{
     BRIDGE_EVENTS, BRIDGE_SCOPES, ReplyNotice, SeedApp, SeedChannel, SeedInstall, SeedPerson, SeedWorkspace,
     SlackDoubts, SlackFileRules, SlackLimits, SlackSimConfig, SlackTiming, SocketGap,

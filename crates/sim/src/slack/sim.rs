@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::config::{SeedApp, SlackSimConfig};
 use super::engine::Engine;
 use super::views::Meta;
-use super::{authorize, dispatch, page, seed, socket, steer, transfer};
+use super::{authorize, commands, dispatch, page, seed, socket, steer, transfer};
 use crate::core::world::lock;
 use crate::core::{CallLog, Changes, ControlContext, FaultBook, Server, World, control};
 
@@ -218,6 +218,7 @@ fn router(engine: &Arc<Engine>) -> Router {
         .route("/link/", get(socket::link))
         .route("/oauth/v2/authorize", get(authorize::page))
         .route("/oauth/v2/authorize/decision", get(authorize::decision))
+        .route("/commands/{team}/{id}/{key}", post(commands::answer))
         .route("/upload/v1/{key}", post(transfer::upload))
         .route("/files-pri/{key}/{name}", get(transfer::view_named))
         .route("/files-pri/{key}/download/{name}", get(transfer::download_named))

@@ -446,6 +446,8 @@ pub struct State {
     pub installs: Vec<Install>,
     /// Events to deliver when the current operation is over.
     pub outbox: Vec<Event>,
+    /// Pages of apps, by app and person.
+    pub homes: BTreeMap<(String, String), Value>,
     /// Contexts of delivered events: what `apps.event.authorizations.list` answers.
     pub contexts: IndexMap<String, (String, Value)>,
     /// Posts by `client_msg_id`: conversation and `ts`.

@@ -57,6 +57,10 @@ pub(crate) struct Inner<'a> {
     pub kind: Text<'a>,
     #[serde(borrow, default)]
     pub subtype: Text<'a>,
+    #[serde(borrow, default)]
+    pub tab: Text<'a>,
+    #[serde(borrow, default)]
+    pub bot_id: Text<'a>,
     #[serde(default)]
     pub hidden: Option<bool>,
     /// Text in most events, an object in some.

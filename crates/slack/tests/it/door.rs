@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use dragoman_model::{EventKind, codes};
+use dragoman_model::{Document, EventKind, Happening, Outcome, codes};
 use dragoman_platform::{Connector as _, Inbound, Rejection};
 use dragoman_seal::Token;
 use dragoman_testkit::{ManualClock, payloads};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{NOW_MS, app, connector_with, event, offline, signed};
+use crate::support::{NOW_MS, app, connector_with, event, installation, offline, session, signed};
 
 #[tokio::test]
 async fn slacks_own_example_is_authentic() {
@@ -139,4 +139,39 @@ async fn the_envelope_names_installation_message_and_thread() {
     let item = receive(limited).await;
     assert_eq!((item.kind, item.conversation), (EventKind::Control, None));
     assert_eq!(item.at_ms, 1_760_000_040_000);
+}
+
+#[tokio::test]
+async fn a_command_is_as_authentic_as_an_event_and_answers_go_to_slack_only() {
+    let form =
+        "team_id=TTOWN&user_id=UANA&trigger_id=7.8.x&text=list&response_url=https%3A%2F%2Fhooks.example%2F1";
+    let mut request = signed(form, NOW_MS);
+    request.endpoint = "commands".to_owned();
+    let delivery = offline().receive(&app(), &request).await.unwrap();
+    let item = &delivery.items[0];
+    assert!(item.conversation.is_none() && item.kind == EventKind::Control);
+    let event = offline().open(&session(), item.feed, &item.payload).await.unwrap();
+    let Happening::Asked(asked) = event.happening else { panic!("something is asked for") };
+    let words = Document::plain("hello");
+    let outcome = offline().answer(&session(), asked.answer_at.as_deref().unwrap(), &words).await;
+    assert!(!matches!(outcome, Outcome::Done(_) | Outcome::Unknown(_)), "another host is not asked");
+
+    request.body = "team_id=TTOWN&user_id=UEVE&trigger_id=7.8.x".into();
+    let forged = offline().receive(&app(), &request).await.err();
+    assert!(matches!(forged, Some(Rejection::Unauthentic(_))));
+}
+
+#[tokio::test]
+async fn what_the_app_says_in_its_own_conversations_is_not_for_it() {
+    let said = |bot: Value| {
+        json!({ "type": "message", "channel": "DANA", "channel_type": "im", "user": "UANA", "bot_id": bot,
+            "text": "x", "ts": "1760000000.000100", "event_ts": "1760000000.000100" })
+    };
+    for (bot, own) in [(Value::Null, true), (json!("BOTHER"), true), (json!("BBOT"), false)] {
+        let request = signed(event("Ev1", &said(bot.clone())), NOW_MS);
+        let delivery = offline().receive(&app(), &request).await.unwrap();
+        let mut installation = installation();
+        installation.facts.insert("bot_id".to_owned(), "BBOT".to_owned());
+        assert_eq!(offline().is_for_app(&installation, &delivery.items[0]), own, "{bot}");
+    }
 }

@@ -81,6 +81,7 @@ fn happening(happening: &Happening) -> String {
             let debug = format!("{control:?}");
             format!("control {}", debug.split([' ', '{', '(']).next().unwrap_or_default())
         }
+        Happening::Asked(asked) => format!("asked answer={}", asked.answer_at.is_some()),
         Happening::Ignored(code) => format!("ignored {code}"),
     }
 }

@@ -54,6 +54,18 @@ impl State {
                 let bridge = self.bridges.entry(bridge.clone());
                 bridge.and_modify(|row| merge::bridge_state(row, *state, *since_ms));
             }
+            Mutation::Amend { conversation, amendment } => {
+                let row = self.conversations.get(conversation);
+                let mut row =
+                    row.cloned().ok_or_else(|| StoreError::missing("conversation", conversation))?;
+                merge::amend(&mut row, amendment);
+                self.put_conversation(&row)?;
+            }
+            Mutation::EndTalk { bridge, by, at_ms } => {
+                self.bridge(bridge)?;
+                let bridge = self.bridges.entry(bridge.clone());
+                bridge.and_modify(|row| merge::bridge_over(row, by.as_ref(), *at_ms));
+            }
             Mutation::SetNotices { bridge, notices } => {
                 self.bridge(bridge)?;
                 let bridge = self.bridges.entry(bridge.clone());

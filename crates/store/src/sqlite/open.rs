@@ -25,6 +25,7 @@ const STEPS: &[&str] = &[
     include_str!("notices.sql"),
     include_str!("reactions.sql"),
     include_str!("expiry.sql"),
+    include_str!("talks.sql"),
 ];
 /// Statements kept prepared per connection: more than there are.
 const PREPARED: usize = 160;

@@ -249,6 +249,7 @@ pub(super) fn bridge(row: &Row<'_>) -> Result<BridgeRow> {
         since_ms: row.get(4)?,
         past: json(row, 5, "bridge", 0)?,
         notices: notices(row, 6, 0)?,
+        talk: row.get(7)?,
     })
 }
 

@@ -42,6 +42,18 @@ pub(super) fn apply(conn: &Connection, mutation: &Mutation) -> Result<Reply> {
             merge::bridge_members(&mut row, members, *since_ms);
             put_bridge(conn, &row)?;
         }
+        Mutation::Amend { conversation, amendment } => {
+            let found = first(conn, &q::CONVERSATION, [conversation.as_str()], row::conversation)?;
+            let mut found = found.ok_or_else(|| StoreError::missing("conversation", conversation))?;
+            merge::amend(&mut found, amendment);
+            put_conversation(conn, &found)?;
+        }
+        Mutation::EndTalk { bridge, by, at_ms } => {
+            let mut row = bridge_row(conn, bridge)?;
+            merge::bridge_over(&mut row, by.as_ref(), *at_ms);
+            put_bridge(conn, &row)?;
+            run(conn, &q::SET_LIVE, params![bridge.as_str(), false])?;
+        }
         Mutation::PutAccount(row) => put_account(conn, row)?,
         Mutation::DropAccount { installation, user } => {
             let key = (installation.as_str(), user.as_str());
@@ -213,7 +225,11 @@ fn add_bridge(conn: &Connection, bridge: &BridgeRow) -> Result<()> {
     let (id, org, state) = (bridge.id.as_str(), bridge.org.as_str(), bridge.state.as_str());
     let past = row::to_json(&bridge.past);
     let notices = bridge.notices.as_str();
-    run(conn, &q::ADD_BRIDGE, params![id, org, state, bridge.created_ms, bridge.since_ms, past, notices])?;
+    run(
+        conn,
+        &q::ADD_BRIDGE,
+        params![id, org, state, bridge.created_ms, bridge.since_ms, past, notices, bridge.talk],
+    )?;
     put_members(conn, &bridge.id, &bridge.org, bridge.state, &bridge.members)
 }
 

@@ -2,9 +2,9 @@
 
 use dragoman_model::{RemoteMessage, SlotId, Version};
 use dragoman_store::{
-    Appended, AppendedLeg, BridgePast, BridgeRow, BridgeState, ClaimedLane, Counts, DeadLetterRow, LaneId,
-    Mutation, Notices, OriginalRow, ReactionKey, ReactionRow, Reply, Settled, Settlement as Settle, Standing,
-    StoreError, TombstoneRow,
+    Amendment, Appended, AppendedLeg, BridgePast, BridgeRow, BridgeState, ClaimedLane, Counts, DeadLetterRow,
+    LaneId, Mutation, Notices, OriginalRow, ReactionKey, ReactionRow, Reply, Settled, Settlement as Settle,
+    Standing, StoreError, TombstoneRow, WatchColumns,
 };
 
 use crate::bench::Bench;
@@ -34,6 +34,8 @@ conformance! {
     rows_stay_in_their_organisation
     tokens_go_one_by_one_or_all
     the_mark_of_a_conversation_moves_on_only
+    amendments_leave_the_rest
+    what_people_end_frees_its_members_and_is_remembered
     a_conversation_is_in_one_living_bridge
     accounts_are_found_and_keep_their_person
     an_event_is_appended_with_its_legs
@@ -203,6 +205,60 @@ async fn the_mark_of_a_conversation_moves_on_only(bench: &mut Bench) {
     assert_eq!(mark().await, 500);
     let unknown = Mutation::SeenUntil { conversation: "c9".into(), seen_until_ms: 1 };
     assert_eq!(bench.refused(unknown).await, "missing conversation c9");
+}
+
+async fn amendments_leave_the_rest(bench: &mut Bench) {
+    set_up(bench).await;
+    let amend = |conversation: &str, amendment: Amendment| Mutation::Amend {
+        conversation: conversation.into(),
+        amendment,
+    };
+    let facts = |facts: &[(&str, Option<&str>)]| {
+        facts.iter().map(|(key, value)| ((*key).to_owned(), value.map(str::to_owned))).collect()
+    };
+    let mut wanted = conversation("c1", "o1", "i1");
+    let watch = WatchColumns { id: Some("sub".to_owned()), renew_ms: Some(7), expires_ms: None };
+    let renewed =
+        Amendment { watch: Some(watch), facts: facts(&[("seen", Some("x"))]), ..Amendment::default() };
+    bench.done(amend("c1", renewed)).await;
+    let blocked =
+        Amendment { facts: facts(&[("peer", Some("blocked")), ("none", None)]), ..Amendment::default() };
+    bench.done(amend("c1", blocked)).await;
+    wanted.watch_id = Some("sub".to_owned());
+    (wanted.watch_renew_ms, wanted.watch_expires_ms) = (Some(7), None);
+    wanted.facts.insert("seen".to_owned(), "x".to_owned());
+    wanted.facts.insert("peer".to_owned(), "blocked".to_owned());
+    assert_eq!(bench.store().conversation(&"c1".into()).await.unwrap(), Some(wanted.clone()));
+
+    let moved = Amendment {
+        remote: Some("R-new".into()),
+        kind: Some("direct".to_owned()),
+        external: Some(true),
+        facts: facts(&[("peer", None)]),
+        watch: None,
+    };
+    bench.done(amend("c1", moved)).await;
+    wanted.facts.remove("peer");
+    "direct".clone_into(&mut wanted.kind);
+    (wanted.remote, wanted.external) = ("R-new".into(), true);
+    assert_eq!(bench.store().conversation(&"c1".into()).await.unwrap(), Some(wanted));
+    let taken = Amendment { remote: Some("R-new".into()), ..Amendment::default() };
+    assert_eq!(bench.refused(amend("c2", taken)).await, "exists conversation R-new");
+    assert_eq!(bench.refused(amend("c9", Amendment::default())).await, "missing conversation c9");
+}
+
+async fn what_people_end_frees_its_members_and_is_remembered(bench: &mut Bench) {
+    set_up(bench).await;
+    let talk = BridgeRow { talk: Some("t1".to_owned()), ..bridge("b2", "o1", &["c4"]) };
+    bench.done(Mutation::AddBridge(talk.clone())).await;
+    let by = Some(("c4".into(), 40));
+    bench.done(Mutation::EndTalk { bridge: "b2".into(), by, at_ms: 50 }).await;
+    let ended = bench.store().bridges().await.unwrap().into_iter().find(|row| row.id == "b2".into()).unwrap();
+    assert_eq!((ended.state, ended.talk.as_deref()), (BridgeState::Ended, Some("t1")));
+    assert_eq!((ended.ended_ms(), ended.past.left_ms.get(&"c4".into())), (Some(50), Some(&40)));
+    bench.done(Mutation::AddBridge(bridge("b3", "o1", &["c4"]))).await;
+    let unknown = Mutation::EndTalk { bridge: "b9".into(), by: None, at_ms: 1 };
+    assert_eq!(bench.refused(unknown).await, "missing bridge b9");
 }
 
 async fn a_conversation_is_in_one_living_bridge(bench: &mut Bench) {

@@ -83,6 +83,7 @@ pub(crate) fn bridge(id: &str, org: &str, members: &[&str]) -> BridgeRow {
         since_ms: 8,
         past: BridgePast::default(),
         notices: dragoman_store::Notices::Off,
+        talk: None,
     }
 }
 

@@ -44,6 +44,7 @@ fn message(message: &Message) -> String {
 
 fn told(event: &Event) -> String {
     match &event.happening {
+        Happening::Asked(asked) => format!("asked answer={}", asked.answer_at.is_some()),
         Happening::Posted(it) => format!("posted {}", message(it)),
         Happening::Changed { after, .. } => format!("changed {}", message(after)),
         Happening::Deleted { .. } => "deleted".to_owned(),

@@ -55,6 +55,7 @@ async fn line(connector: &WebexConnector, session: &Session, name: &str, body: V
 
 fn happening(happening: &Happening) -> String {
     match happening {
+        Happening::Asked(asked) => format!("asked answer={}", asked.answer_at.is_some()),
         Happening::Posted(posted) => format!("posted {}", message(posted)),
         Happening::Changed { after, .. } => format!("changed {}", message(after)),
         Happening::Deleted { thread_root, .. } => format!("deleted thread={}", thread_root.is_some()),

@@ -28,6 +28,15 @@ pub(crate) struct Payload<'a> {
     pub operator_id: Text<'a>,
     #[serde(borrow, default)]
     pub operator_member_id: Text<'a>,
+    /// What a bot hears has names of its own.
+    #[serde(rename = "accountId", borrow, default)]
+    pub bot_account: Text<'a>,
+    #[serde(rename = "userId", borrow, default)]
+    pub bot_user: Text<'a>,
+    #[serde(rename = "triggerId", borrow, default)]
+    pub trigger: Text<'a>,
+    #[serde(borrow, default)]
+    pub timestamp: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub deauthorization_time: Text<'a>,
     #[serde(borrow, default)]

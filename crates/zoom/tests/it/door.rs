@@ -271,10 +271,36 @@ async fn envelopes_of_messages() {
     assert_eq!((gone.kind, gone.conversation), (EventKind::Control, None));
     assert!(gone.delivery_key.is_some());
 
-    for name in ["team_chat.file_shared", "bot_notification", "team_chat.app_mention", "something.new"] {
+    for name in ["team_chat.file_shared", "team_chat.app_mention", "something.new"] {
         let request = signed(event(name, NOW_MS, &json!({})), NOW_MS);
         let delivery = connector.receive(&app(), &request).await.ok().unwrap();
         assert_eq!((delivery.dropped, delivery.items.len()), (vec![codes::KIND], 0), "{name}");
         assert_eq!(delivery.answer.status, StatusCode::OK, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_command_of_the_app_names_no_conversation_and_comes_once() {
+    let body = |trigger: &str| {
+        json!({ "event": "bot_notification", "event_ts": NOW_MS, "payload": {
+            "accountId": ACCOUNT, "cmd": "dm bo@town.example hi", "name": "Bridge", "robotJid": "v1x@xmpp.zoom.us",
+            "timestamp": NOW_MS - 5, "toJid": format!("{CHANNEL}@conference.xmpp.zoom.us"), "userId": "Ana-User-Id",
+            "userJid": "ana-user-id@xmpp.zoom.us", "userName": "Ana Probe", "triggerId": trigger,
+        } })
+        .to_string()
+    };
+    let receive = async |body: String| offline().receive(&app(), &signed(body, NOW_MS)).await.unwrap();
+    let (first, again, other) =
+        (receive(body("t1")).await, receive(body("t1")).await, receive(body("t2")).await);
+    let item = &first.items[0];
+    assert_eq!((item.workspace.as_str(), item.kind, item.at_ms), (ACCOUNT, EventKind::Control, NOW_MS - 5));
+    assert!(item.conversation.is_none() && item.message.is_none());
+    assert_eq!(item.delivery_key, again.items[0].delivery_key);
+    assert_ne!(item.delivery_key, other.items[0].delivery_key);
+    let event = offline().open(&session(), item.feed, &item.payload).await.unwrap();
+    let dragoman_model::Happening::Asked(asked) = event.happening else { panic!("something is asked for") };
+    assert_eq!(asked.user.as_str(), "Ana-User-Id");
+    assert_eq!(dragoman_markup::plain(&asked.words), "dm bo@town.example hi");
+    let nobody = body("t1").replace("Ana-User-Id", "");
+    assert!(matches!(offline().receive(&app(), &signed(nobody, NOW_MS)).await, Err(Rejection::Malformed(_))));
 }

@@ -61,6 +61,7 @@ async fn line(connector: &ZoomConnector, session: &Session, name: &str, body: Ve
 
 fn happening(happening: &Happening) -> String {
     match happening {
+        Happening::Asked(asked) => format!("asked answer={}", asked.answer_at.is_some()),
         Happening::Posted(posted) => format!("posted {}", message(posted)),
         Happening::Changed { after, before } => {
             let same = before

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use dragoman_gateway::admin::api;
+use dragoman_sim::core::{FaultKind, FaultOrder};
 use dragoman_sim::slack::SeedApp;
 use dragoman_sim::teams::{Place, seed};
 use dragoman_sim::webex::seed as webex;
@@ -273,5 +274,224 @@ async fn one_chat_holds_one_conversation_at_a_time_and_commands_are_not_done_twi
     ensure!(ana.count("dm 1 opens it").await? == 1, "a command was done twice");
     ensure!(dana.count("now to Gita").await? == 0, "Dana reads what is for Gita");
     ensure!(ana.count("are you there?").await? == 0, "Dana was told that it is over");
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_people_write_together_and_come_and_go() -> Result<()> {
+    let world = world().await?;
+    let (ana, ben, dana) = (ana(&world)?, ben(&world)?, dana(&world));
+    let (gita, imani) = (gita(&world)?, imani(&world)?);
+    ana.says(&format!("dm {} {}", ben.email, ana.email)).await?;
+    ana.sees(&["They are on Slack as you are"]).await?;
+    ana.says(&format!("dm {} nobody@harbor-works.example hi", dana.email)).await?;
+    ana.sees(&["Nobody with this address"]).await?;
+    ensure!(dana.count("wants to write").await? == 0, "somebody was asked although somebody else is unknown");
+
+    let all = [&dana, &gita, &imani, &ben];
+    let asked: Vec<&str> = all.iter().map(|person| person.email).collect();
+    ana.says(&format!("dm {} ahoy", asked.join(", "))).await?;
+    for person in all {
+        let asked = person.sees(&["wants to write with you", "together with", "ahoy"]).await?;
+        ensure!(asked.markup.contains("Ana") && !asked.markup.contains(person.first), "{}", asked.markup);
+    }
+    ana.sees(&["were asked", "Dana", "Gita", "Imani", "Ben"]).await?;
+    ensure!(world.ask(&api::BridgeList { ended: false }).await?.len() == 1, "something is open already");
+
+    dana.says("accept").await?;
+    dana.sees(&["You are writing with", "Ana (Slack)"]).await?;
+    ana.sees(&["You are writing with", "Dana Lindqvist (Teams)"]).await?;
+    dana.says("before the others").await?;
+    ana.sees(&["before the others", "Dana"]).await?;
+    for (person, there) in [(&gita, vec![&ana, &dana]), (&imani, vec![&ana, &dana, &gita])] {
+        person.says("accept").await?;
+        person.sees(&["You are writing with", "Ana (Slack)"]).await?;
+        for other in there {
+            other.sees(&[person.first, "is in this conversation now"]).await?;
+        }
+    }
+    ben.says("accept 1").await?;
+    imani.sees(&["Ben", "is in this conversation now"]).await?;
+
+    let everybody = [&ana, &dana, &gita, &imani, &ben];
+    for (mark, person) in ["uno", "due", "tre", "quattro", "cinque"].iter().zip(everybody) {
+        person.says(mark).await?;
+        for other in everybody.iter().filter(|other| other.first != person.first) {
+            other.sees(&[mark, person.first]).await?;
+        }
+    }
+    ensure!(gita.count("before the others").await? == 0, "who joins reads nothing from before");
+    let said = imani.says("sei").await?;
+    for other in [&ana, &dana, &gita, &ben] {
+        other.sees(&["sei", "Imani"]).await?;
+    }
+    imani.side.delete(&said, None).await?;
+    for other in [&ana, &dana, &gita, &ben] {
+        other.sees_no("sei").await?;
+    }
+
+    ana.says("dm list").await?;
+    ana.sees(&["1. Together with", ": open, with"]).await?;
+    gita.says("dm close").await?;
+    gita.sees(&["You left the conversation"]).await?;
+    dana.sees(&["Gita", "left this conversation"]).await?;
+    dana.says("without Gita").await?;
+    imani.sees(&["without Gita", "Dana"]).await?;
+    gita.says("dm 1 again").await?;
+    ana.sees(&["again", "Gita"]).await?;
+    let there = gita.side.read().await?;
+    let back = there.iter().filter(|seen| seen.markup.contains("You are writing with")).count();
+    ensure!(back <= 2, "said {back} times");
+    dana.says("with Gita").await?;
+    gita.sees(&["with Gita", "Dana"]).await?;
+    ensure!(gita.count("without Gita").await? == 0, "what was said meanwhile");
+
+    world.settled(SOON).await?;
+    for person in everybody {
+        for word in ["dm close", "dm list", "dm 1"] {
+            let shown = person.all().await?;
+            let relayed = shown.iter().filter(|text| text.contains(word) && text.contains('\u{2014}'));
+            ensure!(relayed.count() == 0, "{} reads a command: {shown:?}", person.first);
+        }
+    }
+    let talks = world.ask(&api::DirectList {}).await?.talks;
+    ensure!(talks.len() == 1 && talks[0].people.len() == 5, "{talks:?}");
+    let bridge = talks[0].bridge.clone().context("it is open")?;
+    world.ask(&api::DirectClose { bridge: bridge.clone() }).await?;
+    for person in everybody {
+        person.sees(&["An administrator ended this conversation"]).await?;
+    }
+    ensure!(world.ask(&api::DirectClose { bridge }).await.is_err(), "it is over");
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_sees_who_writes_with_whom_and_keeps_people_out() -> Result<()> {
+    let world = world().await?;
+    let (ana, dana) = (ana(&world)?, dana(&world));
+    let standing = async || -> Result<Vec<(api::DirectStanding, bool)>> {
+        let talks = world.ask(&api::DirectList {}).await?.talks;
+        Ok(talks.iter().map(|talk| (talk.state, talk.bridge.is_some())).collect())
+    };
+    ensure!(standing().await?.is_empty(), "nobody asked");
+    ana.says(&format!("dm {} salut", dana.email)).await?;
+    dana.sees(&["wants to write with you"]).await?;
+    ana.sees(&["was asked"]).await?;
+    ensure!(standing().await? == [(api::DirectStanding::Asked, false)], "one is asked");
+    dana.says("accept").await?;
+    ana.sees(&["You are writing with"]).await?;
+    ensure!(standing().await? == [(api::DirectStanding::Open, true)], "one is open");
+
+    let keep = async |allowed: bool| {
+        let person = format!("slack:{ANA}");
+        world.ask(&api::DirectAllow { person, allowed }).await.map(|done| done.count)
+    };
+    ensure!(keep(false).await? == 1 && keep(false).await? == 0, "kept out once");
+    dana.sees(&["An administrator ended this conversation"]).await?;
+    ensure!(standing().await? == [(api::DirectStanding::Agreed, false)], "it is over");
+    ensure!(world.ask(&api::DirectList {}).await?.kept_out.len() == 1, "nobody is kept out");
+    ana.says("dm 1").await?;
+    ana.sees(&["does not allow direct conversations for you"]).await?;
+    dana.says("dm 1").await?;
+    dana.sees(&["does not allow direct conversations with", "Ana"]).await?;
+    ensure!(keep(true).await? == 1, "let in");
+    dana.says("dm 1 here I am").await?;
+    ana.sees(&["here I am", "Dana"]).await?;
+    world.end().await
+}
+
+/// What only one person of Slack saw.
+async fn whispered(world: &World, user: &str, words: &[&str]) -> Result<()> {
+    eventually(&format!("{user} alone sees {words:?}"), SOON, async || {
+        let shown = world.slack.ephemerals(user);
+        let found = shown.iter().any(|shown| words.iter().all(|word| shown.text.contains(word)));
+        if found { Ok(()) } else { Err(format!("{shown:?}")) }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_platforms_own_commands_and_pages_lead_to_the_same() -> Result<()> {
+    let world = world().await?;
+    let (ana, dana, gita, imani) = (ana(&world)?, dana(&world), gita(&world)?, imani(&world)?);
+    let app = SeedApp::default().app_id;
+    // Who adds the app is told what it is for, once.
+    dana.sees(&["Here you can write with people on other platforms"]).await?;
+
+    let slash = async |text: &str| world.slack.command(&app, ANA, "C07LAUNCH", text).await;
+    slash("").await.map_err(|error| anyhow!("{error:?}"))?;
+    whispered(&world, ANA, &["Here you can write with people on other platforms"]).await?;
+    slash(&format!("{} hello by command", gita.email)).await.map_err(|error| anyhow!("{error:?}"))?;
+    gita.sees(&["wants to write with you", "hello by command"]).await?;
+    whispered(&world, ANA, &["Gita", "was asked"]).await?;
+    gita.says("accept").await?;
+    ana.sees(&["You are writing with", "Gita"]).await?;
+    slash("list").await.map_err(|error| anyhow!("{error:?}"))?;
+    whispered(&world, ANA, &[gita.email, ": open"]).await?;
+    slash("what is this?").await.map_err(|error| anyhow!("{error:?}"))?;
+    world.settled(SOON).await?;
+    ensure!(gita.count("what is this").await? == 0, "what is given to the app is for the app");
+    ensure!(ana.count("was asked").await? == 0, "answered twice");
+    ensure!(
+        !world.slack.messages("C07LAUNCH").iter().any(|it| it.to_string().contains("Gita")),
+        "others read it"
+    );
+
+    world.slack.open_home(&app, ANA, "messages").map_err(|error| anyhow!("{error:?}"))?;
+    world.slack.open_home(&app, ANA, "home").map_err(|error| anyhow!("{error:?}"))?;
+    eventually("Ana sees the app's page", SOON, async || {
+        let page = world.slack.home(&app, ANA).map(|page| page.to_string()).unwrap_or_default();
+        let whole = page.contains("Here you can write") && page.contains("Gita") && page.contains(": open");
+        if whole { Ok(()) } else { Err(page) }
+    })
+    .await?;
+
+    let zoom = world.zoom();
+    let launch = zoom.channel_id("Launch").context("the channel")?;
+    ensure!(
+        zoom.command(zoom::IMANI, &launch, &format!("/dragoman dm {} ahoy", ana.email)),
+        "no bot knows it"
+    );
+    ana.sees(&["wants to write with you", "ahoy"]).await?;
+    imani.sees(&["Ana", "was asked"]).await?;
+    slash("dm accept").await.map_err(|error| anyhow!("{error:?}"))?;
+    imani.sees(&["You are writing with", "Ana"]).await?;
+    gita.sees(&["Ana", "went to another conversation"]).await?;
+    ana.says("to Zoom").await?;
+    imani.sees(&["to Zoom", "Ana"]).await?;
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_on_its_way_when_people_part_still_arrives() -> Result<()> {
+    let world = world().await?;
+    let (ana, dana, imani) = (ana(&world)?, dana(&world), imani(&world)?);
+    ana.says(&format!("dm {}", dana.email)).await?;
+    dana.sees(&["wants to write with you"]).await?;
+    dana.says("accept").await?;
+    ana.sees(&["You are writing with", "Dana"]).await?;
+    imani.says(&format!("dm {} psst", ana.email)).await?;
+    ana.sees(&["wants to write with you", "psst"]).await?;
+
+    // Slack takes nothing for a while, and Dana's last words wait.
+    let held =
+        FaultOrder::next(4, "chat.postMessage", FaultKind::RateLimited { retry_after: "2".to_owned() });
+    world.slack.faults().add(held);
+    dana.says("one last word").await?;
+    eventually("the last word waits", SOON, async || {
+        let counts = world.ask(&api::StatusGet {}).await.map_err(|error| error.to_string())?;
+        let lanes: u64 = counts.lanes.iter().map(|lane| lane.depth).sum();
+        if lanes > 0 { Ok(()) } else { Err("nothing waits".to_owned()) }
+    })
+    .await?;
+    ana.says("dm 2").await?;
+    ana.sees(&["one last word", "Dana"]).await?;
+    dana.sees(&["Ana", "went to another conversation"]).await?;
+    ana.sees(&["You are writing with", "Imani"]).await?;
+    ana.says("for Imani alone").await?;
+    imani.sees(&["for Imani alone", "Ana"]).await?;
+    world.settled(SOON).await?;
+    ensure!(dana.count("for Imani alone").await? == 0, "Dana reads what is for Imani");
+    ensure!(imani.count("one last word").await? == 0, "Imani reads what was for Ana");
     world.end().await
 }

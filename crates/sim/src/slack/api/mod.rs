@@ -12,3 +12,4 @@ mod tools;
 pub use apps::{app_call, uninstall_place};
 pub use oauth::{client_call, grant_tokens};
 pub use table::spec;
+pub(super) use tools::members;

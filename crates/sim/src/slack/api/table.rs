@@ -78,6 +78,7 @@ pub fn spec(method: &str) -> Option<Spec> {
         "files.completeUploadExternal" => write(Four, &["files:write"], files::complete_upload),
         "files.info" => read(Four, &["files:read"], files::info),
         "files.delete" => write(Three, &["files:write"], files::delete),
+        "views.publish" => write(Four, &[], crate::slack::commands::publish),
         "apps.connections.open" => Spec {
             tier: Three,
             json: true,

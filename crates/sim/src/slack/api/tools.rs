@@ -149,6 +149,6 @@ pub(super) fn cursor_read(cursor: &str) -> Result<String, ApiError> {
 }
 
 /// Members of an answer.
-pub(super) fn members<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
+pub(in crate::slack) fn members<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
     members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }

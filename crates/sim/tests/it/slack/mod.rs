@@ -4,6 +4,7 @@
 mod api;
 mod bench;
 mod chat;
+mod commands;
 mod deliveries;
 mod events;
 mod faults;

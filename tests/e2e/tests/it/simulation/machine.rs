@@ -304,6 +304,7 @@ impl SetUp<'_> {
             created_ms,
             since_ms: created_ms,
             notices: dragoman_store::Notices::Off,
+            talk: None,
             past: dragoman_store::BridgePast::default(),
         };
         self.store.commit(Mutation::AddBridge(bridge)).await.context("the bridge")?;

@@ -1,0 +1,325 @@
+//! Conversations of several people. Each one's own chat with the app is their member of the bridge, so that no platform
+//! limits who can be in one. It is there as long as two of them are; who leaves may come back.
+
+use std::sync::Arc;
+
+use dragoman_model::{Block, ConversationId, Document, LegId, RemoteUser};
+use dragoman_platform::Failure;
+use dragoman_store::{BridgeState, Mutation};
+
+use super::acquaint::{Party, Sought};
+use super::act::{Hitch, stands};
+use super::answer::Request;
+use super::command::Who;
+use super::open::{MOST_ASKED, say_where, sought_enough, too_many, unknown};
+use super::stance::{self, Stance, With};
+use super::words::{self, Say, crowd, text};
+use crate::core::Relay;
+use crate::directory::{Bridge, Place};
+use crate::error::RelayError;
+
+/// People in one conversation beside the one who asks for it.
+const MOST_TOGETHER: usize = 20;
+/// Somebody in another conversation is told so often that others wait for them, in milliseconds.
+const REMIND_MS: i64 = 10 * 60 * 1000;
+
+/// Somebody who is to be asked.
+struct Invited {
+    place: Arc<Place>,
+    user: RemoteUser,
+    named: String,
+}
+
+impl Relay {
+    /// Asks several people for one conversation: nobody, if one of them is not known.
+    pub(crate) async fn ask_several(
+        &self,
+        here: &Party,
+        request: &Request,
+        people: Vec<(String, Option<String>)>,
+        first: &str,
+    ) -> Result<Document, Hitch> {
+        let mut named: Vec<(String, Option<String>)> = Vec::new();
+        for (address, on) in people {
+            let own = here.email.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(&address));
+            if !own && !named.iter().any(|(known, _)| *known == address) {
+                named.push((address, on));
+            }
+        }
+        if let [(address, on)] = &named[..] {
+            return Box::pin(self.ask(here, request, Who::Email(address.clone()), on.as_deref(), first))
+                .await;
+        }
+        if named.len() > MOST_TOGETHER {
+            let most = format!("At most {MOST_TOGETHER} people can be asked for one conversation.");
+            return Ok(text(&[Say::Text(&most)]));
+        }
+        if !self.0.direct.may_seek(here.id().as_str(), named.len(), self.now_ms()) {
+            return Ok(sought_enough());
+        }
+        if self.unanswered(here) + named.len() > MOST_ASKED {
+            return Ok(too_many());
+        }
+        let (mut invited, mut missing) = (Vec::new(), Vec::new());
+        for (address, on) in named {
+            match self.seek(here, &address, on.as_deref()).await? {
+                Sought::One(place, profile) | Sought::Here(place, profile) => {
+                    let named = format!(
+                        "{} ({})",
+                        dragoman_markup::name::neutralise(&profile.name),
+                        place.connector.display_name()
+                    );
+                    // Two addresses may be of one person.
+                    let known = |it: &Invited| it.user == profile.user && Arc::ptr_eq(&it.place, &place);
+                    if !invited.iter().any(known) {
+                        invited.push(Invited { place, user: profile.user.clone(), named });
+                    }
+                }
+                Sought::Several(names) => return Ok(say_where(&address, &names)),
+                Sought::Nobody => missing.push(address),
+            }
+        }
+        if !missing.is_empty() {
+            return Ok(unknown(&missing));
+        }
+        let home = &here.spot.place.session.installation.id;
+        if invited.iter().all(|person| person.place.session.installation.id == *home) {
+            let words = format!("They are all on {} as you are: write to them directly.", here.on());
+            return Ok(text(&[Say::Text(&words)]));
+        }
+        self.invite_all(here, &invited, first).await
+    }
+
+    async fn invite_all(&self, here: &Party, invited: &[Invited], first: &str) -> Result<Document, Hitch> {
+        let now_ms = self.now_ms();
+        let group = With::Group(format!("g{}", LegId::fresh(now_ms, &**self.random())));
+        let (mut asked, mut unreached) = (Vec::new(), Vec::new());
+        for person in invited {
+            let others =
+                invited.iter().filter(|other| other.user != person.user || other.named != person.named);
+            let others: Vec<String> = others.map(|other| other.named.clone()).collect();
+            let invitation = words::invitation_together(
+                &here.name,
+                here.email.as_deref(),
+                here.on(),
+                &crowd(&others),
+                first,
+            );
+            match self.invite_one(here, person, &group, &invitation).await {
+                Ok(true) => asked.push(person.named.clone()),
+                Ok(false) | Err(Hitch::Platform(_)) => unreached.push(person.named.clone()),
+                Err(hitch) => return Err(hitch),
+            }
+        }
+        if asked.is_empty() {
+            return Ok(text(&[Say::Text("None of them can be written to through this app now.")]));
+        }
+        self.put_stance(here.id(), &group, Some(Stance::Willing(now_ms))).await?;
+        let subject = format!("{} {}", here.id(), group.id());
+        self.audit(&here.spot.place, "direct.ask", &subject).await?;
+        let mut blocks = vec![words::line(&[Say::Text(&format!(
+            "{} {} asked. You are told here when the conversation begins, which is when one of them says yes; what you write until then is not delivered.",
+            crowd(&asked),
+            if asked.len() == 1 { "was" } else { "were" },
+        ))])];
+        if !unreached.is_empty() {
+            let line = format!("Out of reach, and not asked: {}.", crowd(&unreached));
+            blocks.push(words::line(&[Say::Text(&line)]));
+        }
+        Ok(Document { blocks }.normalise())
+    }
+
+    /// Asks one of several. `false`: they cannot be reached.
+    async fn invite_one(
+        &self,
+        here: &Party,
+        person: &Invited,
+        group: &With,
+        invitation: &Document,
+    ) -> Result<bool, Hitch> {
+        let found = self.chat_of(&person.place, &person.user, None, invitation).await;
+        let (id, greeted) = match found {
+            Ok(found) => found,
+            Err(Hitch::Platform(Failure::Refused(_) | Failure::Gone(_))) => return Ok(false),
+            Err(hitch) => return Err(hitch),
+        };
+        let Some(there) = self.party(&id).await? else { return Ok(false) };
+        // Who is blocked is not told so.
+        if matches!(stands(&there.spot, here), Some(Stance::Blocked(_))) {
+            return Ok(true);
+        }
+        if !greeted && self.invite(&there, invitation).await?.is_some() {
+            return Ok(false);
+        }
+        self.put_stance(&id, group, Some(Stance::Asked(self.now_ms()))).await?;
+        Ok(true)
+    }
+
+    /// Says yes to a conversation of several, or comes back to it.
+    pub(crate) async fn join(
+        &self,
+        here: &Party,
+        request: &Request,
+        group: &str,
+        first: &str,
+    ) -> Result<Document, Hitch> {
+        let with = With::Group(group.to_owned());
+        if let Some(open) = self.open_in(here.id()).filter(|open| open.with == with) {
+            let state = if open.bridge.row.state == BridgeState::Paused {
+                "This conversation is paused by an administrator."
+            } else {
+                "This conversation is open."
+            };
+            return Ok(text(&[Say::Text(state)]));
+        }
+        if let Some(refusal) = self.make_room(here, request).await? {
+            return Ok(refusal);
+        }
+        self.be_willing(here, &with).await?;
+        let directory = self.directory();
+        let now_ms = self.now_ms();
+        if let Some(bridge) = directory.talk(group).cloned() {
+            let mut members = bridge.row.members.clone();
+            let there = self.parties(&members).await?;
+            members.push(here.id().clone());
+            let set = Mutation::SetMembers { bridge: bridge.row.id.clone(), members, since_ms: Some(now_ms) };
+            self.store().commit(set).await?;
+            let subject = format!("{} {}", bridge.row.id, here.id());
+            self.audit(&here.spot.place, "direct.join", &subject).await?;
+            self.reload().await?;
+            self.watch_member(here.id()).await?;
+            for party in &there {
+                let joined = text(&[
+                    Say::Name(&here.name),
+                    Say::Text(&format!(" on {} is in this conversation now.", here.on())),
+                ]);
+                self.tell_party(party, request, joined).await?;
+                self.first_words(here, party, request, first).await?;
+            }
+            let names: Vec<String> = there.iter().map(Party::named).collect();
+            return Ok(words::opened_together(&crowd(&names)));
+        }
+        let (mut free, mut busy) = (Vec::new(), Vec::new());
+        for id in directory.group(group).iter().filter(|id| *id != here.id()) {
+            let Some(there) = self.party(id).await? else { continue };
+            if !matches!(stance::stance(there.facts(), &with), Some(Stance::Willing(_))) {
+                continue;
+            }
+            if !self.may_write(&there) {
+                continue;
+            }
+            if directory.living_bridge(id).is_none() { free.push(there) } else { busy.push(there) }
+        }
+        for there in &busy {
+            if self.0.direct.is_due(format!("{} {group}", there.id()), now_ms, REMIND_MS) {
+                self.tell_party(there, request, waiting(here)).await?;
+            }
+        }
+        if free.is_empty() {
+            return Ok(text(&[Say::Text(
+                "Nobody else is there now. You are told here when the conversation begins; what you write until then is not delivered.",
+            )]));
+        }
+        let mut members: Vec<ConversationId> = free.iter().map(|there| there.id().clone()).collect();
+        members.push(here.id().clone());
+        self.link(here, group, members).await?;
+        for there in &free {
+            let others = free.iter().filter(|other| other.id() != there.id()).chain([here]);
+            let others: Vec<String> = others.map(Party::named).collect();
+            self.tell_party(there, request, words::opened_together(&crowd(&others))).await?;
+            self.first_words(here, there, request, first).await?;
+        }
+        let names: Vec<String> = free.iter().map(Party::named).collect();
+        Ok(words::opened_together(&crowd(&names)))
+    }
+
+    async fn first_words(
+        &self,
+        here: &Party,
+        there: &Party,
+        request: &Request,
+        first: &str,
+    ) -> Result<(), RelayError> {
+        if first.is_empty() { Ok(()) } else { self.pass_on(here, there, request, first).await }
+    }
+
+    /// Leaves a conversation of several. With the last but one it ends.
+    pub(crate) async fn leave_group(
+        &self,
+        here: &Party,
+        request: &Request,
+        bridge: &Arc<Bridge>,
+    ) -> Result<(), Hitch> {
+        let left: Vec<ConversationId> =
+            bridge.row.members.iter().filter(|member| *member != here.id()).cloned().collect();
+        let there = self.parties(&left).await?;
+        let over = left.len() < 2;
+        if over {
+            self.end_talk(here, request, bridge).await?;
+        } else {
+            let since_ms = Some(request.left_ms(self.now_ms()));
+            let id = bridge.row.id.clone();
+            let set = Mutation::SetMembers { bridge: id.clone(), members: left, since_ms };
+            self.store().commit(set).await?;
+            self.audit(&here.spot.place, "direct.leave", &format!("{id} {}", here.id())).await?;
+            self.reload().await?;
+        }
+        for party in &there {
+            let mut told = vec![Say::Name(&here.name), Say::Text(" left this conversation.")];
+            if over {
+                told.push(Say::Text(
+                    " Nobody else is there; what you write here is not delivered any more. ",
+                ));
+                told.push(Say::Type("dm list"));
+                told.push(Say::Text(" shows how to come back to it."));
+            }
+            self.tell_party(party, request, text(&told)).await?;
+        }
+        Ok(())
+    }
+
+    /// Everybody of a conversation of several but one, by name and platform, those first who said yes.
+    pub(crate) async fn others_of(&self, here: &Party, group: &str) -> Result<Vec<String>, RelayError> {
+        let directory = self.directory();
+        let with = With::Group(group.to_owned());
+        let mut others = Vec::new();
+        for id in directory.group(group).iter().filter(|id| *id != here.id()) {
+            let Some(there) = self.party(id).await? else { continue };
+            let (rank, word) = match stance::stance(there.facts(), &with) {
+                Some(Stance::Willing(_)) => (0, ""),
+                // Who does not want to is told of as one who does not answer.
+                Some(Stance::Asked(_) | Stance::Blocked(_)) => (1, ", no answer yet"),
+                None => continue,
+            };
+            others.push((rank, format!("{} ({}{word})", there.name, there.on())));
+        }
+        others.sort();
+        Ok(others.into_iter().map(|(_, named)| named).collect())
+    }
+
+    /// Who else is there now.
+    pub(crate) async fn there_now(&self, here: &Party, group: &str) -> Result<Vec<String>, RelayError> {
+        let members = self.directory().talk(group).map(|bridge| bridge.row.members.clone());
+        let mut there = self.parties(&members.unwrap_or_default()).await?;
+        there.retain(|party| party.id() != here.id());
+        Ok(there.iter().map(Party::named).collect())
+    }
+
+    async fn parties(&self, ids: &[ConversationId]) -> Result<Vec<Party>, RelayError> {
+        let mut parties = Vec::with_capacity(ids.len());
+        for id in ids {
+            parties.extend(self.party(id).await?);
+        }
+        Ok(parties)
+    }
+}
+
+fn waiting(here: &Party) -> Document {
+    let line: Block = words::line(&[
+        Say::Name(&here.name),
+        Say::Text(&format!(" on {} waits for you in a conversation of several. ", here.on())),
+        Say::Type("dm list"),
+        Say::Text(" shows the number with which you go there; you leave the one that is open here."),
+    ]);
+    Document { blocks: vec![line] }.normalise()
+}
