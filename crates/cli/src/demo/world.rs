@@ -347,9 +347,10 @@ fn configure(folder: &TempDir, sims: &Sims, hurry: bool) -> Config {
     config.zoom.compliance_url = format!("{base}/oauth/data/compliance");
     config.zoom.files_base = format!("{}/v2/", sims.zoom.files_url());
     config.zoom.file_hosts = Vec::new();
+    // Nobody at a demo waits half a minute to read who reacted.
+    config.relay.reaction_gather_ms = if hurry { 300 } else { 3_000 };
     if hurry {
         config.relay.pace = false;
-        config.relay.reaction_gather_ms = 300;
         config.teams.graph_pause_ms = 0;
         config.zoom.settle_ms = 0;
         config.zoom.channel_budget = false;
