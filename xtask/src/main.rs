@@ -1,4 +1,4 @@
-//! The project's own tool: `cargo xtask test | tidy | bench | sim | torture`.
+//! The project's own tool: `cargo xtask test | tidy | bench | sim | torture | files`.
 #![expect(clippy::print_stdout, reason = "this tool reports on standard output")]
 
 mod bench;
@@ -36,6 +36,8 @@ enum Command {
     Sim(sim::SimArgs),
     /// Kills the real binary at fault points and at random moments
     Torture(sim::TortureArgs),
+    /// Carries files as large as platforms take between all of them
+    Files(sim::FilesArgs),
     /// Makes the emoji table of `markup` from emoji.json of emoji-datasource
     Emoji(emoji::Args),
 }
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&root, &args),
         Command::Sim(args) => sim::run(&root, &args),
         Command::Torture(args) => sim::torture(&root, &args),
+        Command::Files(args) => sim::files(&root, &args),
         Command::Emoji(args) => emoji::run(&root, &args),
     });
     match outcome {

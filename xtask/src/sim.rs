@@ -1,4 +1,4 @@
-//! `cargo xtask sim` and `cargo xtask torture`: long runs of what `cargo xtask test` runs briefly.
+//! `cargo xtask sim`, `cargo xtask torture` and `cargo xtask files`: long runs of what `cargo xtask test` runs briefly.
 
 use std::fs;
 use std::path::Path;
@@ -30,6 +30,13 @@ pub(crate) struct TortureArgs {
     kills: u64,
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct FilesArgs {
+    /// How many MiB a file has; into Webex go 100 MB at most
+    #[arg(long, default_value_t = 1024)]
+    mib: u64,
+}
+
 /// Runs the seeds in batches, so that an interrupted run can go on.
 pub(crate) fn run(root: &Path, args: &SimArgs) -> anyhow::Result<()> {
     let note = root.join("target/sim-next-seed");
@@ -52,6 +59,12 @@ pub(crate) fn run(root: &Path, args: &SimArgs) -> anyhow::Result<()> {
 pub(crate) fn torture(root: &Path, args: &TortureArgs) -> anyhow::Result<()> {
     let kills = [("DRAGOMAN_KILLS", args.kills.to_string())];
     e2e::run(root, Chosen { module: "kills", ignored: false }, &kills)
+}
+
+/// Carries the files.
+pub(crate) fn files(root: &Path, args: &FilesArgs) -> anyhow::Result<()> {
+    let size = [("DRAGOMAN_FILE_MB", args.mib.to_string())];
+    e2e::run(root, Chosen { module: "files", ignored: false }, &size)
 }
 
 fn read_note(note: &Path) -> anyhow::Result<u64> {

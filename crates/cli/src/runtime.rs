@@ -175,7 +175,8 @@ pub(crate) async fn open_relay(
         .with_context(|| format!("data_folder: {} cannot be opened", config.data_folder.display()))?;
     let limits = SlotLimits { limit: config.relay.max_in_flight, ..SlotLimits::default() };
     let slots = SlotStore::open(&data_disk, "secrets.slots", limits, Arc::clone(random))?;
-    let spool = Spool::open(&config.data_folder.join("spool"), Arc::clone(random));
+    let room = config.relay.spool_mb.saturating_mul(1_000_000);
+    let spool = Spool::open(&config.data_folder.join("spool"), room, Arc::clone(random));
     let spool = Arc::new(spool.context("the spool folder in data_folder cannot be used")?);
     let parts = Parts {
         store,

@@ -29,6 +29,15 @@ pub fn neutralise(name: &str) -> String {
     short
 }
 
+/// Whether a sign of a name shows nothing: control characters, what changes the direction of writing, what joins or
+/// varies other signs. White space is none of these.
+pub fn is_hidden(sign: char) -> bool {
+    let whitespace = sign.is_whitespace();
+    (sign.is_control() && !whitespace)
+        || is_invisible(sign)
+        || matches!(sign, '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
+}
+
 /// A letter with at most eight marks on it: stacked marks cover the lines above and below.
 fn bounded(grapheme: &str) -> &str {
     grapheme.char_indices().nth(9).map_or(grapheme, |(end, _)| &grapheme[..end])

@@ -216,7 +216,7 @@ pub struct Origin {
 /// A file of a message. Bytes are fetched later, by the source's connector.
 #[derive(Clone)]
 pub struct FileRef {
-    /// The platform's id.
+    /// The platform's id. What follows a space is an address: where it is today, not what it is.
     pub id: String,
     /// Its name.
     pub name: String,
@@ -226,6 +226,13 @@ pub struct FileRef {
     pub size: Option<u64>,
     /// A page where a person who may see it finds it.
     pub permalink: Option<String>,
+}
+
+impl FileRef {
+    /// What the platform calls it, wherever it is.
+    pub fn identity(&self) -> &str {
+        self.id.split(' ').next().unwrap_or_default()
+    }
 }
 
 /// Something that people may be told.

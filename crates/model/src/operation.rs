@@ -129,4 +129,6 @@ pub struct Candidate {
     pub same: bool,
     /// The name of its first file, where it has one. Content.
     pub file: Option<String>,
+    /// What lies beside it and is not deleted with it, as [`crate::Done::beside`] has it.
+    pub beside: Option<String>,
 }

@@ -36,6 +36,9 @@ pub struct Done {
     pub message: Option<RemoteMessage>,
     /// Its state.
     pub version: Option<Version>,
+    /// What lies beside the message and is not deleted with it, as its connector names it. Ids only: it is kept with the
+    /// copy.
+    pub beside: Option<String>,
 }
 
 impl Outcome {
@@ -46,7 +49,7 @@ impl Outcome {
 
     /// Done, and this message was made.
     pub fn made(message: RemoteMessage, version: Option<Version>) -> Self {
-        Self::Done(Done { message: Some(message), version })
+        Self::Done(Done { message: Some(message), version, beside: None })
     }
 
     /// Try again when the ladder says.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
     Capabilities, Document, Event, FileRef, ListedReaction, Message, Operation, Outcome, Platform, Post,
-    RemoteConversation, RemoteMessage, RemoteUser, codes,
+    RemoteConversation, RemoteMessage, RemoteUser, Spokesman, codes,
 };
 use dragoman_seal::{Content, Token};
 use tokio_util::sync::CancellationToken;
@@ -153,6 +153,18 @@ pub trait Connector: Send + Sync {
         _bytes: FileBytes,
     ) -> Outcome {
         Outcome::Refused(codes::NOT_CARRIED)
+    }
+
+    /// Deletes what lies beside a copy that is deleted: what [`dragoman_model::Done::beside`] named when it was posted,
+    /// in that name. What is gone already is done.
+    async fn discard(
+        &self,
+        _session: &Session,
+        _conversation: &Conversation,
+        _spokesman: &Spokesman,
+        _beside: &str,
+    ) -> Outcome {
+        Outcome::done()
     }
 
     /// Posts a line of our own that only one person of the conversation sees, once. Refused where the platform has no

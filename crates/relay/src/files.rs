@@ -42,11 +42,18 @@ impl<'a> Bounds<'a> {
         Self { level, max_bytes, policy }
     }
 
-    /// Why a file is not posted; `None`: it is.
-    pub(crate) fn objection(&self, name: &str, media_type: Option<&str>, size: Option<u64>) -> Option<Code> {
+    /// Why a file is not posted; `None`: it is. `stated` are the media types that it is said to have, `begin` is how it
+    /// begins, as far as that is known.
+    pub(crate) fn objection(
+        &self,
+        name: &str,
+        stated: &[&str],
+        begin: &[u8],
+        size: Option<u64>,
+    ) -> Option<Code> {
         if self.level < Level::Partial {
             Some(codes::SIMPLIFIED)
-        } else if self.policy.denies(name, media_type) {
+        } else if self.policy.denies(name, stated, begin) {
             Some(codes::FILE_FORBIDDEN)
         } else if self.max_bytes.zip(size).is_some_and(|(most, size)| size > most) {
             Some(codes::FILE_TOO_LARGE)
@@ -112,7 +119,9 @@ pub(crate) fn sort(
             there.remove(at);
             continue;
         }
-        if let Some(reason) = bounds.objection(&file.name, file.media_type.as_deref(), file.size) {
+        if let Some(reason) =
+            bounds.objection(&file.name, file.media_type.as_deref().as_slice(), &[], file.size)
+        {
             cargo.lines.push((file, reason));
             continue;
         }
@@ -154,7 +163,7 @@ impl Cargo {
                 marker: marker(part),
             };
             let freight = Some(file).filter(|_| reason.is_none());
-            steps.push(Step { operation: Operation::Post(post), part, file: Some(key), freight });
+            steps.push(Step { file: Some(key), freight, ..Step::new(Operation::Post(post), part) });
         }
         steps.extend(self.gone.iter().map(|copy| delete_step(&post.conversation, copy)));
         steps

@@ -8,6 +8,8 @@ use dragoman_model::{Code, ConversationId, Event, EventKind, LegId, RemoteMessag
 use dragoman_seal::{SealedRecord, SlotSecret};
 use dragoman_store::{CopyRow, EventRow, LaneId};
 
+use crate::freight::Strain;
+
 /// Place of a leg in its lane: `order`, then `seq`.
 pub(crate) type Place = (i64, i64);
 
@@ -112,8 +114,9 @@ pub(crate) struct Leg {
     doubt: AtomicU8,
     failures: AtomicU32,
     parts: Mutex<Vec<CopyRow>>,
-    /// By the keys of files: failed attempts to read them, and why they are not posted at all.
-    unread: Mutex<BTreeMap<String, u32>>,
+    /// What failed attempts to read files cost.
+    strain: Mutex<Strain>,
+    /// By the keys of files: why they are not posted at all.
     barred: Mutex<BTreeMap<String, Code>>,
 }
 
@@ -138,7 +141,7 @@ impl Leg {
             doubt: AtomicU8::new(0),
             failures: AtomicU32::new(0),
             parts: Mutex::default(),
-            unread: Mutex::default(),
+            strain: Mutex::default(),
             barred: Mutex::default(),
         }
     }
@@ -184,12 +187,12 @@ impl Leg {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Counts a failed attempt to read a file and tells how many there are now.
-    pub(crate) fn count_unread(&self, key: &str) -> u32 {
-        let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = unread.entry(key.to_owned()).or_default();
-        *count += 1;
-        *count
+    /// Counts a failed attempt to read a file, which took so long, and tells what all of them cost.
+    pub(crate) fn count_unread(&self, took_ms: i64) -> Strain {
+        let mut strain = self.strain.lock().unwrap_or_else(PoisonError::into_inner);
+        strain.attempts = strain.attempts.saturating_add(1);
+        strain.spent_ms = strain.spent_ms.saturating_add(took_ms);
+        *strain
     }
 
     /// A file will not pass: a line stands in its place.

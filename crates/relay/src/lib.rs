@@ -17,6 +17,7 @@ mod freight;
 mod glance;
 mod intake;
 mod keeper;
+mod kinds;
 mod lanes;
 mod leg;
 mod links;

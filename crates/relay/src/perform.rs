@@ -43,8 +43,8 @@ impl Relay {
             let several = several || step.freight.is_some();
             let outcome = match self.perform(leg, source, target, &step).await? {
                 Carried::Answered(outcome) => outcome,
-                Carried::Unread(failure) => {
-                    return self.unread(leg, fence, source, &step, failure, ending).await;
+                Carried::Unread(failure, took_ms) => {
+                    return self.unread(leg, fence, source, &step, (failure, took_ms), ending).await;
                 }
                 Carried::Stopped => return Ok(Turn::Hold(self.now_ms())),
             };
@@ -133,6 +133,20 @@ impl Relay {
         target: &Spot,
         step: &Step,
     ) -> Result<Carried, RelayError> {
+        if let (Operation::Delete { spokesman, .. }, Some(beside)) = (&step.operation, &step.beside) {
+            let place = &target.place;
+            let discard =
+                place.connector.discard(&place.session, &target.conversation, spokesman, beside).await;
+            match discard {
+                Outcome::Unknown(code) => return Ok(Carried::Answered(Outcome::retry(code))),
+                again @ (Outcome::Retry { .. } | Outcome::SignIn(_)) => {
+                    self.note_answer(leg, target, &again);
+                    return Ok(Carried::Answered(again));
+                }
+                // What may not be deleted stays; the message goes all the same.
+                _ => {}
+            }
+        }
         let Operation::Post(post) = &step.operation else {
             return Ok(Carried::Answered(match self.call(leg, target, &step.operation).await {
                 // Doing these twice does no harm.
@@ -169,11 +183,10 @@ impl Relay {
         fence: i64,
         source: &Spot,
         step: &Step,
-        failure: Failure,
+        (failure, took_ms): (Failure, i64),
         ending: Ending,
     ) -> Result<Turn, RelayError> {
-        let attempts = step.file.as_ref().map_or(0, |key| leg.count_unread(key));
-        match judge_unread(failure, attempts) {
+        match judge_unread(failure, leg.count_unread(took_ms)) {
             Unread::Again(failure) => {
                 self.judge_at(&source.place, leg, fence, &failure.into_outcome(), ending).await
             }

@@ -62,12 +62,14 @@ pub(crate) struct Step {
     pub file: Option<String>,
     /// The file to post with it.
     pub freight: Option<FileRef>,
+    /// What lies beside the copy that is deleted, and goes first.
+    pub beside: Option<String>,
 }
 
 impl Step {
     /// A step for a part that stands for no file.
     pub(crate) fn new(operation: Operation, part: u32) -> Self {
-        Self { operation, part, file: None, freight: None }
+        Self { operation, part, file: None, freight: None, beside: None }
     }
 }
 
@@ -255,7 +257,7 @@ pub(crate) fn delete_step(target: &RemoteConversation, copy: &CopyRow) -> Step {
         thread_root: copy.thread_root.clone(),
         spokesman: spokesman(&copy.spokesman),
     };
-    Step::new(operation, copy.part)
+    Step { beside: copy.beside.clone(), ..Step::new(operation, copy.part) }
 }
 
 /// Reads the stored word.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::kinds;
+
 /// An organisation's policies.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
@@ -53,7 +55,11 @@ pub const POLICIES: &[(&str, &[&str], &str)] = &[
     ("relay_everyone", &["yes", "no"], "whether a mention of everyone stays one"),
     ("tell_senders", &["yes", "no"], "whether people are told what of theirs did not arrive, or late"),
     ("file_max_mb", &["any", "<megabytes>"], "the largest file that is relayed; larger ones become a line"),
-    ("file_denied", &["none", "<list>"], "extensions and media types that are kept back: exe,video/*"),
+    (
+        "file_denied",
+        &["none", "<list>"],
+        "extensions and media types that are kept back, by name, statement or first bytes: exe,video/*",
+    ),
     (
         "direct_messages",
         &["known", "off"],
@@ -99,17 +105,25 @@ impl Policy {
 }
 
 impl FilePolicy {
-    /// Whether a file of this name or media type is kept back.
-    pub fn denies(&self, name: &str, media_type: Option<&str>) -> bool {
-        let name = name.trim_end_matches(['.', ' ']).to_lowercase();
-        let media_type =
-            media_type.map(|stated| stated.split(';').next().unwrap_or_default().trim().to_lowercase());
-        self.denied.iter().any(|kind| match (kind.split_once('/'), &media_type) {
-            (Some((family, "*")), Some(stated)) => {
-                stated.split_once('/').is_some_and(|(stated, _)| stated == family)
+    /// Whether a file is kept back: for any extension of its name, for what it is stated to be, or for how it begins.
+    /// A short beginning tells what it can.
+    pub fn denies(&self, name: &str, stated: &[&str], begin: &[u8]) -> bool {
+        if self.denied.is_empty() {
+            return false;
+        }
+        let extensions = kinds::extensions(name);
+        let stated: Vec<String> = stated.iter().map(|stated| kinds::media_type(stated)).collect();
+        let signs = kinds::signature(begin);
+        let types = || stated.iter().map(String::as_str).chain(signs.iter().copied());
+        self.denied.iter().any(|kind| match kind.split_once('/') {
+            Some((family, "*")) => {
+                types().any(|found| found.split_once('/').is_some_and(|(found, _)| found == family))
             }
-            (Some(_), stated) => stated.as_ref() == Some(kind),
-            (None, _) => name.strip_suffix(kind.as_str()).is_some_and(|rest| rest.ends_with('.')),
+            Some(_) => types().any(|found| found == kind),
+            None => {
+                let between = format!(".{kind}.");
+                signs.contains(&kind.as_str()) || extensions.iter().any(|all| all.contains(&between))
+            }
         })
     }
 }
@@ -156,6 +170,9 @@ mod tests {
             ("SETUP.Exe. ", None, true),
             ("exe", None, false),
             ("notexe", None, false),
+            ("setup.exe.txt", None, true),
+            ("set\u{200b}up.e\u{ad}xe\u{7}", None, true),
+            ("a.exe\u{a0}", None, true),
             ("a.mp4", Some("video/mp4"), true),
             ("a", Some("Video/MP4; codecs=x"), true),
             ("a.mp4", None, false),
@@ -163,7 +180,15 @@ mod tests {
             ("a", Some("application/zipped"), false),
             ("a.txt", Some("text/plain"), false),
         ] {
-            assert_eq!(policy.denies(name, media_type), denied, "{name} {media_type:?}");
+            assert_eq!(policy.denies(name, media_type.as_slice(), b""), denied, "{name} {media_type:?}");
+        }
+        for (begin, denied) in [
+            (&b"MZ\x90"[..], true),
+            (b"\0\0\0\x18ftypmp42", true),
+            (b"PK\x03\x04", true),
+            (b"%PDF-1.7", false),
+        ] {
+            assert_eq!(policy.denies("a.txt", &["text/plain"], begin), denied, "{begin:?}");
         }
     }
 

@@ -248,6 +248,7 @@ impl Relay {
             fingerprint: wanted.fingerprint.as_ref().map(|(_, digest)| digest.clone()),
             epoch: wanted.fingerprint.as_ref().map(|(epoch, _)| epoch.clone()),
             file: None,
+            beside: None,
         };
         if !newest {
             match self.edit_note(here, &note.message, wanted.post.clone()).await? {

@@ -105,6 +105,7 @@ impl Shown {
                 fingerprint: None,
                 epoch: None,
                 file: step.file.clone(),
+                beside: done.beside.clone(),
             },
             Operation::Edit { .. } => {
                 let known = self.copies.iter().find(|copy| copy.part == step.part)?;

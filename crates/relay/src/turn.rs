@@ -260,13 +260,14 @@ impl Relay {
         let bounds = Bounds::of(capabilities, &spokesman, &policy);
         let mut named = Vec::with_capacity(message.files.len());
         for file in &message.files {
-            let key = self.vault().file_key(&source.org, &message.id, &file.id).await?;
+            let key = self.vault().file_key(&source.org, &message.id, file.identity()).await?;
             named.push((file.clone(), key));
         }
         let mut cargo = files::sort(named, &there, &bounds, &leg.barred());
         // What stands in the name of somebody whose token is gone nobody can delete.
         cargo.gone.retain(|copy| !is_mute(&directory, target, copy));
-        let corrects = plan::corrected(&existing).filter(|_| generation > 0);
+        let wordless = message.body.is_empty() && !message.files.is_empty() && cargo.lines.is_empty();
+        let corrects = plan::corrected(&existing).filter(|_| generation > 0 && !wordless);
         let pointed = match plan::pointed(&root, corrects.as_ref(), capabilities) {
             Some(message) => self.address_of(target, None, message).await,
             None => None,
@@ -289,8 +290,8 @@ impl Relay {
             notes.push(codes::OWN_TOKEN);
         }
         notes.extend(cargo.notes());
-        // Files alone need no empty message above them.
-        let alone = post.body.is_empty() && !message.files.is_empty();
+        // Files alone need no empty message above them, and no correction that says nothing.
+        let alone = post.body.is_empty() && wordless;
         let bodies = if alone { Vec::new() } else { connector.split(&post) };
         let first = plan::first_part(generation);
         let mut markers = BTreeMap::new();
@@ -305,7 +306,13 @@ impl Relay {
             .filter(|copy| !is_file(copy.part) && plan::generation(copy) == generation)
             .cloned()
             .collect();
-        let mut steps = plan::steps(&post, bodies, &current, first, &marker);
+        let mut steps = if alone {
+            // Whatever was said goes, corrections included, also where nothing can be edited.
+            let texts = there.iter().filter(|copy| !is_file(copy.part) && !is_mute(&directory, target, copy));
+            plan::deletions(&target.conversation.remote, &texts.cloned().collect::<Vec<_>>())
+        } else {
+            plan::steps(&post, bodies, &current, first, &marker)
+        };
         steps.extend(cargo.steps(&post, &marker));
         steps.retain(|step| {
             let deletes = matches!(step.operation, Operation::Delete { .. });
@@ -524,7 +531,7 @@ pub(crate) fn canonical(message: &Message) -> Vec<u8> {
     let mut bytes = dragoman_markup::canonical(&message.body);
     for file in &message.files {
         bytes.push(0);
-        bytes.extend_from_slice(file.id.as_bytes());
+        bytes.extend_from_slice(file.identity().as_bytes());
     }
     bytes
 }

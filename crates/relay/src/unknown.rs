@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dragoman_model::operation::Candidate;
-use dragoman_model::{Code, Document, Marker, Operation, Outcome, Post, ShownAuthor, Spokesman, codes};
+use dragoman_model::{Code, Document, Done, Marker, Operation, Outcome, Post, ShownAuthor, Spokesman, codes};
 use dragoman_platform::{ConversationKind, Failure};
 
 use crate::core::Relay;
@@ -88,9 +88,11 @@ impl Relay {
             Sight::Absent => return Ok(None),
             Sight::Blind => return Ok(self.by_policy(leg, target, doubt)),
             // A file is what it was, and no text makes it another.
-            Sight::Copy(found) if found.same || lost.file.is_some() => {
-                Some(Outcome::made(found.message, found.version))
-            }
+            Sight::Copy(found) if found.same || lost.file.is_some() => Some(Outcome::Done(Done {
+                message: Some(found.message),
+                version: found.version,
+                beside: found.beside,
+            })),
             Sight::Copy(found) => self.convert(leg, target, lost.post, found).await,
             Sight::Failed(failure) => Some(failure.into_outcome()),
         };
@@ -143,7 +145,7 @@ impl Relay {
                             thread_root: lost.thread_root.clone(),
                             spokesman: lost.spokesman.clone(),
                         };
-                        steps.push(Step::new(operation, next));
+                        steps.push(Step { beside: found.beside, ..Step::new(operation, next) });
                         break;
                     }
                     Sight::Absent | Sight::Blind => {}

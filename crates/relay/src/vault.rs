@@ -56,7 +56,8 @@ impl Vault {
         Ok(Marker::new(hex(&digest[..16])))
     }
 
-    /// What ties the copy of a file to the file: ids of some platforms are addresses that hold its name.
+    /// What ties the copy of a file to the file, by [`dragoman_model::FileRef::identity`]. Keyed all the same: on some
+    /// platforms that is an address.
     pub async fn file_key(
         &self,
         org: &OrgId,

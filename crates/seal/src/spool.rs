@@ -13,6 +13,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use dragoman_model::Random;
@@ -27,12 +28,41 @@ const CHUNK: usize = 64 << 10;
 pub struct Spool {
     folder: PathBuf,
     random: Arc<dyn Random>,
+    room: Arc<Room>,
+}
+
+/// How much the files of a folder may have together, and how much they have, in bytes of plain text.
+struct Room {
+    cap: u64,
+    used: AtomicU64,
+}
+
+/// A file's share of the room; given back when it is gone.
+struct Share {
+    room: Arc<Room>,
+    bytes: u64,
+}
+
+impl Share {
+    fn grow(&mut self, bytes: u64) -> io::Result<()> {
+        let taken = |used: u64| used.checked_add(bytes).filter(|used| *used <= self.room.cap);
+        let full = |_| io::Error::new(io::ErrorKind::StorageFull, "the spool is full");
+        self.room.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).map_err(full)?;
+        self.bytes += bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.room.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl Spool {
     /// Opens the folder, making it where it is missing, and empties it: what an earlier process left there cannot be
-    /// read by anybody.
-    pub fn open(folder: &Path, random: Arc<dyn Random>) -> io::Result<Self> {
+    /// read by anybody. All its files together have `cap` bytes at most.
+    pub fn open(folder: &Path, cap: u64, random: Arc<dyn Random>) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         for entry in folder.read_dir()? {
             let entry = entry?;
@@ -42,7 +72,18 @@ impl Spool {
                 std::fs::remove_file(entry.path())?;
             }
         }
-        Ok(Self { folder: folder.to_owned(), random })
+        let room = Arc::new(Room { cap, used: AtomicU64::new(0) });
+        Ok(Self { folder: folder.to_owned(), random, room })
+    }
+
+    /// How many bytes all files together may have.
+    pub fn cap(&self) -> u64 {
+        self.room.cap
+    }
+
+    /// How many bytes are in it now.
+    pub fn used(&self) -> u64 {
+        self.room.used.load(Ordering::Relaxed)
     }
 
     /// A new file under a key of its own.
@@ -56,7 +97,8 @@ impl Spool {
         self.random.fill(key.as_mut());
         let key = UnboundKey::new(&AES_256_GCM, key.as_ref()).map_err(|_| io::Error::other("no cipher"))?;
         let plain = Zeroizing::new(Vec::with_capacity(CHUNK));
-        Ok(SpoolWriter { file, key: LessSafeKey::new(key), plain, number: 0, size: 0 })
+        let share = Share { room: Arc::clone(&self.room), bytes: 0 };
+        Ok(SpoolWriter { file, key: LessSafeKey::new(key), plain, number: 0, size: 0, share })
     }
 }
 
@@ -67,11 +109,13 @@ pub struct SpoolWriter {
     plain: Zeroizing<Vec<u8>>,
     number: u64,
     size: u64,
+    share: Share,
 }
 
 impl SpoolWriter {
-    /// Appends bytes.
+    /// Appends bytes. [`io::ErrorKind::StorageFull`]: they are more than there is room for now.
     pub fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        self.share.grow(bytes.len() as u64)?;
         while !bytes.is_empty() {
             // A full chunk is sealed only when more comes: the last one says that it is.
             if self.plain.len() == CHUNK {
@@ -100,6 +144,7 @@ impl SpoolWriter {
             left: self.size,
             size: self.size,
             ended: false,
+            _share: self.share,
         })
     }
 
@@ -126,6 +171,8 @@ pub struct SpoolReader {
     left: u64,
     size: u64,
     ended: bool,
+    /// Given back with the file.
+    _share: Share,
 }
 
 impl SpoolReader {
@@ -168,7 +215,7 @@ mod tests {
     use crate::random::SystemRandom;
 
     fn spool(folder: &Path) -> Spool {
-        Spool::open(folder, Arc::new(SystemRandom)).unwrap()
+        Spool::open(folder, 1 << 30, Arc::new(SystemRandom)).unwrap()
     }
 
     fn read(mut reader: SpoolReader) -> io::Result<Vec<u8>> {
@@ -219,6 +266,27 @@ mod tests {
         std::fs::create_dir(folder.path().join("spool/sub")).unwrap();
         let spool = spool(&folder.path().join("spool"));
         assert_eq!(spool.folder.read_dir().unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_all_files_have_together_is_bounded_and_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path(), 100, Arc::new(SystemRandom)).unwrap();
+        let mut one = spool.create().unwrap();
+        let mut other = spool.create().unwrap();
+        one.write(&[1; 60]).unwrap();
+        let full = other.write(&[2; 41]).unwrap_err();
+        assert_eq!((full.kind(), spool.used()), (io::ErrorKind::StorageFull, 60));
+        other.write(&[2; 40]).unwrap();
+        let reader = one.finish().unwrap();
+        assert_eq!(spool.used(), 100);
+        drop(other);
+        assert_eq!(spool.used(), 60);
+        drop(reader);
+        assert_eq!(spool.used(), 0);
+        spool.create().unwrap().write(&[3; 100]).unwrap();
+        assert!(spool.create().unwrap().write(&[3; 101]).is_err());
+        assert_eq!(spool.used(), 0);
     }
 
     #[test]

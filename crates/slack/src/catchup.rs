@@ -300,6 +300,7 @@ pub(crate) async fn find(
             version: message.version,
             same: bare || texts.contains(&message.body),
             file: message.files.into_iter().next().map(|file| file.name),
+            beside: None,
             message: message.id,
         })
         .collect())

@@ -45,7 +45,7 @@ const ANSWER_CAP: usize = 64 * 1024;
 const HOPS: u8 = 3;
 
 /// What can be done with a file, from what `files.info` says.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 enum Access {
     /// Its bytes are at this address.
     At(String),
@@ -349,6 +349,7 @@ pub(crate) async fn under_way(
                     version: Some(Version(0)),
                     same: true,
                     file: known.name.clone(),
+                    beside: None,
                     message: RemoteMessage::from(ts),
                 }),
                 None if client.clock.monotonic_ms() - at_ms < LATE_MS => {

@@ -15,6 +15,8 @@ pub const POINTS: &[&str] = &[
     "dispatch.before",
     // Unsealed, nothing sent.
     "send.before",
+    // A chunk of a file was read, and goes on.
+    "file.moving",
     // Sent, the answer not read.
     "send.unanswered",
     // Answered, nothing recorded.

@@ -20,6 +20,9 @@ pub(crate) fn original(old: OriginalRow, new: &OriginalRow) -> OriginalRow {
 /// answers come.
 pub(crate) fn copy(old: CopyRow, new: &CopyRow) -> CopyRow {
     let mut row = CopyRow { edits: old.edits.max(new.edits), ..new.clone() };
+    if row.message == old.message {
+        row.beside = row.beside.or(old.beside);
+    }
     // `None` is older than any version.
     let older = new.version < old.version;
     if older || (new.version == old.version && new.fingerprint.is_none()) {
@@ -133,6 +136,25 @@ mod tests {
             fingerprint: fingerprint.map(|byte| vec![byte]),
             epoch: fingerprint.map(|byte| byte.to_string()),
             file: None,
+            beside: None,
+        }
+    }
+
+    #[test]
+    fn what_lies_beside_a_copy_is_known_as_long_as_the_copy_is_there() {
+        let beside = |message: &str, beside: Option<&str>| CopyRow {
+            message: message.into(),
+            beside: beside.map(str::to_owned),
+            ..row(None, None)
+        };
+        for (old, new, left) in [
+            (("m", Some("a")), ("m", None), Some("a")),
+            (("m", Some("a")), ("m", Some("b")), Some("b")),
+            (("m", Some("a")), ("n", None), None),
+            (("m", None), ("m", Some("b")), Some("b")),
+        ] {
+            let merged = copy(beside(old.0, old.1), &beside(new.0, new.1));
+            assert_eq!(merged.beside.as_deref(), left, "{old:?} then {new:?}");
         }
     }
 

@@ -213,18 +213,19 @@ queries! {
     ORIGINALS_SINCE = "SELECT bridge, conversation, message, thread_root, sent_ms, active_ms FROM original WHERE conversation = $1 AND recent_ms >= $2 \
         ORDER BY recent_ms DESC, message DESC LIMIT $3";
     COPY_OWNER = "SELECT of_conversation, of_message, part FROM copy WHERE conversation = $1 AND message = $2";
-    COPY = "SELECT conversation, part, message, thread_root, spokesman, edits, version, fingerprint, epoch, file FROM copy \
+    COPY = "SELECT conversation, part, message, thread_root, spokesman, edits, version, fingerprint, epoch, file, beside FROM copy \
         WHERE of_conversation = $1 AND of_message = $2 AND conversation = $3 AND part = $4";
     PUT_COPY = "INSERT INTO copy (of_conversation, of_message, conversation, part, message, thread_root, spokesman, \
-        edits, version, fingerprint, epoch, file) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+        edits, version, fingerprint, epoch, file, beside) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
         ON CONFLICT (of_conversation, of_message, conversation, part) DO UPDATE SET message = excluded.message, \
         thread_root = excluded.thread_root, spokesman = excluded.spokesman, edits = excluded.edits, \
-        version = excluded.version, fingerprint = excluded.fingerprint, epoch = excluded.epoch, file = excluded.file";
+        version = excluded.version, fingerprint = excluded.fingerprint, epoch = excluded.epoch, file = excluded.file, \
+        beside = excluded.beside";
     DROP_COPY = "DELETE FROM copy WHERE conversation = $1 AND message = $2 RETURNING of_conversation, of_message";
-    COPIES = "SELECT conversation, part, message, thread_root, spokesman, edits, version, fingerprint, epoch, file FROM copy \
+    COPIES = "SELECT conversation, part, message, thread_root, spokesman, edits, version, fingerprint, epoch, file, beside FROM copy \
         WHERE of_conversation = $1 AND of_message = $2 AND conversation = $3 ORDER BY part";
     ORIGINAL_OF_COPY = "SELECT copy.conversation, copy.part, copy.message, copy.thread_root, copy.spokesman, copy.edits, \
-        copy.version, copy.fingerprint, copy.epoch, copy.file, original.bridge, original.conversation, original.message, \
+        copy.version, copy.fingerprint, copy.epoch, copy.file, copy.beside, original.bridge, original.conversation, original.message, \
         original.thread_root, original.sent_ms, original.active_ms \
         FROM copy JOIN original ON original.conversation = copy.of_conversation AND original.message = copy.of_message \
         WHERE copy.conversation = $1 AND copy.message = $2";

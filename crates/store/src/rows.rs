@@ -440,6 +440,8 @@ pub struct CopyRow {
     pub epoch: Option<String>,
     /// Keyed digest of the source's id of the file that it is a copy of, where it is one of a file.
     pub file: Option<String>,
+    /// What lies beside it at its platform and is not deleted with it: ids, as the connector names them.
+    pub beside: Option<String>,
 }
 
 /// A deletion, by the source's clock: what comes later of a state from before it is not relayed. A restoration is

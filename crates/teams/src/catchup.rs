@@ -153,7 +153,16 @@ impl TeamsConnector {
         };
         let page: Collection<ChatMessage> =
             self.client.graph_json(session, self.client.graph_url(&path)).await.map_err(Trouble::failure)?;
-        Ok(matching(page.value, post, session.app.fact("app_id"), since_ms - CLOCKS_MS))
+        let found = matching(page.value, post, session.app.fact("app_id"), since_ms - CLOCKS_MS);
+        let mut candidates = Vec::with_capacity(found.len());
+        for (mut candidate, address) in found {
+            // Only copies of files say nothing of their own; an author's text may link to anything.
+            if let (Some(address), true) = (address, post.body.is_empty()) {
+                candidate.beside = self.linked_item(session, conversation, post, &address).await;
+            }
+            candidates.push(candidate);
+        }
+        Ok(candidates)
     }
 }
 
@@ -162,11 +171,17 @@ fn keep(found: &mut BTreeMap<String, ChatMessage>, messages: impl IntoIterator<I
     found.extend(messages.into_iter().map(|message| (message.id.clone(), message)));
 }
 
-/// Messages of ours that begin with an author's name or, in a person's name, say what the post says; oldest first.
-fn matching(messages: Vec<ChatMessage>, post: &Post, app_id: &str, since_ms: i64) -> Vec<Candidate> {
+/// Messages of ours that begin with an author's name or, in a person's name, say what the post says; oldest first. With
+/// the addresses of their files.
+fn matching(
+    messages: Vec<ChatMessage>,
+    post: &Post,
+    app_id: &str,
+    since_ms: i64,
+) -> Vec<(Candidate, Option<String>)> {
     let wanted = fingerprint_of_post(post);
     let as_app = post.spokesman == Spokesman::App;
-    let mut found: Vec<Candidate> = messages
+    let mut found: Vec<(Candidate, Option<String>)> = messages
         .iter()
         .filter(|message| !decode::is_gone(message) && decode::is_message(message))
         .filter_map(|message| {
@@ -175,20 +190,24 @@ fn matching(messages: Vec<ChatMessage>, post: &Post, app_id: &str, since_ms: i64
             let fits = if as_app { made.origin.ours } else { person };
             let same = fingerprint(&Body::of_graph(message)) == wanted;
             let found = same || as_app && byline::is_signed(&made.body);
-            (fits && made.sent_at_ms >= since_ms && found).then(|| Candidate {
+            if !fits || made.sent_at_ms < since_ms || !found {
+                return None;
+            }
+            let listed = made.files.into_iter().next().map(|file| (file.name, file.permalink));
+            let linked = || encode::linked_file(&made.body).map(|(name, address)| (name, Some(address)));
+            let (file, address) = listed.or_else(linked).unzip();
+            let candidate = Candidate {
                 message: RemoteMessage::from(message.id.as_str()),
                 at_ms: made.sent_at_ms,
                 version: made.version.or(Some(Version(made.sent_at_ms))),
                 same,
-                file: made
-                    .files
-                    .first()
-                    .map(|file| file.name.clone())
-                    .or_else(|| encode::linked_file(&made.body)),
-            })
+                file,
+                beside: None,
+            };
+            Some((candidate, address.flatten()))
         })
         .collect();
-    found.sort_by(|a, b| (a.at_ms, &a.message).cmp(&(b.at_ms, &b.message)));
+    found.sort_by(|(a, _), (b, _)| (a.at_ms, &a.message).cmp(&(b.at_ms, &b.message)));
     found
 }
 

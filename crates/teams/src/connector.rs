@@ -193,6 +193,16 @@ impl Connector for TeamsConnector {
         self.share_file(session, conversation, share, bytes).await
     }
 
+    async fn discard(
+        &self,
+        session: &Session,
+        _conversation: &Conversation,
+        _spokesman: &Spokesman,
+        beside: &str,
+    ) -> Outcome {
+        self.remove_item(session, beside).await
+    }
+
     async fn find(
         &self,
         session: &Session,

@@ -19,6 +19,7 @@ use dragoman_model::{
 
 use crate::body::{self, Body};
 use crate::envelope::{self, Change};
+use crate::files::DOWNLOAD;
 use crate::ids::{is_bot, is_channel, is_personal, message_ms, parse_time};
 use crate::wire::activity::Activity;
 use crate::wire::message::{Attachment, ChatMessage, History, IdentitySet};
@@ -291,19 +292,28 @@ fn bot_files(activity: &Activity) -> Vec<FileRef> {
         .attachments
         .iter()
         .filter_map(|attachment| {
-            let url = attachment.content_url.clone()?;
             let image = attachment.content_type.starts_with("image/");
             let sent = attachment.content_type == "application/vnd.microsoft.teams.file.download.info";
-            (image || sent).then(|| FileRef {
-                id: url.clone(),
-                name: attachment
-                    .name
-                    .clone()
-                    .unwrap_or_else(|| if image { "image" } else { "file" }.to_owned()),
-                media_type: image.then(|| attachment.content_type.clone()),
+            let named = |file: &str| attachment.name.clone().unwrap_or_else(|| file.to_owned());
+            if image {
+                return Some(FileRef {
+                    // The address of a pasted image needs the bot's token: nobody could follow it.
+                    id: attachment.content_url.clone()?,
+                    name: named("image"),
+                    media_type: Some(attachment.content_type.clone()),
+                    size: None,
+                    permalink: None,
+                });
+            }
+            let content = attachment.content.as_ref().filter(|_| sent)?;
+            let word = |key: &str| content.get(key)?.as_str().filter(|word| !word.contains(' '));
+            // Who has the address has the file, as long as it is valid: it is no link for people.
+            Some(FileRef {
+                id: format!("{DOWNLOAD}{} {}", word("uniqueId")?, word("downloadUrl")?),
+                name: named("file"),
+                media_type: None,
                 size: None,
-                // The address of a pasted image needs the bot's token: nobody could follow it.
-                permalink: sent.then_some(url),
+                permalink: attachment.content_url.clone(),
             })
         })
         .collect()

@@ -101,12 +101,12 @@ pub(crate) fn file_activity(post: &Post, name: &str, address: &str) -> Vec<u8> {
     activity(&text, &BTreeMap::new())
 }
 
-/// The name of the file that a message of [`file_activity`] links to.
-pub(crate) fn linked_file(body: &Document) -> Option<String> {
+/// Name and address of the file that a message of [`file_activity`] links to.
+pub(crate) fn linked_file(body: &Document) -> Option<(String, String)> {
     let Some(Block::Paragraph(line)) = body.blocks.last() else { return None };
-    let [.., Inline::Text(sign), Inline::Link { text, .. }] = line.as_slice() else { return None };
+    let [.., Inline::Text(sign), Inline::Link { url, text }] = line.as_slice() else { return None };
     let [Inline::Text(name)] = text.as_slice() else { return None };
-    sign.trim_end().ends_with(CLIP.trim_end()).then(|| name.clone())
+    sign.trim_end().ends_with(CLIP.trim_end()).then(|| (name.clone(), url.clone()))
 }
 
 /// A chatMessage of a person that refers to a file as Teams' own do.

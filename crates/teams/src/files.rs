@@ -9,7 +9,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use dragoman_model::{FileRef, Outcome, RemoteMessage, Spokesman, codes};
+use dragoman_model::{Done, FileRef, Outcome, Post, RemoteMessage, Spokesman, codes};
 use dragoman_platform::http::{HttpError, HttpStreamed, Upload};
 use dragoman_platform::{Chunks, Conversation, Failure, FileBytes, Session, Share};
 use futures_util::StreamExt as _;
@@ -32,6 +32,9 @@ use crate::wire::drive::{Folder, Item, UploadSession};
 /// Fact: whether the app may put files into the folder of a channel.
 pub(crate) const FILES_FACT: &str = "files";
 
+/// What the ids of files begin with that a person sent to the bot: their addresses hold names.
+pub(crate) const DOWNLOAD: &str = "download:";
+
 /// Files up to here go in one request: "for files larger than 10 MB use an upload session".
 const SIMPLE: u64 = 10 * 1024 * 1024;
 /// Parts of an upload session, a multiple of 320 KiB.
@@ -42,7 +45,7 @@ const ANSWER_CAP: usize = 256 * 1024;
 const LONGEST_NAME: usize = 120;
 
 /// Where the bytes of a file are.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Source<'a> {
     /// In SharePoint or OneDrive, at an address that a message names.
     Shared(&'a str),
@@ -57,16 +60,13 @@ enum Source<'a> {
 fn source(file: &FileRef) -> Option<Source<'_>> {
     let id = file.id.as_str();
     let link = file.permalink.as_deref().filter(|link| !link.is_empty());
+    if id.starts_with(DOWNLOAD) {
+        return id.split_once(' ').map(|(_, address)| Source::Open(address));
+    }
     if !id.starts_with("http") {
         return link.map(Source::Shared);
     }
-    Some(if id.contains("/hostedContents/") {
-        Source::Hosted(id)
-    } else if link == Some(id) {
-        Source::Open(id)
-    } else {
-        Source::Bot(id)
-    })
+    Some(if id.contains("/hostedContents/") { Source::Hosted(id) } else { Source::Bot(id) })
 }
 
 /// Whether an address leads to what was pasted into this very message: authors write such addresses themselves, and the
@@ -211,6 +211,10 @@ impl TeamsConnector {
         if !is_channel(remote) {
             return Outcome::Refused(codes::NOT_CARRIED);
         }
+        if let Some(path) = self.memory.take_lost(&share.post.marker) {
+            // It is posted anew only where its message is known not to be there.
+            self.remove_item(session, &path).await;
+        }
         // Parts are parts of a stated whole.
         let Some(size) = bytes.size else { return Outcome::Refused(codes::BAD_REQUEST) };
         let folder = match self.files_folder(session, conversation).await {
@@ -234,20 +238,18 @@ impl TeamsConnector {
             Err(outcome) => return outcome,
         };
         let outcome = self.announce(session, conversation, share, &item).await;
-        match &outcome {
-            Outcome::Done(done) => {
-                if let Some(message) = &done.message {
-                    let key = (remote.to_owned(), message.as_str().to_owned());
-                    self.memory.learn_file(key, item.path());
-                }
-            }
+        match outcome {
+            Outcome::Done(done) => Outcome::Done(Done { beside: Some(item.path()), ..done }),
             // Where nobody knows whether the message is there, it may need its file.
-            Outcome::Unknown(_) => {}
-            _ => {
+            Outcome::Unknown(code) => {
+                self.memory.learn_lost(&share.post.marker, item.path());
+                Outcome::Unknown(code)
+            }
+            outcome => {
                 self.remove_item(session, &item.path()).await;
+                outcome
             }
         }
-        outcome
     }
 
     /// The message of a file that is there.
@@ -375,22 +377,26 @@ impl TeamsConnector {
         }
     }
 
-    /// Deletes the file of a message that this process posted, before the message goes. `Some`: try again later.
-    pub(crate) async fn withdraw(&self, session: &Session, remote: &str, message: &str) -> Option<Outcome> {
-        let key = (remote.to_owned(), message.to_owned());
-        let path = self.memory.file(&key)?;
-        let outcome = self.remove_item(session, &path).await;
-        if matches!(outcome, Outcome::Retry { .. }) {
-            return Some(outcome);
+    /// The file that a message of ours links to: its path in Graph, where it lies in the channel's library.
+    pub(crate) async fn linked_item(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        post: &Post,
+        address: &str,
+    ) -> Option<String> {
+        if let Some(path) = self.memory.lost(&post.marker) {
+            return Some(path);
         }
-        self.memory.forget_file(&key);
-        None
+        self.own_item(session, conversation, address).await.ok().flatten().map(|item| item.path())
     }
 
-    async fn remove_item(&self, session: &Session, path: &str) -> Outcome {
+    /// Deletes a file by its path in Graph.
+    pub(crate) async fn remove_item(&self, session: &Session, path: &str) -> Outcome {
         let call = Call::new(Method::DELETE, self.client.graph_url(path));
         match self.client.graph(session, &Voice::App, &call).await {
             Ok(_) => Outcome::done(),
+            Err(trouble) if trouble.status() == Some(404) => Outcome::done(),
             Err(trouble) => trouble.outcome(Doing::Delete),
         }
     }
@@ -463,14 +469,17 @@ mod tests {
         let site = "https://x.sharepoint.com/a.txt";
         let hosted = "https://graph.microsoft.com/v1.0/chats/c/messages/1/hostedContents/h/$value";
         let shown = "https://smba.trafficmanager.net/v3/attachments/1/views/original";
-        assert_eq!(source(&file("guid", Some(site))), Some(Source::Shared(site)));
-        assert_eq!(source(&file("guid", None)), None);
-        assert_eq!(
-            source(&file(hosted, Some("https://teams.microsoft.com/l"))),
-            Some(Source::Hosted(hosted))
-        );
-        assert_eq!(source(&file(shown, None)), Some(Source::Bot(shown)));
-        assert_eq!(source(&file(site, Some(site))), Some(Source::Open(site)));
+        for (id, link, expected) in [
+            ("guid", Some(site), Some(Source::Shared(site))),
+            ("guid", None, None),
+            (hosted, Some("https://teams.microsoft.com/l"), Some(Source::Hosted(hosted))),
+            (shown, None, Some(Source::Bot(shown))),
+            ("download:guid https://x.sharepoint.com/a.txt", Some("https://y"), Some(Source::Open(site))),
+            ("download:guid", Some(site), None),
+            (site, Some(site), Some(Source::Bot(site))),
+        ] {
+            assert!(source(&file(id, link)) == expected, "{id} {link:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use dragoman_model::Marker;
+
 /// Entries of each kind; at the limit all are forgotten, which costs a few requests.
 const LIMIT: usize = 50_000;
 
@@ -30,7 +32,7 @@ struct Inner {
     teams: BTreeMap<(String, String), String>,
     accounts: BTreeMap<(String, String), String>,
     objects: BTreeMap<(String, String), String>,
-    files: BTreeMap<(String, String), String>,
+    lost: BTreeMap<Marker, String>,
 }
 
 impl Memory {
@@ -39,21 +41,21 @@ impl Memory {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers which file a message of ours brought: conversation and message, the file's path in Graph.
-    pub(crate) fn learn_file(&self, message: (String, String), path: String) {
+    /// Remembers the file of a message of which nobody knows whether it is there: its path in Graph.
+    pub(crate) fn learn_lost(&self, marker: &Marker, path: String) {
         let mut inner = self.lock();
-        bound(&mut inner.files);
-        inner.files.insert(message, path);
+        bound(&mut inner.lost);
+        inner.lost.insert(marker.clone(), path);
     }
 
-    /// The file of a message of ours.
-    pub(crate) fn file(&self, message: &(String, String)) -> Option<String> {
-        self.lock().files.get(message).cloned()
+    /// The file of such a message.
+    pub(crate) fn lost(&self, marker: &Marker) -> Option<String> {
+        self.lock().lost.get(marker).cloned()
     }
 
-    /// The file is gone.
-    pub(crate) fn forget_file(&self, message: &(String, String)) {
-        self.lock().files.remove(message);
+    /// The message is not there and will not be: the file that was to go with it.
+    pub(crate) fn take_lost(&self, marker: &Marker) -> Option<String> {
+        self.lock().lost.remove(marker)
     }
 
     /// Remembers what is known now; what is not known is kept as it was.

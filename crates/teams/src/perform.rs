@@ -25,11 +25,6 @@ impl TeamsConnector {
         conversation: &Conversation,
         operation: &Operation,
     ) -> Outcome {
-        if let Operation::Delete { conversation, message, .. } = operation
-            && let Some(again) = self.withdraw(session, conversation.as_str(), message.as_str()).await
-        {
-            return again;
-        }
         match spokesman(operation) {
             Spokesman::App => self.as_bot(session, conversation, operation).await,
             Spokesman::Person(person) => {

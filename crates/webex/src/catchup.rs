@@ -269,6 +269,7 @@ pub(crate) async fn find(
         message: message.id,
         same,
         file: message.files.into_iter().next().map(|file| file.name),
+        beside: None,
     };
     Ok(found.into_iter().map(candidate).collect())
 }

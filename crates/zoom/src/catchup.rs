@@ -179,6 +179,7 @@ pub(crate) async fn find(
                     message: message.id,
                     same,
                     file: message.files.into_iter().next().map(|file| file.name),
+                    beside: None,
                 });
             }
         }

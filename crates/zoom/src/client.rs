@@ -181,10 +181,11 @@ impl Client {
             return response.read(ANSWER).await.map_err(CallError::Http);
         }
         if let Some(next) = self.onward(&url, response.status, &response.headers)? {
-            self.memory.learn_way(&url, &next, self.clock.monotonic_ms());
+            let installation = &session.installation.id;
+            self.memory.learn_way(installation, &url, &next, self.clock.monotonic_ms());
             return Err(again(codes::TARGET_FAILED));
         }
-        self.memory.forget_way();
+        self.memory.forget_way(&session.installation.id);
         let error = self.refused(response).await;
         if error.class() == Some(Class::Expired) && set.refresh.is_some() {
             tokens::refreshed(self, session, slot, &set).await?;

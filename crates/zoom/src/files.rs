@@ -91,7 +91,8 @@ async fn upload(
     let form = Multipart::new(client.random.as_ref()).file("file", name, share.media_type.as_deref(), bytes);
     let form = form.map_err(HttpError::into_repeatable_outcome)?;
     let mut url = client.settings.files_base.join(&path).map_err(|_| Outcome::Refused(codes::CONFIG))?;
-    if let Some(known) = client.memory.way(&url, client.clock.monotonic_ms()) {
+    let installation = &session.installation.id;
+    if let Some(known) = client.memory.way(installation, &url, client.clock.monotonic_ms()) {
         url = known;
     } else {
         let first = url.clone();
@@ -101,7 +102,7 @@ async fn upload(
                 None => break,
             }
         }
-        client.memory.learn_way(&first, &url, client.clock.monotonic_ms());
+        client.memory.learn_way(installation, &first, &url, client.clock.monotonic_ms());
     }
     let answer = client.upload(session, &speaker.slot, url, form).await.map_err(unsent)?;
     let sent: Option<Sent> = serde_json::from_slice(answer.body.expose()).ok();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use dragoman_model::{AppId, RemoteConversation, RemoteMessage, RemoteWorkspace};
+use dragoman_model::{AppId, InstallationId, RemoteConversation, RemoteMessage, RemoteWorkspace};
 use dragoman_platform::Session;
 use url::Url;
 
@@ -33,8 +33,9 @@ struct Inner {
     /// Message ids that Zoom wrote in another form than ours.
     forms: BTreeMap<RemoteMessage, String>,
     validations: BTreeMap<AppId, Vec<i64>>,
-    /// Where the file host sends uploads on to, and since when that is known, on a clock that never goes backwards.
-    way: Option<(Url, i64)>,
+    /// Where the file host sends uploads of an installation on to, and since when that is known, on a clock that never
+    /// goes backwards: accounts are kept in different places.
+    ways: BTreeMap<InstallationId, (Url, i64)>,
 }
 
 impl Memory {
@@ -112,9 +113,9 @@ impl Memory {
     }
 
     /// Where an upload is to go, where that was learnt lately.
-    pub(crate) fn way(&self, url: &Url, now_ms: i64) -> Option<Url> {
+    pub(crate) fn way(&self, installation: &InstallationId, url: &Url, now_ms: i64) -> Option<Url> {
         let inner = self.inner();
-        let (host, at_ms) = inner.way.as_ref()?;
+        let (host, at_ms) = inner.ways.get(installation)?;
         if now_ms.saturating_sub(*at_ms) >= WAY_MS {
             return None;
         }
@@ -125,14 +126,19 @@ impl Memory {
     }
 
     /// An upload is to go to another host. Only a host is remembered: what else an address says may be for once.
-    pub(crate) fn learn_way(&self, from: &Url, to: &Url, now_ms: i64) {
-        let same = from.path() == to.path() && from.query() == to.query();
-        self.inner().way = same.then(|| (to.clone(), now_ms));
+    pub(crate) fn learn_way(&self, installation: &InstallationId, from: &Url, to: &Url, now_ms: i64) {
+        let mut inner = self.inner();
+        if from.path() == to.path() && from.query() == to.query() {
+            make_room(&mut inner.ways);
+            inner.ways.insert(installation.clone(), (to.clone(), now_ms));
+        } else {
+            inner.ways.remove(installation);
+        }
     }
 
     /// The host that was learnt sends uploads on as well.
-    pub(crate) fn forget_way(&self) {
-        self.inner().way = None;
+    pub(crate) fn forget_way(&self, installation: &InstallationId) {
+        self.inner().ways.remove(installation);
     }
 
     /// Whether one more unsigned validation is answered.

@@ -1,6 +1,7 @@
 //! A person's HTTP client.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
@@ -31,7 +32,9 @@ impl Http {
         let mut request = HttpRequest::new(method, Url::parse(url)?);
         request.headers = headers;
         request.body = Bytes::from(body);
-        request.cap = Some(16 << 20);
+        // The largest files that people send and fetch.
+        request.cap = Some(2 << 30);
+        request.timeout = Some(Duration::from_mins(10));
         let answer = self.0.send(request).await?;
         Ok((answer.status, answer.headers.clone(), answer.body.expose().to_vec()))
     }
@@ -75,7 +78,7 @@ impl Http {
             if status == StatusCode::TOO_MANY_REQUESTS {
                 let wait = answered.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
                 let seconds = wait.and_then(|value| value.parse::<f64>().ok()).unwrap_or(1.0);
-                tokio::time::sleep(std::time::Duration::from_secs_f64(seconds.clamp(0.05, 30.0))).await;
+                tokio::time::sleep(Duration::from_secs_f64(seconds.clamp(0.05, 30.0))).await;
                 continue;
             }
             if body.is_empty() {

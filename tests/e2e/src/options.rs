@@ -99,6 +99,19 @@ impl Options {
         Self { webex, zoom, bridge: false, ..Self::default() }
     }
 
+    /// The same, and no simulator that was asked for minds how large a file is.
+    #[must_use]
+    pub fn any_file_size(mut self) -> Self {
+        self.slack.files.largest = u64::MAX;
+        if let Some(webex) = &mut self.webex {
+            webex.limits.file_bytes = usize::MAX;
+        }
+        if let Some(zoom) = &mut self.zoom {
+            zoom.limits.file_bytes = u64::MAX;
+        }
+        self
+    }
+
     /// A Webex that limits nothing and approves at once.
     pub fn webex_config() -> WebexSimConfig {
         let mut config = WebexSimConfig { auto_approve: true, ..WebexSimConfig::default() };

@@ -47,6 +47,11 @@ pub struct World {
 impl World {
     /// Starts everything: organisation, apps, installations, bridge.
     pub async fn start(options: Options) -> Result<Self> {
+        Box::pin(Self::start_with(options, |_| Ok(()))).await
+    }
+
+    /// The same; before anything is installed, what else runs may learn where the simulators are.
+    pub async fn start_with(options: Options, ready: impl FnOnce(&Self) -> Result<()>) -> Result<Self> {
         let sim = SimWorld::real(options.seed);
         let slack = SlackSim::start(&sim, options.slack).await?;
         let teams = TeamsSim::start(&sim, options.teams).await?;
@@ -93,6 +98,7 @@ impl World {
         let http = Http::new()?;
         let direct = options.direct;
         let mut world = Self { slack, teams, webex, zoom, fronts, binary, http, bridge: None, sim };
+        ready(&world)?;
         world.set_up(direct).await?;
         if options.bridge {
             let members = ["slack:C07LAUNCH".to_owned(), format!("teams:{}", seed::LAUNCH)];

@@ -181,6 +181,9 @@ pub(crate) struct RelaySettings {
     pub(crate) edit_look_ms: i64,
     /// Milliseconds that a note of reactions gathers changes.
     pub(crate) reaction_gather_ms: i64,
+    /// Megabytes that all files together may have in the sealed spool, where those rest whose length a target asks for and
+    /// their source did not tell. A larger file becomes a line; others wait for room.
+    pub(crate) spool_mb: u64,
     /// The first pause of the retry ladder, in milliseconds.
     pub(crate) retry_base_ms: u64,
     /// Whether sends are spaced as the platforms like it; off for measurements only.
@@ -311,6 +314,7 @@ impl Default for RelaySettings {
             crash_patience_ms: timing.crash_patience_ms,
             edit_look_ms: timing.glance_ms,
             reaction_gather_ms: timing.gather_ms,
+            spool_mb: 4_096,
             retry_base_ms: timing.ladder.base_ms,
             pace: timing.pace,
         }

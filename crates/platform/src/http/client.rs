@@ -118,8 +118,9 @@ impl HttpClient {
     }
 
     /// Sends a request once, with a body that is read while it is sent, and gives the answer as soon as its head is
-    /// there. Any status is an answer. There is no limit of time or size: `timeout` of the request (or the client's)
-    /// is the longest time without any progress, in either direction; `cap` is not used. Bytes are read from
+    /// there. Any status is an answer. There is no limit of size, and none of time as long as something
+    /// moves: `timeout` of the request (or the client's) is the longest time without any progress, in either direction;
+    /// whoever reads the body sees to its pace; `cap` is not used. Bytes are read from
     /// `upload` no faster than the host takes them.
     ///
     /// Redirects are followed as by [`HttpClient::send`]; an upload is answered with the redirect itself, since its
@@ -169,7 +170,8 @@ impl HttpClient {
             }
             let size = body.size_hint().exact();
             let body = transfer::chunks(body, idle);
-            return Ok(HttpStreamed { status: head.status, headers: head.headers, size, body, host });
+            let (status, headers) = (head.status, head.headers);
+            return Ok(HttpStreamed { status, headers, size, body, host, limit: idle });
         }
     }
 

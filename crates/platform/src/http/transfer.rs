@@ -188,6 +188,8 @@ pub struct HttpStreamed {
     /// The body. What is not read is not fetched; a body that breaks off or falls silent ends in an error.
     pub body: Chunks,
     pub(super) host: String,
+    /// How long reading an answer may take.
+    pub(super) limit: Duration,
 }
 
 impl HttpStreamed {
@@ -197,8 +199,15 @@ impl HttpStreamed {
         FileBytes { size: self.size, media_type: stated.map(str::to_owned), chunks: self.body }
     }
 
-    /// Reads the whole body, where it is an answer and no file. At most `cap` bytes.
-    pub async fn read(mut self, cap: usize) -> Result<HttpResponse, HttpError> {
+    /// Reads the whole body, where it is an answer and no file. At most `cap` bytes, and within the time that any answer
+    /// has.
+    pub async fn read(self, cap: usize) -> Result<HttpResponse, HttpError> {
+        let (limit, host) = (self.limit, self.host.clone());
+        let read = tokio::time::timeout(limit, self.read_on(cap)).await;
+        read.unwrap_or(Err(HttpError::Lost { host, fault: LostFault::Timeout }))
+    }
+
+    async fn read_on(mut self, cap: usize) -> Result<HttpResponse, HttpError> {
         let announced = self.size.map_or(0, |size| usize::try_from(size).unwrap_or(usize::MAX));
         if announced > cap {
             return Err(HttpError::TooLarge { host: self.host, cap });

@@ -19,6 +19,7 @@ fn copy(part: u32, file: Option<&str>) -> CopyRow {
         fingerprint: None,
         epoch: None,
         file: file.map(str::to_owned),
+        beside: None,
     }
 }
 

@@ -49,6 +49,7 @@ fn copy(part: u32, message: &str) -> CopyRow {
         fingerprint: None,
         epoch: None,
         file: None,
+        beside: None,
     }
 }
 

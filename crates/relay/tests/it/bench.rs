@@ -29,6 +29,8 @@ use crate::fake::{Fake, Said, payload};
 const ORG: &str = "org";
 const APP: &str = "app";
 const BRIDGE: &str = "bridge";
+/// Bytes that the spool takes.
+const SPOOL: u64 = 1_000;
 const ROOMS: [&str; 5] = ["A", "B", "C", "D", "E"];
 
 /// Rooms from D on are in the first one's workspace.
@@ -266,6 +268,7 @@ impl Bench {
             marker: None,
             own: false,
             files: Vec::new(),
+            beside: None,
         };
         // `a+b` are two files.
         let files = |words: &str| -> Vec<String> {
@@ -459,7 +462,9 @@ impl Bench {
                 connectors: BTreeMap::from([("fake", self.fake.clone() as _)]),
                 clock,
                 random: Arc::clone(&self.random),
-                spool: Some(Arc::new(Spool::open(self.spool.path(), Arc::clone(&self.random)).unwrap())),
+                spool: Some(Arc::new(
+                    Spool::open(self.spool.path(), SPOOL, Arc::clone(&self.random)).unwrap(),
+                )),
                 avatars: None,
                 timing: Timing { pace: false, ..Timing::default() },
                 owner: "local".to_owned(),

@@ -10,7 +10,7 @@ use dragoman_model::capability::{Feature, Level, TextLimit, TextUnit};
 use dragoman_model::event::{Author, AuthorKind, Notice, NoticeKind, Origin};
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    Capabilities, Clock, Document, Emoji, Event, FileRef, Happening, ListedReaction, Marker, Message,
+    Capabilities, Clock, Document, Done, Emoji, Event, FileRef, Happening, ListedReaction, Marker, Message,
     Operation, Outcome, Platform, Post, RemoteConversation, RemoteMessage, RemoteUser, Spokesman, Version,
     codes,
 };
@@ -41,6 +41,8 @@ pub(crate) struct Said {
     pub(crate) own: bool,
     /// Names of its files; what a file holds follows from its name.
     pub(crate) files: Vec<String>,
+    /// What lies beside it and does not go with it.
+    pub(crate) beside: Option<String>,
 }
 
 impl Said {
@@ -67,6 +69,8 @@ impl Room {
     /// What the app posts.
     fn take(&mut self, post: &Post, text: String, files: Vec<String>, now_ms: i64) -> Outcome {
         let id = format!("c{}", self.said.len());
+        let leaves = self.cannot.iter().any(|cannot| cannot == "tidy");
+        let beside = files.first().filter(|_| leaves).map(|name| format!("item of {name}"));
         self.said.push(Said {
             id: id.clone(),
             root: post.thread_root.as_ref().map(ToString::to_string),
@@ -79,8 +83,9 @@ impl Room {
             marker: Some(post.marker.as_str().to_owned()),
             own: post.spokesman != Spokesman::App,
             files,
+            beside: beside.clone(),
         });
-        Outcome::made(id.into(), Some(Version(now_ms)))
+        Outcome::Done(Done { message: Some(id.into()), version: Some(Version(now_ms)), beside })
     }
 
     pub(crate) fn find(&mut self, id: &str) -> Option<&mut Said> {
@@ -113,6 +118,7 @@ impl Fake {
                 let wanted: &[&str] = match trick.split_once('-').map_or(trick.as_str(), |(first, _)| first) {
                     "unreadable" => &["open", "message", "history", "find"],
                     "file" => &["download"],
+                    "untidy" => &["discard"],
                     _ => &["perform", "share"],
                 };
                 wanted.contains(&call)
@@ -163,12 +169,13 @@ fn message(said: &Said) -> Message {
 /// A file of this name: `NAME-SIZE`, or `NAME` alone, of which nobody knows the size before it was read.
 fn file(name: &str) -> FileRef {
     let size = name.rsplit_once('-').and_then(|(_, size)| size.parse().ok());
-    FileRef { id: format!("id of {name}"), name: name.to_owned(), media_type: None, size, permalink: None }
+    FileRef { id: format!("id-of-{name}"), name: name.to_owned(), media_type: None, size, permalink: None }
 }
 
 /// What it holds.
 pub(crate) fn bytes_of(name: &str) -> Vec<u8> {
-    let size = file(name).size.unwrap_or(700);
+    // More than the spool takes, or less.
+    let size = file(name).size.unwrap_or(if name.starts_with("vast") { 2_000 } else { 700 });
     name.bytes().cycle().take(usize::try_from(size).unwrap()).collect()
 }
 
@@ -216,7 +223,7 @@ fn text_of(post: &Post) -> String {
 /// What a trick makes of a call before anything is done.
 async fn failed(trick: Option<&str>) -> Option<Outcome> {
     Some(match trick? {
-        "retry" => Outcome::retry(codes::TARGET_FAILED),
+        "retry" | "untidy" => Outcome::retry(codes::TARGET_FAILED),
         "slow-down" => Outcome::retry_after(7_000, codes::RATE_LIMITED),
         "refuse" => Outcome::Refused(codes::REFUSED),
         "keep" => Outcome::Refused(codes::NOT_EDITABLE),
@@ -315,6 +322,7 @@ impl Connector for Fake {
             marker: filled(marker),
             own: false,
             files: files.split('+').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+            beside: None,
         };
         // `+ana 👍` and `-ana 👍`.
         let (word, emoji) = text.split_once(' ').unwrap_or_default();
@@ -481,17 +489,24 @@ impl Connector for Fake {
         let room = conversation.remote.as_str();
         self.room(room, |room| room.calls.push(format!("download {}", file.name)));
         let again = Failure::Retry { after_ms: None, code: codes::UNREACHABLE };
-        let broken = match self.trick(room, "download").as_deref() {
+        let trick = self.trick(room, "download");
+        let broken = match trick.as_deref() {
             Some("file-late") => return Err(again),
             Some("file-gone") => return Err(Failure::Gone(codes::MESSAGE_GONE)),
             Some("file-breaks") => Some(Err(again)),
+            Some("file-hangs") => std::future::pending().await,
             _ => None,
         };
+        let pause_ms = if trick.as_deref() == Some("file-trickles") { 20_000 } else { 0 };
         let bytes = bytes_of(&file.name);
         let whole = if broken.is_some() { bytes.len() / 2 } else { bytes.len() };
         let chunks: Vec<_> =
             bytes[..whole].chunks(64).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
-        let chunks = Box::pin(stream::iter(chunks.into_iter().chain(broken)));
+        let chunks = stream::iter(chunks.into_iter().chain(broken)).then(move |chunk| async move {
+            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+            chunk
+        });
+        let chunks = Box::pin(chunks);
         Ok(FileBytes { size: file.size, media_type: Some("text/plain".to_owned()), chunks })
     }
 
@@ -526,6 +541,19 @@ impl Connector for Fake {
         let text = format!("{reply}[{}]", share.name);
         let outcome = self.room(room, |room| room.take(&share.post, text, vec![share.name.clone()], now_ms));
         ended(trick.as_deref(), outcome).await
+    }
+
+    async fn discard(
+        &self,
+        _session: &Session,
+        conversation: &Conversation,
+        _spokesman: &Spokesman,
+        beside: &str,
+    ) -> Outcome {
+        let room = conversation.remote.as_str();
+        self.room(room, |room| room.calls.push(format!("discard {beside}")));
+        let trick = self.trick(room, "discard");
+        failed(trick.as_deref()).await.unwrap_or_else(Outcome::done)
     }
 
     async fn whisper(
@@ -568,6 +596,7 @@ impl Connector for Fake {
                 version: Some(Version(said.version)),
                 same: said.text == text_of(post),
                 file: said.files.first().cloned(),
+                beside: said.beside.clone(),
             })
             .collect())
     }

@@ -119,7 +119,7 @@ fn what_is_too_large_or_forbidden_is_a_line_and_the_rest_arrives() {
          B calls: post 📎 b-10 (10 B): too large to be posted here
          A file 3 unknown
          run 1s
-         B calls: share unknown | post 📎 unknown: too large to be posted here
+         B calls: post 📎 unknown: too large to be posted here
          dead",
     );
 }
@@ -333,6 +333,161 @@ fn a_file_that_may_not_stand_in_its_authors_name_becomes_a_line_and_holds_nobody
          run 5s
          B calls: own post look | share a-10 | share a-10 | own post 📎 a-10 (10 B): not accepted here | own post two
          B shows: look | 📎 a-10 (10 B): not accepted here | two
+         dead",
+    );
+}
+
+#[test]
+fn files_that_cannot_be_read_share_their_attempts() {
+    check(
+        "A next file-late file-late file-late file-late file-late file-late file-late file-late file-late file-late
+         A next file-late
+         A file 1 a-10+b-10+c-10 look
+         A post 2 two
+         run 10m
+         A calls: download a-10 | download a-10 | download a-10 | download a-10 | download a-10 | download a-10 | download a-10 | download a-10 | download a-10 | download a-10 | download b-10 | download c-10
+         B shows: look | 📎 a-10 (10 B): could not be fetched | 📎 b-10 (10 B): could not be fetched | [c-10] | two
+         dead",
+    );
+}
+
+#[test]
+fn a_source_that_trickles_is_given_up() {
+    check(
+        "A next file-trickles file-trickles
+         A file 1 a-900 look
+         A post 2 two
+         run 50s
+         B shows: look
+         run 4m
+         A calls: download a-900 | download a-900 | download a-900
+         B shows: look | [a-900] | two
+         A next file-trickles file-trickles file-trickles file-trickles file-trickles file-trickles file-trickles
+         A next file-trickles file-trickles file-trickles file-trickles file-trickles file-trickles file-trickles
+         A file 3 b-900
+         A post 4 four
+         run 25m
+         B shows: look | [a-900] | two | 📎 b-900 (900 B): could not be fetched | four
+         dead",
+    );
+}
+
+#[test]
+fn a_process_that_ends_does_not_wait_for_a_source_that_does_not_answer() {
+    check(
+        "A post 0 zero
+         run 1s
+         A next file-hangs
+         A file 1 a-10
+         run 1s
+         stop
+         start
+         run 60s
+         B shows: zero | [a-10]
+         dead",
+    );
+}
+
+#[test]
+fn what_is_more_than_the_spool_ever_takes_is_a_line() {
+    check(
+        "B cannot guess-length
+         A file 1 vast look
+         A post 2 two
+         run 30s
+         B shows: look | 📎 vast: too large to be posted here | two
+         A calls: download vast
+         dead",
+    );
+}
+
+#[test]
+fn files_wait_for_room_in_the_spool() {
+    check_three(
+        "B cannot guess-length
+         C cannot guess-length
+         B next ok late
+         C next ok late
+         A file 1 unknown look
+         run 60s
+         B shows: look | [unknown]
+         C shows: look | [unknown]
+         dead",
+    );
+}
+
+#[test]
+fn what_lies_beside_a_copy_goes_with_it_also_after_a_restart() {
+    check(
+        "B cannot tidy
+         A file 1 a-10+b-10 look
+         run 1s
+         B calls: post look | share a-10 | share b-10
+         A edit-files 1 b-10 look
+         run 1s
+         B calls: edit look | discard item of a-10 | delete
+         stop
+         start
+         run 60s
+         B calls:
+         B next untidy
+         A delete 1
+         run 10s
+         B calls: discard item of b-10 | discard item of b-10 | delete | delete
+         B shows: nothing
+         dead",
+    );
+}
+
+#[test]
+fn what_lies_beside_a_copy_whose_answer_was_lost_goes_with_it() {
+    check(
+        "B cannot tidy
+         B next ok unanswered
+         A file 1 a-10 look
+         run 60s
+         B calls: post look | share a-10 | find
+         A delete 1
+         run 10s
+         B calls: discard item of a-10 | delete | delete
+         dead",
+    );
+}
+
+#[test]
+fn a_text_that_was_taken_out_of_its_message_goes_even_where_nothing_can_be_edited() {
+    check(
+        "B cannot edit-often
+         A file 1 a-10 one
+         run 1s
+         A edit 1 two
+         run 1s
+         A edit 1 three
+         run 1s
+         A edit 1 four
+         run 1s
+         B shows: three | [a-10] | >corrected version:↵four
+         A edit-files 1 a-10
+         run 1s
+         B shows: [a-10]
+         A edit-files 1 a-10 five
+         run 1s
+         B shows: [a-10] | five
+         A delete 1
+         run 1s
+         B shows: nothing
+         dead",
+    );
+}
+
+#[test]
+fn a_file_is_judged_by_how_it_begins_too() {
+    check(
+        "policy file_denied exe
+         A file 1 MZ-10+b-10 look
+         run 1s
+         B shows: look | 📎 MZ-10 (10 B): kept back by a rule | [b-10]
+         A calls: download MZ-10 | download b-10
          dead",
     );
 }

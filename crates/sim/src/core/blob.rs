@@ -95,6 +95,11 @@ impl Blob {
         if let Kept::Memory(bytes) = &*self.0 {
             return Body::from(bytes.clone());
         }
+        self.chunked()
+    }
+
+    /// The same, its length not told.
+    pub fn chunked(&self) -> Body {
         let all = self.clone();
         Body::from_stream(stream::unfold(0_u64, move |at| {
             let piece = all.read(at, PIECE);

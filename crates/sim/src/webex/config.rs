@@ -283,6 +283,8 @@ pub struct WebexDoubts {
     pub empty_first_page: bool,
     /// A `max` beyond the cap is refused instead of lowered.
     pub large_max_refused: bool,
+    /// Contents come without their length.
+    pub contents_without_length: bool,
 }
 
 impl Default for WebexDoubts {
@@ -308,6 +310,7 @@ impl Default for WebexDoubts {
             strikethrough: false,
             empty_first_page: false,
             large_max_refused: false,
+            contents_without_length: false,
         }
     }
 }

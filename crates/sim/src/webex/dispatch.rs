@@ -287,10 +287,17 @@ fn answer(engine: &Engine, parts: &Parts, reply: Reply, caller: &Caller) -> Resp
         Reply::File(content) => {
             let disposition = format!("attachment; filename=\"{}\"", header_safe(&content.name));
             let length = content.bytes.size();
-            let body = if parts.method == Method::HEAD { Body::empty() } else { content.bytes.body() };
+            let told = !engine.config.doubts.contents_without_length;
+            let body = match parts.method {
+                Method::HEAD => Body::empty(),
+                _ if told => content.bytes.body(),
+                _ => content.bytes.chunked(),
+            };
             let mut answer = (StatusCode::OK, body).into_response();
             let headers = answer.headers_mut();
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+            if told {
+                headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+            }
             for (name, value) in
                 [(header::CONTENT_TYPE, content.content_type), (header::CONTENT_DISPOSITION, disposition)]
             {

@@ -244,11 +244,13 @@ pub struct ZoomLimits {
     pub plan: Plan,
     /// The limits on sending to one channel are enforced.
     pub per_channel: bool,
+    /// Largest file, in bytes.
+    pub file_bytes: u64,
 }
 
 impl Default for ZoomLimits {
     fn default() -> Self {
-        Self { enabled: true, plan: Plan::Business, per_channel: true }
+        Self { enabled: true, plan: Plan::Business, per_channel: true, file_bytes: 1 << 30 }
     }
 }
 

@@ -27,8 +27,6 @@ use crate::core::world::lock;
 use crate::core::{CallInfo, ConnControl};
 
 const MOST_BODY: usize = 4 * 1024 * 1024;
-/// One byte more than the largest file, so that it is seen to be too much.
-const MOST_FILE: u64 = 1_024 * 1_024 * 1_024 + 1;
 
 const SHAPE: FaultShape = FaultShape { rate_limited: limited, server_error: broken };
 
@@ -78,7 +76,9 @@ pub async fn call(Extract(engine): Extract<Arc<Engine>>, request: Request<Body>)
     let (parts, body) = request.into_parts();
     let uploads = kind_of(&parts.headers).starts_with("multipart/form-data");
     let (form, body) = if uploads {
-        (Some(multipart::form(kind_of(&parts.headers), body, MOST_FILE).await), Bytes::new())
+        // One byte more than the largest file, so that it is seen to be too much.
+        let most = engine.config.limits.file_bytes.saturating_add(1);
+        (Some(multipart::form(kind_of(&parts.headers), body, most).await), Bytes::new())
     } else {
         let Ok(body) = to_bytes(body, MOST_BODY).await else {
             return StatusCode::PAYLOAD_TOO_LARGE.into_response();

@@ -26,6 +26,7 @@ const STEPS: &[&str] = &[
     include_str!("reactions.sql"),
     include_str!("expiry.sql"),
     include_str!("talks.sql"),
+    include_str!("beside.sql"),
 ];
 /// Statements kept prepared per connection: more than there are.
 const PREPARED: usize = 160;

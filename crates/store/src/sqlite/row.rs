@@ -219,6 +219,7 @@ pub(super) fn copy(row: &Row<'_>) -> Result<CopyRow> {
         fingerprint: row.get(7)?,
         epoch: row.get(8)?,
         file: row.get(9)?,
+        beside: row.get(10)?,
     })
 }
 

@@ -154,7 +154,7 @@ impl Store for SqliteStore {
         let newer = self.newer(|map| map.owner(conversation, message).cloned());
         let key = [conversation.as_str(), message.as_str()];
         let table = self.read(|conn| {
-            first(conn, &q::ORIGINAL_OF_COPY, key, |r| Ok((row::original_at(r, 10)?, row::copy(r)?)))
+            first(conn, &q::ORIGINAL_OF_COPY, key, |r| Ok((row::original_at(r, 11)?, row::copy(r)?)))
         })?;
         if exact {
             return Ok(table);

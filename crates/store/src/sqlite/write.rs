@@ -273,6 +273,7 @@ pub(super) fn put_own_copy(
             copy.fingerprint,
             copy.epoch,
             copy.file,
+            copy.beside,
         ],
     )?;
     Ok(())

@@ -171,6 +171,7 @@ pub(crate) fn copy(conversation: &str, part: u32, message: &str) -> CopyRow {
         epoch: Some("e1".to_owned()),
         // Second parts are files.
         file: (part == 1).then(|| "f1".to_owned()),
+        beside: (part == 1).then(|| "drives/1/items/2".to_owned()),
     }
 }
 

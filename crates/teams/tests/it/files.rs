@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use dragoman_model::{
-    Feature, FileRef, Level, Operation, Outcome, PersonId, RemoteMessage, Spokesman, Version, codes,
+    Done, Feature, FileRef, Level, Outcome, PersonId, RemoteMessage, Spokesman, Version, codes,
 };
 use dragoman_platform::{
     Chunks, Connector as _, Conversation, Failure, FileBytes, Share, TokenSet, TokenSlot,
@@ -77,8 +77,15 @@ async fn send(world: &World, share: &Share, bytes: FileBytes) -> Outcome {
 }
 
 fn made() -> Outcome {
-    Outcome::made(RemoteMessage::from(MESSAGE), Some(Version(MESSAGE.parse().unwrap())))
+    Outcome::Done(Done {
+        message: Some(RemoteMessage::from(MESSAGE)),
+        version: Some(Version(MESSAGE.parse().unwrap())),
+        beside: Some(ITEM.to_owned()),
+    })
 }
+
+/// Where the file lies.
+const ITEM: &str = "drives/b%21drive/items/01ITEM";
 
 #[tokio::test]
 async fn the_bot_puts_a_file_into_the_folder_and_links_to_it() {
@@ -100,20 +107,12 @@ async fn the_bot_puts_a_file_into_the_folder_and_links_to_it() {
     assert!(text.starts_with("<b>Ana &lt;b&gt; (Slack)</b><br/>\u{1f4ce} <a href=\"http"), "{text}");
     assert!(text.ends_with("Plan_.txt?a=1&amp;b\">Plan_.txt</a>"), "{text}");
 
-    // Deleting the message takes the file along, first.
-    let delete = Operation::Delete {
-        conversation: ROOM.into(),
-        message: MESSAGE.into(),
-        thread_root: None,
-        spokesman: Spokesman::App,
-    };
-    let outcome = world.connector.perform(&world.session(), &world.room(), &delete).await;
-    assert_eq!(outcome, Outcome::done());
-    let lines = world.fake.lines();
-    assert_eq!(lines[0], "DELETE /v1.0/drives/b%21drive/items/01ITEM");
-    assert!(lines[1].starts_with("DELETE /svc/v3/conversations/"), "{lines:?}");
-    world.connector.perform(&world.session(), &world.room(), &delete).await;
-    assert_eq!(world.fake.lines().len(), 1, "once");
+    // Whoever deletes the message takes the file along; what is gone already is done.
+    for _ in 0..2 {
+        let discarded = world.connector.discard(&world.session(), &world.room(), &Spokesman::App, ITEM).await;
+        assert_eq!(discarded, Outcome::done());
+        assert_eq!(world.fake.lines(), ["DELETE /v1.0/drives/b%21drive/items/01ITEM"]);
+    }
 }
 
 #[tokio::test]
@@ -331,7 +330,8 @@ async fn pasted_pictures_come_from_graph_and_from_the_connector_with_their_own_t
     let shown = format!("{base}/svc/v3/attachments/1/views/original");
     assert_eq!(fetch(&world, &file(&shown, None)).await.unwrap(), b"bot-token");
     let open = format!("{base}/open");
-    assert_eq!(fetch(&world, &file(&open, Some(&open))).await.unwrap(), b"");
+    let sent = file(&format!("download:guid {open}"), None);
+    assert_eq!(fetch(&world, &sent).await.unwrap(), b"");
 }
 
 #[tokio::test]
@@ -345,7 +345,7 @@ async fn no_token_follows_an_address_out_of_a_message() {
         assert_eq!(fetch(&world, &file).await.err(), Some(Failure::Refused(codes::ADDRESS_BLOCKED)));
     }
     let open = format!("{away}/x");
-    let failure = fetch(&world, &file(&open, Some(&open))).await.err();
+    let failure = fetch(&world, &file(&format!("download:guid {open}"), None)).await.err();
     assert_eq!(failure, Some(Failure::Retry { after_ms: None, code: codes::ADDRESS_BLOCKED }));
     assert!(elsewhere.fake.all_calls().is_empty());
 }

@@ -106,7 +106,11 @@ async fn edits_send_the_space_again_and_learn_the_version() {
     let sent = calls[0].json();
     let keys: Vec<&String> = sent.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["markdown", "roomId", "text"]);
-    let done = Done { message: Some(message_key(1).into()), version: Some(Version(1_760_000_400_000)) };
+    let done = Done {
+        message: Some(message_key(1).into()),
+        version: Some(Version(1_760_000_400_000)),
+        beside: None,
+    };
     assert_eq!(outcome, Outcome::Done(done));
     for (status, text) in [(400, "The edit limit is reached."), (400, "Files cannot be edited"), (403, "")] {
         let (outcome, _) = performed(&edit("x"), move |_| Reply::refused(status, text)).await;

@@ -52,6 +52,8 @@ struct Place {
     connector: Arc<dyn Connector>,
     session: Session,
     conversation: Conversation,
+    /// What lies beside messages that were posted.
+    beside: tokio::sync::Mutex<BTreeMap<RemoteMessage, String>>,
 }
 
 fn place(
@@ -92,6 +94,7 @@ fn place(
             facts: at,
         },
         connector,
+        beside: tokio::sync::Mutex::default(),
     }
 }
 
@@ -116,7 +119,13 @@ impl Place {
         let chunks: Chunks = Box::pin(stream::iter(pieces));
         let file = FileBytes { size: Some(bytes.len() as u64), media_type: None, chunks };
         match self.connector.share(&self.session, &self.conversation, &self.share(name), file).await {
-            Outcome::Done(done) => done.message.context("done without a message"),
+            Outcome::Done(done) => {
+                let message = done.message.context("done without a message")?;
+                if let Some(beside) = done.beside {
+                    self.beside.lock().await.insert(message.clone(), beside);
+                }
+                Ok(message)
+            }
             outcome => Err(anyhow!("{name}: {outcome:?}")),
         }
     }
@@ -146,6 +155,11 @@ impl Place {
     }
 
     async fn delete(&self, message: &RemoteMessage) -> Result<()> {
+        if let Some(beside) = self.beside.lock().await.remove(message) {
+            let discarded =
+                self.connector.discard(&self.session, &self.conversation, &Spokesman::App, &beside).await;
+            ensure!(discarded == Outcome::done(), "{discarded:?}");
+        }
         let operation = Operation::Delete {
             conversation: self.conversation.remote.clone(),
             message: message.clone(),

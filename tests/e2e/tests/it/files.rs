@@ -1,9 +1,13 @@
-//! Files through the real gateway.
+//! Files through the real gateway: large ones between all platforms, and kills in the middle.
+//!
+//! `DRAGOMAN_FILE_MB=1024` makes them as large as any platform takes; `cargo xtask files` does so.
 
 use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use dragoman_gateway::admin::api::{BridgeState, State};
+use dragoman_sim::teams::{Draft, seed};
 use dragoman_sim::webex::seed::GITA;
 use dragoman_sim::zoom::config::{IMANI, LAUNCH};
 use e2e::{Options, Side, World, eventually};
@@ -11,12 +15,27 @@ use e2e::{Options, Side, World, eventually};
 /// For a busy machine and a gateway that was not optimised.
 const WITHIN: Duration = Duration::from_mins(2);
 const MIB: u64 = 1 << 20;
-/// What the file has, in bytes: the most that Webex gives.
-const LARGE: usize = 100_000_000;
+/// Megabytes of a large file, unless told otherwise.
+const MEGABYTES: usize = 64;
+/// The most that goes into Webex.
+const MOST_WEBEX: usize = 100_000_000;
+const SLACK: &str = "C07LAUNCH";
 
-/// Bytes that differ everywhere, so that nothing can be swapped or cut out unseen.
-fn bytes(count: usize) -> Vec<u8> {
-    (0_u32..).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).take(count).collect()
+/// Bytes that differ everywhere, so that nothing can be swapped or cut out unseen; others for every seed.
+fn bytes(seed: u32, count: usize) -> Vec<u8> {
+    (0_u32..)
+        .flat_map(|number| (number ^ seed).wrapping_mul(2_654_435_761).to_le_bytes())
+        .take(count)
+        .collect()
+}
+
+/// How many bytes a large file has, and how long it may take.
+fn large() -> Result<(usize, Duration)> {
+    let megabytes = match std::env::var("DRAGOMAN_FILE_MB") {
+        Ok(megabytes) => megabytes.parse().context("DRAGOMAN_FILE_MB")?,
+        Err(_) => MEGABYTES,
+    };
+    Ok((megabytes << 20, WITHIN + Duration::from_secs(u64::try_from(megabytes)?)))
 }
 
 /// A figure of a process's memory, in bytes.
@@ -27,47 +46,178 @@ fn memory(pid: u32, name: &str) -> Result<u64> {
     Ok(kib * 1024)
 }
 
-/// Waits until a side shows a file of this name, and gives its bytes.
-async fn file_at(side: &dyn Side, name: &str) -> Result<Vec<u8>> {
-    eventually("the file arrives", WITHIN, async || {
-        let seen = side.read().await.map_err(|error| format!("{error:#}"))?;
-        for message in &seen {
-            let files = side.files(message).await.map_err(|error| format!("{error:#}"))?;
-            if let Some((_, bytes)) = files.into_iter().find(|(known, _)| known == name) {
-                return Ok(bytes);
-            }
+/// Everybody, in one conversation.
+struct Four {
+    world: World,
+    sides: Vec<Box<dyn Side>>,
+}
+
+impl Four {
+    async fn start(mut options: Options) -> Result<Self> {
+        "warn".clone_into(&mut options.log);
+        let world = Box::pin(World::start(options)).await?;
+        let room = world.webex().room_id("Launch").context("there is no space Launch")?;
+        let sides: Vec<Box<dyn Side>> = vec![
+            Box::new(world.ana(SLACK)),
+            Box::new(world.dana(seed::LAUNCH)),
+            Box::new(world.webex_person(GITA, "Gita Rao", &room)),
+            Box::new(world.zoom_person(IMANI, "Imani Okoye", LAUNCH)),
+        ];
+        Ok(Self { world, sides })
+    }
+
+    fn reference(&self, side: usize) -> Result<String> {
+        let room = self.world.webex().room_id("Launch").context("there is no space Launch")?;
+        Ok([
+            format!("slack:{SLACK}"),
+            format!("teams:{}", seed::LAUNCH),
+            format!("webex:{room}"),
+            format!("zoom:{LAUNCH}"),
+        ][side]
+            .clone())
+    }
+
+    async fn link(&self, sides: &[usize]) -> Result<String> {
+        let members: Vec<String> = sides.iter().map(|side| self.reference(*side)).collect::<Result<_>>()?;
+        Ok(self.world.link(&members).await?.id)
+    }
+
+    /// Posts a file as the person there.
+    async fn post(&self, side: usize, name: &str, bytes: &[u8]) -> Result<String> {
+        if side != 1 {
+            return self.sides[side].post_file(name, bytes, "", None).await;
         }
-        let shown: Vec<&str> = seen.iter().map(|message| message.markup.as_str()).collect();
-        Err(format!("no such file at these messages: {shown:?}"))
-    })
-    .await
+        // People's clients upload in parts.
+        let teams = &self.world.teams;
+        let draft = teams.attaching(seed::DANA, seed::LAUNCH, Draft::html(""), &[(name, bytes)])?;
+        Ok(teams.post(seed::DANA, seed::LAUNCH, draft)?)
+    }
+
+    /// Waits until a side shows a file of this name, once, and gives its bytes. The newest messages are looked at first.
+    async fn file_at(&self, side: usize, name: &str, within: Duration) -> Result<Vec<u8>> {
+        let side = &self.sides[side];
+        eventually("the file arrives", within, async || {
+            let failed = |error| format!("{error:#}");
+            self.world.settled(within).await.map_err(failed)?;
+            let mut found = None;
+            let mut seen = side.read().await.map_err(failed)?;
+            seen.reverse();
+            for message in seen.iter().take(4) {
+                for (known, bytes) in side.files(message).await.map_err(failed)? {
+                    if known == name && found.replace(bytes).is_some() {
+                        return Err("it is there twice".to_owned());
+                    }
+                }
+            }
+            let shown = || seen.iter().take(4).map(|message| message.markup.as_str()).collect::<Vec<_>>();
+            found.ok_or_else(|| format!("no such file at {}: {:?}", side.platform(), shown()))
+        })
+        .await
+    }
+
+    async fn end_bridge(&self, bridge: &str) -> Result<()> {
+        self.world.ask(&BridgeState { bridge: bridge.to_owned(), state: State::Ended }).await?;
+        Ok(())
+    }
+
+    fn spooled(&self) -> Result<usize> {
+        Ok(fs::read_dir(self.world.binary.data_folder().join("spool"))?.count())
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_large_file_passes_through_a_process_that_stays_small() -> Result<()> {
-    let world = World::start(Options::four()).await?;
-    let room = world.webex().room_id("Launch").context("there is no space Launch")?;
-    world.link(&[format!("webex:{room}"), format!("zoom:{LAUNCH}")]).await?;
-    let gita = world.webex_person(GITA, "Gita Rao", &room);
-    let imani = world.zoom_person(IMANI, "Imani Okoye", LAUNCH);
-    // What a first file costs once: connections, tokens, profiles.
-    let small = bytes(300_000);
-    gita.post_file("small.bin", &small, "", None).await?;
-    ensure!(file_at(&imani, "small.bin").await? == small, "the small file arrived as another");
-    world.settled(WITHIN).await?;
+async fn every_pair_carries_large_files_through_a_process_that_stays_small() -> Result<()> {
+    let (large, within) = large()?;
+    let four = Four::start(Options::four().any_file_size()).await?;
+    four.link(&[0, 1, 2, 3]).await?;
+    // What first files cost once: connections, tokens, profiles.
+    for from in 0..4 {
+        let (name, small) = (format!("small-{from}.bin"), bytes(9, 300_000));
+        four.post(from, &name, &small).await?;
+        for to in (0..4).filter(|to| *to != from) {
+            ensure!(four.file_at(to, &name, WITHIN).await? == small, "{name} arrived as another at {to}");
+        }
+    }
+    let pid = four.world.binary.pid().context("the gateway does not run")?;
+    for from in 0..4_u32 {
+        let source = usize::try_from(from)?;
+        // Into Webex goes what Webex takes.
+        let mut sizes = vec![(large, true)];
+        if large > MOST_WEBEX && source != 2 {
+            sizes.push((MOST_WEBEX, false));
+        }
+        for (size, everywhere) in sizes {
+            let (name, sent) = (format!("large-{from}-{size}.bin"), bytes(from, size));
+            // The peak counts from here.
+            fs::write(format!("/proc/{pid}/clear_refs"), "5")?;
+            let before = memory(pid, "VmRSS")?;
+            four.post(source, &name, &sent).await?;
+            let targets = (0..4).filter(|to| *to != source);
+            for to in targets.filter(|to| if size > MOST_WEBEX { *to != 2 } else { everywhere || *to == 2 }) {
+                ensure!(four.file_at(to, &name, within).await? == sent, "{name} arrived as another at {to}");
+            }
+            four.world.settled(within).await?;
+            let grown = memory(pid, "VmHWM")?.saturating_sub(before);
+            ensure!(
+                grown < 16 * MIB,
+                "{name}: the gateway grew by {} KiB from {}",
+                grown / 1024,
+                before / 1024
+            );
+        }
+    }
+    ensure!(four.spooled()? == 0, "something is left in the spool");
+    four.world.end().await
+}
 
-    let pid = world.binary.pid().context("the gateway does not run")?;
-    // The peak counts from here.
-    fs::write(format!("/proc/{pid}/clear_refs"), "5")?;
-    let before = memory(pid, "VmRSS")?;
-    let large = bytes(LARGE);
-    gita.post_file("large.bin", &large, "the whole harbour", None).await?;
-    ensure!(file_at(&imani, "large.bin").await? == large, "the large file arrived as another");
-    world.settled(WITHIN).await?;
-    let peak = memory(pid, "VmHWM")?;
-    let grown = peak.saturating_sub(before);
-    ensure!(grown < 16 * MIB, "the gateway grew by {} KiB from {} KiB", grown / 1024, before / 1024);
-    let spooled = fs::read_dir(world.binary.data_folder().join("spool"))?.count();
-    ensure!(spooled == 0, "{spooled} files are left in the spool");
-    world.end().await
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_in_the_middle_leaves_nothing_behind_and_the_file_arrives() -> Result<()> {
+    let mut options = Options::four();
+    if let Some(webex) = &mut options.webex {
+        // Slack and Teams ask for it: from Webex files go through the spool.
+        webex.doubts.contents_without_length = true;
+    }
+    let mut four = Four::start(options).await?;
+    let sent = bytes(7, 16 << 20);
+    for (from, to) in [(0, 1), (1, 0), (2, 0), (2, 1), (2, 3), (3, 2)] {
+        let bridge = four.link(&[from, to]).await?;
+        let warm = format!("warm-{from}-{to}.bin");
+        four.post(from, &warm, b"x").await?;
+        four.file_at(to, &warm, WITHIN).await?;
+        four.world.binary.kill()?;
+        four.world.binary.launch(Some("file.moving:12"))?;
+        four.world.binary.answering().await?;
+        let name = format!("killed-{from}-{to}.bin");
+        four.post(from, &name, &sent).await?;
+        ensure!(four.world.binary.died(WITHIN).await?, "the gateway outlived {name}");
+        ensure!(four.spooled()? == 0, "{name} lies in the spool by a name");
+        four.world.binary.start(None).await?;
+        ensure!(four.file_at(to, &name, WITHIN).await? == sent, "{name} arrived as another");
+        four.world.settled(WITHIN).await?;
+        ensure!(four.spooled()? == 0, "{name} lies in the spool");
+        four.end_bridge(&bridge).await?;
+    }
+    four.world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_at_teams_takes_its_file_along_also_after_a_restart() -> Result<()> {
+    let mut four = Four::start(Options::four()).await?;
+    four.link(&[0, 1]).await?;
+    let id = four.post(0, "plan.txt", b"the plan").await?;
+    ensure!(four.file_at(1, "plan.txt", WITHIN).await? == b"the plan", "another file");
+    let shown = four.sides[1].read().await?.pop().context("no message")?;
+    let (_, rest) = shown.markup.split_once("\u{1f4ce} <a href=\"").context("no link")?;
+    let address = rest.split_once('"').context("no end")?.0.replace("&amp;", "&");
+    ensure!(four.world.teams.file_at(&address).is_some(), "no file at {address}");
+    four.world.restart(None).await?;
+    four.sides[0].delete(&id, None).await?;
+    eventually("message and file are gone", WITHIN, async || {
+        let seen = four.sides[1].read().await.map_err(|error| format!("{error:#}"))?;
+        let left = four.world.teams.file_at(&address).is_some();
+        let there = seen.iter().any(|message| message.id == shown.id);
+        if left || there { Err(format!("file: {left}, message: {there}")) } else { Ok(()) }
+    })
+    .await?;
+    four.world.end().await
 }

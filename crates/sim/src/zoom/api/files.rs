@@ -25,8 +25,9 @@ pub(super) fn upload(desk: &mut Desk<'_>, call: &Call) -> Reply {
     let user = call.acting(desk)?;
     desk.files_allowed(&user)?;
     let part = file(call, "file")?;
-    if part.size > 1_024 * MB {
-        return Err(too_large(1_024 * MB));
+    let most = desk.config.limits.file_bytes;
+    if part.size > most {
+        return Err(too_large(most));
     }
     let name = part.filename.clone().unwrap_or_default();
     let id = desk.store_file(&user, &name, part.content.clone());

@@ -155,6 +155,21 @@ async fn a_client_can_send_several_files() {
 }
 
 #[tokio::test]
+async fn contents_may_tell_no_length() {
+    let mut config = config();
+    config.doubts.contents_without_length = true;
+    let bench = Bench::with(config).await;
+    let posted = upload(&bench, "plan.pdf", "").await.1;
+    let url = posted["files"][0].as_str().unwrap();
+    for (method, body) in [(Method::HEAD, &b""[..]), (Method::GET, b"%PDF the plan")] {
+        let answer = bench.call(TOKEN, method, url, &Value::Null).await;
+        assert!(!answer.headers.contains_key("content-length"), "{:?}", answer.headers);
+        assert_eq!(&answer.body[..], body);
+    }
+    bench.done().await;
+}
+
+#[tokio::test]
 async fn files_have_a_largest_size() {
     let mut config = config();
     config.limits.file_bytes = 12;

@@ -10,7 +10,7 @@ use super::bench::*;
 
 fn limited(plan: Plan, per_channel: bool) -> ZoomSimConfig {
     let mut config = config();
-    config.limits = ZoomLimits { enabled: true, plan, per_channel };
+    config.limits = ZoomLimits { enabled: true, plan, per_channel, ..ZoomLimits::default() };
     config
 }
 
