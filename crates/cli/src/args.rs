@@ -302,6 +302,12 @@ pub(crate) enum Bridge {
         /// Also conversations that people of other organisations are in
         #[arg(long)]
         allow_external: bool,
+        /// Relay so many of the last messages that were written before, too: of each, or of those that --backfill-of names
+        #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=500))]
+        backfill: u32,
+        /// A member whose earlier messages are meant, named as before; may be given several times
+        #[arg(long, value_name = "MEMBER", requires = "backfill")]
+        backfill_of: Vec<String>,
         /// Post a test notice into each
         #[arg(long)]
         test: bool,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dragoman_model::InstallationId;
 use dragoman_platform::http::HttpClient;
-use dragoman_relay::Relay;
+use dragoman_relay::{ConsentLinks, Relay};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -136,6 +136,8 @@ impl Gateway {
         let metrics = Arc::new(Metrics::default());
         let meter = Arc::new(Meter::default());
         let installs = Arc::new(InstallDesk::new(relay.clone(), &public_url, tasks.clone()));
+        let consents: Arc<dyn ConsentLinks> = Arc::clone(&installs) as _;
+        relay.offer_consents(Arc::downgrade(&consents));
         let now_ms = relay.clock().now_ms();
         let instance = InstallationId::fresh(now_ms, &**relay.random()).to_string();
         let surfaces = Surfaces { tasks: tasks.clone(), stop: stop.clone() };

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dragoman_model::{AppId, InstallationId, PersonId, Random, codes};
 use dragoman_platform::{App, Grant, InstallError, Installed, TokenSlot};
-use dragoman_relay::{Place, Relay};
+use dragoman_relay::{ConsentLinks, Place, Relay};
 use dragoman_seal::Token;
 use dragoman_store::{AuditRow, InstallationRow, Mutation};
 use http::StatusCode;
@@ -268,7 +268,7 @@ impl InstallDesk {
             return Err(Problem::new(
                 codes::REFUSED,
                 "another account consented than the one that is linked to this person",
-                "sign in there as the person and start again with `dragoman person token`",
+                "sign in there as the person and start again, with `connect` to the app or `dragoman person token`",
             ));
         }
         session.tokens.put(&TokenSlot::Person(person.clone()), granted.tokens).await.map_err(|error| {
@@ -353,6 +353,12 @@ impl InstallDesk {
     }
 }
 
+impl ConsentLinks for InstallDesk {
+    fn link(&self, place: &Place, person: &PersonId) -> Option<String> {
+        self.start_person(place, person).ok().map(|started| started.link)
+    }
+}
+
 fn result_page(result: &Result<(InstallationId, String), Problem>) -> Answer {
     match result {
         Ok((_, name)) => {
@@ -385,7 +391,7 @@ fn granted_page(result: &Result<(InstallationId, String), Problem>) -> Answer {
 
 /// The same for a person's own token.
 fn person_problem(error: &InstallError) -> Problem {
-    let again = "start again with `dragoman person token`";
+    let again = "start again, with `connect` to the app or `dragoman person token`";
     match error {
         InstallError::Denied => Problem::new(codes::REFUSED, "the person did not consent", again),
         InstallError::Rejected(why) => {

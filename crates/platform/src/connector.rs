@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::file::{FileBytes, Share};
 use crate::inbound::{Delivery, Inbound, Item, Rejection};
 use crate::install::{Grant, Granted, InstallError, Installed, Package, PackageRequest};
-use crate::session::Session;
+use crate::session::{Session, TokenSet};
 
 /// A platform. The contract, as MUSTs, is `docs/CONNECTORS.md`; the conformance kit holds every connector to
 /// it. A connector classifies failures and never retries, except for one token refresh per call.
@@ -336,6 +336,12 @@ pub trait Connector: Send + Sync {
         _grant: &Grant,
     ) -> Result<Granted, InstallError> {
         Err(InstallError::Rejected("this platform has no tokens of people".to_owned()))
+    }
+
+    /// Ends a person's own token at the platform, with what was granted by it and no more. Where the platform has nothing
+    /// of the kind, it is forgotten here only.
+    async fn revoke_person(&self, _session: &Session, _tokens: &TokenSet) -> Result<(), Failure> {
+        Ok(())
     }
 
     /// What the connector makes itself for a new app, by the names of [`Connector::registration`]: a

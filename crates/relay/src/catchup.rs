@@ -39,8 +39,6 @@ const AGAIN_MS: i64 = 60_000;
 /// Messages of other conversations wait this long, in milliseconds, for one that catches up: most are done by then, and
 /// what people said to each other stays in its order. One whose platform is out of reach holds up nobody longer.
 const OTHERS_MS: i64 = 5_000;
-/// The feed of events that are read from their source when their turn comes.
-const REREAD: &str = "reread";
 /// Legs read at once.
 const BATCH: u32 = 500;
 /// Receipts of one message that are looked at.
@@ -68,6 +66,13 @@ pub(crate) struct CatchingUp {
     again: bool,
     /// Until when, milliseconds since 1970, what was written elsewhere waits for what was written here before it.
     pub(crate) others_until_ms: i64,
+}
+
+impl CatchingUp {
+    /// From now on.
+    pub(crate) fn from(now_ms: i64) -> Self {
+        Self { again: false, others_until_ms: now_ms + OTHERS_MS }
+    }
 }
 
 /// The task that catches up. Dropped before it is over, by a panic, it lets its live events go on.
@@ -112,9 +117,14 @@ impl Relay {
                 return;
             }
             Entry::Vacant(new) => {
-                new.insert(CatchingUp { again: false, others_until_ms: self.now_ms() + OTHERS_MS });
+                new.insert(CatchingUp::from(self.now_ms()));
             }
         }
+        self.catch_up_now(conversation);
+    }
+
+    /// Catches up with a conversation that is marked as catching up already.
+    pub(crate) fn catch_up_now(&self, conversation: ConversationId) {
         let mut guard = Task { relay: self.clone(), conversation, over: false };
         self.0.parts.tasks.spawn(async move {
             while !guard.over {
@@ -172,7 +182,7 @@ impl Relay {
         self.catching_up().contains_key(conversation)
     }
 
-    fn catching_up(&self) -> std::sync::MutexGuard<'_, BTreeMap<ConversationId, CatchingUp>> {
+    pub(crate) fn catching_up(&self) -> std::sync::MutexGuard<'_, BTreeMap<ConversationId, CatchingUp>> {
         self.0.catching_up.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -209,7 +219,10 @@ impl Relay {
         let Some(bridge) = directory.bridge(&route.bridge).cloned() else { return Ok(Caught::Found(0)) };
         let row = self.store().conversation(conversation).await?;
         let seen_ms = row.map_or(0, |row| row.seen_until_ms);
-        let since_ms = (seen_ms - MARGIN_MS).min(started_ms - MAPPED_MS).max(bridge.row.created_ms);
+        let begins_ms = bridge.row.begins_ms(conversation);
+        let filling = bridge.row.past.backfill_due.contains(conversation);
+        let gap_ms = (seen_ms - MARGIN_MS).min(started_ms - MAPPED_MS);
+        let since_ms = if filling { begins_ms } else { gap_ms.max(begins_ms) };
         let originals =
             self.store().originals_since(conversation, started_ms - THREADS_MS, MOST_ORIGINALS).await?;
         let alive_ms = directory.seen_until_ms(&spot.row.installation);
@@ -286,6 +299,11 @@ impl Relay {
         }
         let seen = Mutation::SeenUntil { conversation: conversation.clone(), seen_until_ms: started_ms };
         self.store().commit(seen).await?;
+        if filling {
+            let (bridge, conversation) = (route.bridge.clone(), conversation.clone());
+            self.store().commit(Mutation::Backfilled { bridge, conversation }).await?;
+            self.reload().await?;
+        }
         Ok(Caught::Found(found))
     }
 
@@ -500,7 +518,7 @@ impl Relay {
             message: Some(message.clone()),
             thread_root,
             kind: kind.as_str().to_owned(),
-            feed: REREAD.to_owned(),
+            feed: self.feed_of(spot, route, kind, order).to_owned(),
             at_ms: now_ms,
             received_ms: now_ms,
         };

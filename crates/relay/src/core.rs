@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, AtomicU64};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use dragoman_model::{Clock, ConversationId, InstallationId, Random, RemoteUser};
@@ -23,6 +23,7 @@ use crate::intake::Delivered;
 use crate::lanes::Lanes;
 use crate::leg::Leg;
 use crate::notices::Digests;
+use crate::own_names::ConsentLinks;
 use crate::pending::Pending;
 use crate::people::Nobody;
 use crate::retry::{Breaker, Ladder};
@@ -159,6 +160,8 @@ pub(crate) struct Inner {
     pub(crate) nobody: Nobody,
     pub(crate) digests: Digests,
     pub(crate) told_senders: ToldSenders,
+    /// Where links come from at which people let the gateway speak in their name.
+    pub(crate) consents: OnceLock<Weak<dyn ConsentLinks>>,
     /// Direct conversations that people ask for.
     pub(crate) direct: crate::direct::Desk,
     pub(crate) last_order: AtomicI64,
@@ -198,6 +201,7 @@ impl Relay {
             nobody: Nobody::default(),
             digests: Digests::default(),
             told_senders: ToldSenders::default(),
+            consents: OnceLock::new(),
             direct: crate::direct::Desk::default(),
             last_order: AtomicI64::new(0),
             timer: Notify::new(),

@@ -150,7 +150,7 @@ impl Relay {
     }
 
     /// `None` as well where it cannot be opened: it is read again from the platform.
-    async fn open_profile(&self, row: &AccountRow) -> Option<Profile> {
+    pub(crate) async fn open_profile(&self, row: &AccountRow) -> Option<Profile> {
         if row.sealed_profile.is_empty() {
             return None;
         }

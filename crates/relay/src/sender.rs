@@ -9,6 +9,7 @@ use dragoman_store::LaneId;
 
 use crate::activity::Stage;
 use crate::admit::message_of;
+use crate::backfill::is_backfill;
 use crate::core::Relay;
 use crate::directory::Spot;
 use crate::error::RelayError;
@@ -147,7 +148,8 @@ impl Relay {
             stage: ending.stage,
             code: ending.code,
             notes: &ending.notes,
-            late_ms: now_ms - at_ms,
+            // What was said before the bridge is not late.
+            late_ms: if is_backfill(row) { 0 } else { now_ms - at_ms },
             too_late_ms: self.timing().late_ms,
         };
         let usual = outcome.stage == Stage::Delivered

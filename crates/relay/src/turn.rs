@@ -13,6 +13,7 @@ use dragoman_platform::Failure;
 use dragoman_store::{BridgeState, CopyRow, LaneId, OriginalRow};
 
 use crate::admit::{Admission, Grave, Known, admit, is_ambiguous, message_of, revives};
+use crate::backfill::dated;
 use crate::catchup::is_ours;
 use crate::core::Relay;
 use crate::direct::{is_blocked, meant_for_another};
@@ -232,7 +233,11 @@ impl Relay {
         if existing.is_empty() {
             self.remember_round(&bridge.row.id, source, message);
         }
-        let author = self.shown_author(source, target, message).await?;
+        let mut author = self.shown_author(source, target, message).await?;
+        let backfilled = bridge.row.is_backfilled(&source.id, message.sent_at_ms);
+        if backfilled {
+            author.via = dated(&author.via, message.sent_at_ms);
+        }
         let mentions = self.mentions(source, target, &message.body).await?;
         let links = self.links(bridge, source, target, &message.body).await?;
         let connector = &target.place.connector;
@@ -247,7 +252,8 @@ impl Relay {
         let mute = shown_now.any(|copy| is_mute(&directory, target, copy));
         let refused = mute || leg.uneditable.load(Ordering::Relaxed);
         let generation = plan::revision(&texts, &texts_done, capabilities.max_edits, refused);
-        let new = if leg.voiceless.load(Ordering::Relaxed) {
+        // With their own name above it, it would look as if it had been said now.
+        let new = if leg.voiceless.load(Ordering::Relaxed) || backfilled {
             Spokesman::App
         } else {
             voice::voice(&directory, source, target, message)

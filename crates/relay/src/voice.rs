@@ -125,7 +125,7 @@ impl Relay {
     }
 
     /// Forgets a person's own token.
-    pub async fn drop_voice(&self, place: &Place, person: &PersonId) -> Result<(), RelayError> {
+    pub(crate) async fn drop_voice(&self, place: &Place, person: &PersonId) -> Result<(), RelayError> {
         let installation = place.session.installation.id.clone();
         // A refresh that is under way would put it back.
         let _turn = place.session.tokens.lock(&TokenSlot::Person(person.clone())).await;

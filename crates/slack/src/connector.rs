@@ -12,7 +12,7 @@ use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
     App, Connector, Conversation, Delivery, Direct, Failure, Field, FileBytes, Grant, Granted, HistoryPage,
     HistoryQuery, Inbound, InstallError, Installation, Installed, Item, Package, PackageRequest, Page,
-    Profile, Rejection, Session, Share, Sink, Watch,
+    Profile, Rejection, Session, Share, Sink, TokenSet, Watch,
 };
 use dragoman_seal::{Content, Token};
 use tokio_util::sync::CancellationToken;
@@ -316,6 +316,10 @@ impl Connector for SlackConnector {
         grant: &Grant,
     ) -> Result<Granted, InstallError> {
         install::grant_person(&self.client, app, installation, grant).await
+    }
+
+    async fn revoke_person(&self, _session: &Session, tokens: &TokenSet) -> Result<(), Failure> {
+        install::revoke_person(&self.client, tokens).await
     }
 
     async fn adopt(&self, _app: &App, token: Token) -> Result<Installed, InstallError> {

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use dragoman_model::{RemoteUser, RemoteWorkspace, codes};
-use dragoman_platform::{App, Facts, Field, Grant, Granted, InstallError, Installation, Installed, TokenSet};
+use dragoman_platform::{
+    App, Facts, Failure, Field, Grant, Granted, InstallError, Installation, Installed, TokenSet,
+};
 use dragoman_seal::Token;
 
 use crate::api::{Arguments, CallError};
@@ -11,7 +13,7 @@ use crate::client::{Client, Proof, understand};
 use crate::package;
 use crate::settings::SlackSettings;
 use crate::tokens;
-use crate::wire::answers::{AuthTest, Form, Named, OAuth};
+use crate::wire::answers::{AuthTest, Form, Named, Nothing, OAuth};
 
 /// What an app registration holds.
 pub(crate) const FIELDS: &[Field] = &[
@@ -126,6 +128,18 @@ fn challenge(url: &mut url::Url, app: &App, code_challenge: &str) {
         url.query_pairs_mut()
             .append_pair("code_challenge", code_challenge)
             .append_pair("code_challenge_method", "S256");
+    }
+}
+
+/// Ends a person's token ("auth.revoke"); one that has ended already is fine.
+pub(crate) async fn revoke_person(client: &Client, tokens: &TokenSet) -> Result<(), Failure> {
+    let proof = Proof::Bearer(&tokens.access);
+    match client.ask::<Nothing>("auth.revoke", &Arguments::Form(Form::new()), &proof).await {
+        Ok(_) => Ok(()),
+        Err(error) => match error.failure() {
+            Failure::SignIn(_) => Ok(()),
+            failure => Err(failure),
+        },
     }
 }
 

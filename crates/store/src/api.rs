@@ -148,6 +148,13 @@ pub enum Mutation {
         /// From now on.
         notices: Notices,
     },
+    /// The messages of a member from before the bridge are all on their way or done.
+    Backfilled {
+        /// Bridge.
+        bridge: BridgeId,
+        /// The member.
+        conversation: ConversationId,
+    },
     /// Changes its members. [`StoreError::Exists`] as for `AddBridge`.
     SetMembers {
         /// Bridge.

@@ -212,11 +212,22 @@ impl BridgeRow {
         self.talk.is_some() && !over && was_there(from) && was_there(to)
     }
 
+    /// Whether something that was sent in a member at this time is relayed although the bridge was made later.
+    pub fn is_backfilled(&self, from: &ConversationId, sent_ms: i64) -> bool {
+        sent_ms < self.created_ms && self.past.backfill_ms.get(from).is_some_and(|since| *since <= sent_ms)
+    }
+
+    /// From when on messages of a member are of interest to it at all, milliseconds since 1970.
+    pub fn begins_ms(&self, member: &ConversationId) -> i64 {
+        self.past.backfill_ms.get(member).map_or(self.created_ms, |since| self.created_ms.min(*since))
+    }
+
     /// Whether the bridge relays, or would have, what was sent in one member at this time to another one.
     pub fn relays(&self, from: &ConversationId, to: &ConversationId, sent_ms: i64) -> bool {
         let joined_ms = |member| self.past.joined_ms.get(member).copied().unwrap_or(i64::MIN);
         let earlier = self.past.earlier.is_some_and(|(since, until)| since <= sent_ms && sent_ms < until);
-        (earlier || self.since_ms <= sent_ms) && joined_ms(from).max(joined_ms(to)) <= sent_ms
+        let before = self.is_backfilled(from, sent_ms);
+        (before || earlier || self.since_ms <= sent_ms) && joined_ms(from).max(joined_ms(to)) <= sent_ms
     }
 }
 
@@ -230,6 +241,12 @@ pub struct BridgePast {
     pub left_ms: BTreeMap<ConversationId, i64>,
     /// The last time before `since_ms` in which it relayed: from, and until it was paused.
     pub earlier: Option<(i64, i64)>,
+    /// From when on messages of a member are relayed that were sent before the bridge was made.
+    #[serde(default)]
+    pub backfill_ms: BTreeMap<ConversationId, i64>,
+    /// Those of them that were not all listed yet.
+    #[serde(default)]
+    pub backfill_due: BTreeSet<ConversationId>,
 }
 
 /// A person's account as the directory knows it.

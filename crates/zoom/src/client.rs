@@ -215,6 +215,14 @@ impl Client {
         serde_json::from_slice(response.body.expose()).map_err(|_| CallError::Garbled)
     }
 
+    /// Ends a token, and what was granted with it.
+    pub(crate) async fn revoke(&self, id: &str, secret: &Token, token: &Token) -> Result<(), CallError> {
+        let url = self.settings.oauth_base.join("revoke").map_err(|_| CallError::Garbled)?;
+        let pairs = [("token", token.expose())];
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        self.as_app(url, id, secret, FORM, body).await.map(drop)
+    }
+
     /// Posts JSON as the app itself.
     pub(crate) async fn report(
         &self,

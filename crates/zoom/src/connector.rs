@@ -12,7 +12,7 @@ use dragoman_platform::http::HttpClient;
 use dragoman_platform::{
     App, Connector, Conversation, ConversationKind, Delivery, Direct, Facts, Failure, Field, FileBytes,
     Grant, Granted, HistoryPage, HistoryQuery, Inbound, InstallError, Installation, Installed, Item, Package,
-    PackageRequest, Page, Profile, Rejection, Session, Share, Sink, Watch,
+    PackageRequest, Page, Profile, Rejection, Session, Share, Sink, TokenSet, Watch,
 };
 use dragoman_seal::Content;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,7 @@ use crate::envelope::{self, Door};
 use crate::settings::ZoomSettings;
 use crate::{
     capabilities, catchup, encode, files, ids, install, operate, package, people, permalinks, reactions,
-    rooms, socket, verify,
+    rooms, socket, tokens, verify,
 };
 
 /// Zoom Team Chat.
@@ -341,5 +341,9 @@ impl Connector for ZoomConnector {
         grant: &Grant,
     ) -> Result<Granted, InstallError> {
         install::grant_person(&self.client, app, installation, grant).await
+    }
+
+    async fn revoke_person(&self, session: &Session, granted: &TokenSet) -> Result<(), Failure> {
+        tokens::revoke_person(&self.client, &session.app, granted).await
     }
 }

@@ -83,6 +83,16 @@ pub(crate) async fn grant(
     client.grant(app.fact(id), secret, form).await
 }
 
+/// Ends what a person granted ("Revoke Access"); what has ended already is fine.
+pub(crate) async fn revoke_person(client: &Client, app: &App, tokens: &TokenSet) -> Result<(), Failure> {
+    let secret = app.secret(PERSON_CLIENT_SECRET).ok_or(Failure::SignIn(codes::CONFIG))?;
+    let token = tokens.refresh.as_ref().unwrap_or(&tokens.access);
+    match client.revoke(app.fact(PERSON_CLIENT_ID), secret, token).await.map_err(CallError::failure) {
+        Ok(()) | Err(Failure::SignIn(_) | Failure::Refused(_) | Failure::Gone(_)) => Ok(()),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// The token endpoint's refusals have no codes: what it refuses for good has to be granted anew.
 fn refused(error: CallError) -> Failure {
     match error.failure() {

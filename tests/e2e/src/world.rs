@@ -138,7 +138,8 @@ impl World {
 
     /// Links conversations by their references.
     pub async fn link(&self, members: &[String]) -> Result<api::BridgeInfo> {
-        let add = api::BridgeAdd { members: members.to_vec(), allow_external: false };
+        let add =
+            api::BridgeAdd { members: members.to_vec(), allow_external: false, ..api::BridgeAdd::default() };
         eventually("the channels are linked", Duration::from_secs(20), async || {
             self.ask(&add).await.map_err(|error| format!("{error:#}"))
         })

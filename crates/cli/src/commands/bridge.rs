@@ -10,8 +10,9 @@ use crate::print;
 pub(crate) async fn run(context: &Context, command: Bridge) -> Result<()> {
     let set = |bridge: String, state: State| api::BridgeState { bridge, state };
     let bridges = match command {
-        Bridge::Add { members, allow_external, test } => {
-            let bridge = context.ask(&api::BridgeAdd { members, allow_external }).await?;
+        Bridge::Add { members, allow_external, backfill, backfill_of, test } => {
+            let add = api::BridgeAdd { members, allow_external, backfill, backfill_of };
+            let bridge = context.ask(&add).await?;
             if test {
                 context.ask(&api::BridgeTest { bridge: bridge.id.clone() }).await?;
             }

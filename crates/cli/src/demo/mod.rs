@@ -2,6 +2,9 @@
 
 mod checks;
 mod direct;
+mod earlier;
+mod grants;
+mod own;
 mod page;
 mod row;
 mod run;

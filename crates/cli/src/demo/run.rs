@@ -6,6 +6,8 @@ use dragoman_sim::zoom::config::{GENERAL as ZOOM_GENERAL, LAUNCH as ZOOM_LAUNCH}
 use serde::Serialize;
 
 use super::direct::{self, Chat};
+use super::earlier;
+use super::own::{self, Account};
 use super::page::{self, Page};
 use super::seeds;
 use super::sides::Side;
@@ -75,15 +77,22 @@ async fn story(json: bool) -> Result<()> {
 async fn tell(demo: &Demo) -> Result<Vec<Step>> {
     let stages = stages(demo).await?;
     let chats = chats(demo)?;
+    demo.grant_chloe().await?;
+    let chloe = chloe(demo)?;
     let clock = demo.gateway.shared.clock.clone();
     let bar = indicatif::ProgressBar::new_spinner();
     let told = |what| {
         bar.set_message(what);
         bar.tick();
     };
-    let (mut steps, direct) =
-        tokio::join!(story::tell(&stages, &*clock, &told), direct::tell(&chats, &*clock, &told));
-    steps.extend(direct);
+    let five = stages.last().context("there is no stage")?;
+    let (mut steps, earlier, direct, own) = tokio::join!(
+        story::tell(&stages, &*clock, &told),
+        earlier::tell(&five.members, five.name, &*clock),
+        direct::tell(&chats, &*clock, &told),
+        own::tell(&chloe, &*clock, &told)
+    );
+    steps.extend(earlier.into_iter().chain(direct).chain(own));
     bar.finish_and_clear();
     Ok(steps)
 }
@@ -108,13 +117,21 @@ async fn stages(demo: &Demo) -> Result<Vec<Stage>> {
         title("webex", seeds::DECK),
         title("zoom", seeds::DECK),
     ];
-    demo.link(&five).await?;
-    demo.tell_notices().await?;
     let slack = |channel: &str| member(demo, demo.ana(channel));
     let teams = |channel: &str| member(demo, demo.dana(channel));
     let webex = |title: &str| member(demo, demo.gita(title)?);
     let zoom = |channel: &str| member(demo, demo.imani(channel)?);
     let two = |name, members: [Member; 2]| Stage { name, members: members.into(), actors: 1, short: false };
+    let all = vec![
+        slack(seeds::SLACK_DECK)?,
+        slack(seeds::SLACK_MAST)?,
+        teams(seeds::TEAMS_DECK)?,
+        webex(seeds::DECK)?,
+        zoom(seeds::ZOOM_DECK)?,
+    ];
+    earlier::write(&all).await?;
+    demo.link_with(&five, earlier::COUNT).await?;
+    demo.tell_notices().await?;
     Ok(vec![
         Stage {
             name: "four platforms",
@@ -126,18 +143,7 @@ async fn stages(demo: &Demo) -> Result<Vec<Stage>> {
         two("two channels", [teams(GENERAL)?, teams(seeds::TEAMS_PIER)?]),
         two("two spaces", [webex("General")?, webex(seeds::PIER)?]),
         two("two channels", [zoom(ZOOM_GENERAL)?, zoom(seeds::ZOOM_PIER)?]),
-        Stage {
-            name: "five members",
-            members: vec![
-                slack(seeds::SLACK_DECK)?,
-                slack(seeds::SLACK_MAST)?,
-                teams(seeds::TEAMS_DECK)?,
-                webex(seeds::DECK)?,
-                zoom(seeds::ZOOM_DECK)?,
-            ],
-            actors: 5,
-            short: true,
-        },
+        Stage { name: "five members", members: all, actors: 5, short: true },
     ])
 }
 
@@ -149,6 +155,19 @@ fn chats(demo: &Demo) -> Result<[Chat; 4]> {
         Chat { member: member(demo, dana)?, email: "dana@fabrikant.example" },
         Chat { member: member(demo, gita)?, email: "gita.rao@larkfield.example" },
         Chat { member: member(demo, imani)?, email: "imani.okoye@kestrel-outfitters.example" },
+    ])
+}
+
+/// Somebody with an account everywhere, who speaks in her own name.
+fn chloe(demo: &Demo) -> Result<[Account; 4]> {
+    let (slack, teams, webex, zoom) = demo.chloe()?;
+    let at_webex = demo.sims.webex.person_id(&webex.person).context("Chloe is not on Webex")?;
+    let account = |member: Member, id: &str| Account { member, id: id.to_owned() };
+    Ok([
+        account(member(demo, slack)?, seeds::CHLOE_AT_SLACK),
+        account(member(demo, teams)?, seeds::CHLOE_AT_TEAMS),
+        account(member(demo, webex)?, &at_webex),
+        account(member(demo, zoom)?, &seeds::chloe_as_member_of_zoom()),
     ])
 }
 

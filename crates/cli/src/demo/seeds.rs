@@ -5,14 +5,22 @@ use dragoman_sim::slack::{SeedChannel, SlackLimits, SlackSimConfig};
 use dragoman_sim::teams::{ChannelSeed, PersonSeed, TeamsSimConfig};
 use dragoman_sim::webex::seed::{GITA, HENRIK, INES, ORG, SERVICE};
 use dragoman_sim::webex::{SeedPerson as WebexPerson, SeedRoom, WebexSimConfig};
-use dragoman_sim::zoom::config::{BRIDGE, IMANI, RUI, THEO};
-use dragoman_sim::zoom::{SeedChannel as ZoomChannel, SeedPerson as ZoomPerson, ZoomSimConfig};
+use dragoman_sim::zoom::config::{AppKind, BRIDGE, BRIDGE_SCOPES, IMANI, RUI, THEO};
+use dragoman_sim::zoom::{
+    SeedApp as ZoomApp, SeedChannel as ZoomChannel, SeedPerson as ZoomPerson, ZoomSimConfig,
+};
 
 /// Chloe's address on every platform.
-const CHLOE: &str = "chloe.martin@harbor-works.example";
-const CHLOE_AT_TEAMS: &str = "44a3d9e6-af58-4eb0-94fc-62715fbe7a34";
-const CHLOE_AT_WEBEX: &str = "7254b0d6-91ea-4385-9a7c-461d0fa28907";
-const CHLOE_AT_ZOOM: &str = "cHloeMart1n00Kestrel5D";
+pub(crate) const CHLOE: &str = "chloe.martin@harbor-works.example";
+pub(crate) const CHLOE_AT_TEAMS: &str = "44a3d9e6-af58-4eb0-94fc-62715fbe7a34";
+pub(crate) const CHLOE_AT_WEBEX: &str = "7254b0d6-91ea-4385-9a7c-461d0fa28907";
+pub(crate) const CHLOE_AT_ZOOM: &str = "cHloeMart1n00Kestrel5D";
+
+pub(crate) const CHLOE_AT_SLACK: &str = "U07CHLOEMARTIN";
+
+/// The app that people on Zoom grant their own tokens to.
+pub(crate) const ZOOM_PEOPLE: (&str, &str) =
+    ("DragomanPeopleClientId", "DragomanPeopleClientSecretForTheDemo");
 
 /// Ana's id at Slack.
 pub(crate) const ANA: &str = "U07ANASOUZA";
@@ -114,7 +122,7 @@ pub(crate) fn zoom(hurry: bool) -> ZoomSimConfig {
     let account = &mut config.accounts[0];
     account.people.push(ZoomPerson {
         id: CHLOE_AT_ZOOM.to_owned(),
-        member_id: format!("1v{}", CHLOE_AT_ZOOM.repeat(3)),
+        member_id: chloe_as_member_of_zoom(),
         first_name: "Chloe".to_owned(),
         last_name: "Martin".to_owned(),
         email: CHLOE.to_owned(),
@@ -135,6 +143,22 @@ pub(crate) fn zoom(hurry: bool) -> ZoomSimConfig {
             channel.members.push(CHLOE_AT_ZOOM.to_owned());
         }
     }
+    config.apps.push(ZoomApp {
+        app_id: "dRgPeople0App1Kestrel".to_owned(),
+        name: "Dragoman for people".to_owned(),
+        kind: AppKind::User,
+        client_id: ZOOM_PEOPLE.0.to_owned(),
+        client_secret: ZOOM_PEOPLE.1.to_owned(),
+        scopes: BRIDGE_SCOPES.iter().map(|scope| scope.trim_end_matches(":admin").to_owned()).collect(),
+        robot_jid: None,
+        subscriptions: Vec::new(),
+        ..ZoomApp::default()
+    });
     config.limits.enabled = !hurry;
     config
+}
+
+/// Chloe as members of a channel on Zoom see her.
+pub(crate) fn chloe_as_member_of_zoom() -> String {
+    format!("1v{}", CHLOE_AT_ZOOM.repeat(3))
 }

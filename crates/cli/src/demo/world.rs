@@ -5,18 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use dragoman_gateway::admin::api::{self, Ask};
 use dragoman_gateway::admin::client::Client;
-use dragoman_platform::http::HttpRequest;
 use dragoman_sim::core::World;
 use dragoman_sim::slack::SlackSim;
 use dragoman_sim::teams::{Place, TeamsSim, seed};
 use dragoman_sim::webex::WebexSim;
 use dragoman_sim::zoom::ZoomSim;
-use http::{Method, header};
 use tempfile::TempDir;
-use url::Url;
 
 use super::seeds;
 use super::sides::{SlackSide, TeamsSide, WebexSide, ZoomSide};
@@ -89,7 +86,7 @@ impl Demo {
         Ok(demo)
     }
 
-    async fn ask<A: Ask>(&self, request: &A) -> Result<A::Answer> {
+    pub(crate) async fn ask<A: Ask>(&self, request: &A) -> Result<A::Answer> {
         Ok(self.client.ask(request).await?)
     }
 
@@ -158,6 +155,8 @@ impl Demo {
             ("client_secret", &app.client_secret),
             ("secret_token", &app.secret_token),
             ("bridge_user", dragoman_sim::zoom::config::BRIDGE),
+            ("person_client_id", seeds::ZOOM_PEOPLE.0),
+            ("person_client_secret", seeds::ZOOM_PEOPLE.1),
         ];
         let registered = self.register("zoom", &values, &ZOOM_FEATURES).await?;
         let events_url = format!("{}/events", registered.hooks_url);
@@ -185,25 +184,18 @@ impl Demo {
     /// Goes the way an admin's browser goes.
     async fn install(&self, platform: &str) -> Result<()> {
         let started = self.ask(&api::InstallStart { app: platform.to_owned() }).await?;
-        let mut url = Url::parse(&started.link)?;
-        for _ in 0..6 {
-            let answer = self.gateway.shared.http.send(HttpRequest::new(Method::GET, url.clone())).await?;
-            let Some(location) = answer.headers.get(header::LOCATION) else { break };
-            url = url.join(location.to_str()?)?;
-        }
-        for _ in 0..5 {
-            match self.ask(&api::InstallWait { ticket: started.ticket.clone() }).await? {
-                api::InstallState::Waiting => {}
-                api::InstallState::Done(_) => return Ok(()),
-                api::InstallState::Failed(problem) => return Err(problem.into()),
-            }
-        }
-        bail!("installing the {platform} app did not come to an end")
+        self.browse(&started.link).await?;
+        self.granted(&started.ticket).await.with_context(|| format!("installing the {platform} app"))
     }
 
     /// Links conversations; waits until the platforms told what is needed for that.
     pub(crate) async fn link(&self, members: &[String]) -> Result<()> {
-        let add = api::BridgeAdd { members: members.to_vec(), allow_external: false };
+        self.link_with(members, 0).await
+    }
+
+    /// The same, with so many messages of each that were written before.
+    pub(crate) async fn link_with(&self, members: &[String], backfill: u32) -> Result<()> {
+        let add = api::BridgeAdd { members: members.to_vec(), backfill, ..api::BridgeAdd::default() };
         let deadline = self.gateway.shared.clock.monotonic_ms() + 10_000;
         loop {
             match self.ask(&add).await {

@@ -83,8 +83,11 @@ fn the_story_is_one_document_and_everything_in_it_arrived() {
         }
     }
     let five = steps.iter().filter(|step| step["bridge"] == "five members").count();
-    let acts = 5 * 6 + 4;
-    assert_eq!(five, acts * 4, "five members, six acts and reactions but on Webex, four readers");
+    let acts = 5 * 7 + 4;
+    assert_eq!(five, acts * 4, "five members, seven acts and reactions but on Webex, four readers");
+    for feature in ["own-token", "reaction-own"] {
+        assert!(steps.iter().any(|step| step["feature"] == feature), "{feature}");
+    }
     let late = steps.iter().filter(|step| step["ms"].as_u64() > Some(20_000));
     assert_eq!(late.count(), 0, "an edit that nobody announces is found within 20 seconds");
     assert_eq!(fs::read_dir(temporary.path()).expect("a folder").count(), 0);

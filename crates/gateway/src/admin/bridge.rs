@@ -16,6 +16,7 @@ use super::api::{
     BridgeAdd, BridgeInfo, BridgeList, BridgeMembers, BridgeSet, BridgeState, BridgeTest, Done, MemberInfo,
     NoticeMode, State,
 };
+use super::backfill;
 use super::conversation::bridge_of;
 use super::desk::{Desk, bridge};
 use super::problem::Problem;
@@ -35,6 +36,8 @@ impl Act for BridgeAdd {
         let org = org.ok_or_else(Problem::stopping)?;
         same_org(&org, &joining)?;
         let members = keep(desk, &joining).await?;
+        let backfill_ms = backfill::earlier(desk, &self, &joining, &members).await?;
+        let backfill_due: BTreeSet<ConversationId> = backfill_ms.keys().cloned().collect();
         let now_ms = desk.now_ms();
         let id = BridgeId::fresh(now_ms, &**desk.relay.random());
         let row = BridgeRow {
@@ -44,15 +47,18 @@ impl Act for BridgeAdd {
             members,
             created_ms: now_ms,
             since_ms: now_ms,
-            past: BridgePast::default(),
+            past: BridgePast { backfill_ms, backfill_due: backfill_due.clone(), ..BridgePast::default() },
             notices: Notices::Off,
             talk: None,
         };
         let subject = subject(&id, &row.members);
+        let waiting: Vec<ConversationId> = backfill_due.into_iter().collect();
+        let held = desk.relay.hold_back(&waiting);
         desk.relay.store().commit(Mutation::AddBridge(row.clone())).await?;
         desk.audit(Some(&org), "bridge.add", subject).await?;
         desk.relay.reload().await?;
         let warnings = watch(desk, &row.members).await?;
+        held.fill();
         let text = linked_text(&desk.relay.directory(), &row);
         steer::announce(&desk.relay, &id, &text).await;
         info(desk, &id, warnings)
@@ -188,7 +194,7 @@ impl Act for BridgeTest {
     }
 }
 
-type Found = (Arc<Place>, Conversation);
+pub(super) type Found = (Arc<Place>, Conversation);
 
 /// Resolves references and refuses what may not be linked.
 async fn find(desk: &Desk, references: &[String], allow_external: bool) -> Result<Vec<Found>, Problem> {
@@ -280,7 +286,7 @@ async fn keep(desk: &Desk, joining: &[Found]) -> Result<Vec<ConversationId>, Pro
 }
 
 /// Subscribes to the events of members, and tells what an operator has to see to.
-async fn watch(desk: &Desk, members: &[ConversationId]) -> Result<Vec<Problem>, Problem> {
+pub(super) async fn watch(desk: &Desk, members: &[ConversationId]) -> Result<Vec<Problem>, Problem> {
     let mut warnings = Vec::new();
     for member in members {
         let failure = desk.relay.watch_now(member).await?;

@@ -3,6 +3,7 @@
 mod activity;
 pub mod api;
 mod app;
+mod backfill;
 mod bridge;
 pub mod client;
 mod conversation;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dragoman_model::{InstallationId, OrgId, PersonId, RemoteUser, codes};
+use dragoman_platform::ConversationKind;
 use dragoman_relay::{Directory, Place, Spot};
 use dragoman_store::{AccountRow, Mutation};
 
@@ -92,7 +93,7 @@ impl Act for PersonUnlink {
             return Err(not_linked(&self.account));
         };
         let installation = named.place.session.installation.clone();
-        desk.relay.drop_voice(&named.place, &person).await?;
+        desk.relay.revoke_voice(&named.place, &person).await?;
         let row = desk.relay.store().account(&installation.id, &named.user).await?;
         let unlink = match row.filter(|row| row.email_digest.is_some()) {
             // By its address it would be linked again: it becomes somebody of its own.
@@ -135,7 +136,7 @@ impl Act for PersonRevoke {
         let (person, place) = person_and_place(desk, &self.person, &self.installation).await?;
         let installation = &place.session.installation;
         let had = desk.relay.directory().has_voice(&installation.id, &person);
-        desk.relay.drop_voice(&place, &person).await?;
+        desk.relay.revoke_voice(&place, &person).await?;
         let subject = format!("{person} {}", installation.id);
         desk.audit(Some(&installation.org), "person.token-revoke", subject).await?;
         Ok(Done { count: u64::from(had) })
@@ -160,7 +161,14 @@ fn person_at(directory: &Directory, named: &Named) -> Option<PersonId> {
 fn window(directory: &Directory, place: &Place) -> Option<Arc<Spot>> {
     let installation = &place.session.installation.id;
     let spots = directory.spots().into_iter();
-    spots.filter(|spot| spot.place.session.installation.id == *installation).map(Arc::clone).next()
+    // In a chat with the app there is one person.
+    let narrow = |spot: &&Arc<Spot>| {
+        (directory.route(&spot.id).is_none(), spot.conversation.kind != ConversationKind::Channel)
+    };
+    spots
+        .filter(|spot| spot.place.session.installation.id == *installation)
+        .min_by_key(narrow)
+        .map(Arc::clone)
 }
 
 /// The one installation that a word means.

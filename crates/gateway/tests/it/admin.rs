@@ -13,7 +13,11 @@ use crate::fake::{SIGNING_SECRET, event_body};
 use crate::rig::{PUBLIC, Rig, problem};
 
 fn add(members: &[&str]) -> BridgeAdd {
-    BridgeAdd { members: members.iter().map(|it| (*it).to_owned()).collect(), allow_external: false }
+    BridgeAdd {
+        members: members.iter().map(|it| (*it).to_owned()).collect(),
+        allow_external: false,
+        ..BridgeAdd::default()
+    }
 }
 
 #[tokio::test]
@@ -249,8 +253,11 @@ async fn what_may_not_be_linked_is_refused_with_the_cure() {
     let crossing = refused(&[&format!("{}:r2", other.id), &format!("{alpha}:r2")]).await;
     assert!(crossing.what.contains("different organisations"), "{crossing:?}");
     assert_eq!(rig.admin.ask(&BridgeList { ended: true }).await.unwrap().len(), 1);
-    let allowed =
-        BridgeAdd { members: vec![format!("{alpha}:r3"), format!("{alpha}:r2")], allow_external: true };
+    let allowed = BridgeAdd {
+        members: vec![format!("{alpha}:r3"), format!("{alpha}:r2")],
+        allow_external: true,
+        ..BridgeAdd::default()
+    };
     assert!(rig.admin.ask(&allowed).await.unwrap().members[0].external);
     rig.end().await;
 }
@@ -265,8 +272,11 @@ async fn a_channel_that_two_workspaces_share_is_linked_once() {
     for members in
         [[format!("{there}:r1"), format!("{here}:r2")], [format!("{there}:r2"), format!("{here}:r2")]]
     {
-        let refused =
-            problem(rig.admin.ask(&BridgeAdd { members: members.into(), allow_external: false }).await);
+        let refused = problem(
+            rig.admin
+                .ask(&BridgeAdd { members: members.into(), allow_external: false, ..BridgeAdd::default() })
+                .await,
+        );
         assert_eq!((refused.code.as_ref(), refused.cure.contains("go round")), (codes::LOOP.as_str(), true));
     }
     rig.end().await;

@@ -169,7 +169,11 @@ impl Rig {
     pub(crate) async fn bridged(&self) -> (AppInfo, BridgeInfo) {
         let (alpha, _) = self.furnished().await;
         let members = vec!["alpha:#general".to_owned(), "beta:r1".to_owned()];
-        let bridge = self.admin.ask(&BridgeAdd { members, allow_external: false }).await.unwrap();
+        let bridge = self
+            .admin
+            .ask(&BridgeAdd { members, allow_external: false, ..BridgeAdd::default() })
+            .await
+            .unwrap();
         (alpha, bridge)
     }
 

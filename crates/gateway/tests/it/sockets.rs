@@ -61,7 +61,14 @@ async fn what_cannot_be_made_durable_is_not_acknowledged() {
     let installs = rig.admin.ask(&dragoman_gateway::admin::api::InstallList {}).await.unwrap();
     let mine = installs.iter().find(|it| it.app == app.id).unwrap();
     let members = vec![format!("{}:r2", mine.id), "beta:r2".to_owned()];
-    rig.admin.ask(&dragoman_gateway::admin::api::BridgeAdd { members, allow_external: false }).await.unwrap();
+    rig.admin
+        .ask(&dragoman_gateway::admin::api::BridgeAdd {
+            members,
+            allow_external: false,
+            ..dragoman_gateway::admin::api::BridgeAdd::default()
+        })
+        .await
+        .unwrap();
     rig.disk.set_full(true);
     {
         let mut state = rig.alpha.state();

@@ -6,9 +6,11 @@ use dragoman_model::floor::Target;
 use dragoman_model::{Document, Feature, Operation, Outcome};
 use http::HeaderName;
 
-use super::{Script, door, setup, shape, target};
+use super::{FileManner, Script, Shared, door, files, setup, shape, target};
 use crate::app::{App, Conversation, Installation};
 use crate::connector::Connector;
+use crate::failure::Failure;
+use crate::file::FileBytes;
 use crate::inbound::Inbound;
 
 /// What the checks need to know of a connector.
@@ -65,6 +67,12 @@ pub trait Kit: Sync {
 
     /// A post, an edit and a deletion in the conversation.
     fn operations(&self) -> Vec<Operation>;
+
+    /// Shares a file of this name in the conversation, with a connector whose platform treats files like this.
+    async fn share(&self, manner: FileManner, name: &str, file: FileBytes) -> Shared;
+
+    /// Opens a file of a message at such a platform.
+    async fn download(&self, manner: FileManner) -> Result<FileBytes, Failure>;
 }
 
 /// All checks.
@@ -73,4 +81,5 @@ pub async fn all(kit: &dyn Kit) {
     setup(kit);
     shape(kit);
     target(kit).await;
+    files(kit).await;
 }

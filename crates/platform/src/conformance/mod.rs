@@ -2,6 +2,7 @@
 //! fails panics and says which rule was broken. Only with the feature `testing`.
 
 mod door;
+mod files;
 mod kit;
 mod script;
 mod setup;
@@ -9,6 +10,7 @@ mod shape;
 mod target;
 
 pub use door::door;
+pub use files::{FILE_TEXT, FileManner, Shared, files};
 pub use kit::{Kit, all};
 pub use script::{Script, ScriptedServer};
 pub use setup::setup;

@@ -186,6 +186,8 @@ impl Relay {
             Command::Close => self.close_open(here, request).await,
             Command::Block(who) => self.block(here, request, who).await,
             Command::Unblock(who) => self.unblock(here, who).await,
+            Command::Connect => self.connect(&here.spot.place, &here.user).await.map_err(Hitch::from),
+            Command::Disconnect => self.disconnect(&here.spot.place, &here.user).await.map_err(Hitch::from),
         };
         let answer = match done {
             Ok(answer) => answer,

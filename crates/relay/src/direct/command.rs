@@ -46,6 +46,10 @@ pub(crate) enum Command {
     Block(Option<Who>),
     /// Take that back.
     Unblock(Who),
+    /// Speak in one's own name here.
+    Connect,
+    /// Take that back.
+    Disconnect,
 }
 
 /// Reads a command. `talking`: a conversation is open, so that only what begins with `dm` is meant for the app.
@@ -109,6 +113,8 @@ fn simple(word: &str, rest: &str) -> Option<Command> {
         "help" if rest.is_empty() => Some(Command::Help),
         "list" if rest.is_empty() => Some(Command::List),
         "close" if rest.is_empty() => Some(Command::Close),
+        "connect" if rest.is_empty() => Some(Command::Connect),
+        "disconnect" if rest.is_empty() => Some(Command::Disconnect),
         "accept" => named().map(Command::Accept),
         "block" => named().map(Command::Block),
         "unblock" => who(rest).map(Command::Unblock),
@@ -175,6 +181,8 @@ mod tests {
             ("dm list", Some(Command::List)),
             ("List", Some(Command::List)),
             ("dm close", Some(Command::Close)),
+            ("connect", Some(Command::Connect)),
+            ("/dm Disconnect", Some(Command::Disconnect)),
             ("accept", Some(Command::Accept(None))),
             ("dm accept 2", Some(Command::Accept(Some(Who::Number(2))))),
             ("block Bo@Harbor.example", Some(Command::Block(Some(bo())))),
@@ -225,6 +233,7 @@ mod tests {
             "help me",
             "list of things",
             "close the window",
+            "connect me to her",
             "accept it",
             "block nobody",
             "unblock",

@@ -46,9 +46,11 @@ pub(crate) fn help() -> Document {
         Type("dm close"),
         Text(". Go to another: "),
         Type("dm 2"),
-        Text(
-            ", with its number in the list. One is open here at a time; while it is, everything else that you write here goes there.",
-        ),
+        Text(", with its number in the list. Let what you write elsewhere stand here in your own name: "),
+        Type("connect"),
+        Text(", and not any more: "),
+        Type("disconnect"),
+        Text(". One is open here at a time; while it is, everything else that you write here goes there."),
     ])
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::config::{SeedApp, SlackSimConfig};
 use super::engine::Engine;
+use super::state::{Token, TokenKind};
 use super::views::Meta;
 use super::{authorize, commands, dispatch, page, seed, socket, steer, transfer};
 use crate::core::world::lock;
@@ -120,6 +121,13 @@ impl SlackSim {
                     || (install.team.is_none() && install.enterprise.as_deref() == Some(place)))
         })?;
         Some(BotIdentity { user_id: install.bot_user.clone()?, bot_id: install.bot_id.clone()? })
+    }
+
+    /// How many tokens of a person are good, of all that apps were granted.
+    pub fn live_user_tokens(&self, user: &str) -> usize {
+        let state = lock(&self.engine.state);
+        let theirs = |token: &&Token| token.kind == TokenKind::User && token.user == user && !token.revoked;
+        state.tokens.values().filter(theirs).count()
     }
 
     /// How many Socket Mode connections an app has.

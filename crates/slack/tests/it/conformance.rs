@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use dragoman_model::floor::Target;
 use dragoman_model::{Document, Feature, Operation, Outcome, Spokesman};
-use dragoman_platform::conformance::{self, Kit, Script, ScriptedServer};
-use dragoman_platform::{App, Connector, Conversation, Inbound, Installation};
+use dragoman_platform::conformance::{self, FileManner, Kit, Script, ScriptedServer, Shared};
+use dragoman_platform::{App, Connector, Conversation, Failure, FileBytes, Inbound, Installation, Share};
 use dragoman_slack::SlackConnector;
 use http::HeaderName;
 use serde_json::json;
@@ -87,6 +87,25 @@ impl Kit for SlackKit {
         let server = ScriptedServer::start(script).await.unwrap();
         let connector = support::connector(&server.url());
         connector.perform(&support::session(), &support::conversation(), operation).await
+    }
+
+    async fn share(&self, manner: FileManner, name: &str, file: FileBytes) -> Shared {
+        let slack = crate::files::treating(manner).await;
+        let share = Share { name: name.to_owned(), ..crate::files::share("") };
+        let connector = support::connector(&slack.url());
+        let outcome = connector.share(&support::session(), &support::conversation(), &share, file).await;
+        let calls = slack.calls();
+        let messages = calls.iter().filter(|call| call.method == "files.completeUploadExternal").count();
+        let requests = calls.into_iter().map(|call| format!("{} {}", call.method, call.body)).collect();
+        Shared { outcome, requests, messages }
+    }
+
+    async fn download(&self, manner: FileManner) -> Result<FileBytes, Failure> {
+        let slack = crate::files::holding_one(manner).await;
+        let connector = support::connector(&slack.url());
+        let message = "1760000001.000100".into();
+        let file = crate::files::picture("F1");
+        connector.download(&support::session(), &support::conversation(), &message, &file).await
     }
 
     fn operations(&self) -> Vec<Operation> {

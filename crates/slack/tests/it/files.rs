@@ -6,6 +6,7 @@ use bytes::Bytes;
 use dragoman_model::{
     Code, Document, FileRef, Marker, Operation, Outcome, PersonId, RemoteMessage, Spokesman, codes,
 };
+use dragoman_platform::conformance::{FILE_TEXT, FileManner};
 use dragoman_platform::{Chunks, Connector as _, Failure, FileBytes, Session, Share, TokenSlot};
 use dragoman_slack::SlackConnector;
 use futures_util::{StreamExt as _, stream};
@@ -27,7 +28,7 @@ fn bytes(parts: &[&str]) -> FileBytes {
     FileBytes { size: Some(size), media_type: Some("text/plain".to_owned()), chunks: chunks(parts) }
 }
 
-fn share(caption: &str) -> Share {
+pub(crate) fn share(caption: &str) -> Share {
     let mut post = post(caption);
     if caption.is_empty() {
         post.body = Document::default();
@@ -60,6 +61,25 @@ async fn slack(complete: impl Fn(&Value) -> Reply + Send + Sync + 'static) -> Fa
     let slack = FakeSlack::start(move |call| takes(&inner, call, &complete)).await;
     *base.lock().unwrap() = slack.url();
     slack
+}
+
+/// A Slack for the checks that every connector passes.
+pub(crate) async fn treating(manner: FileManner) -> FakeSlack {
+    match manner {
+        FileManner::TooLarge => FakeSlack::start(|_| error("file_upload_size_restricted")).await,
+        FileManner::Forbids => FakeSlack::start(|_| error("file_type_not_allowed")).await,
+        FileManner::LosesAnswer => slack(|_| Reply(502, None, String::new())).await,
+        FileManner::Obliging | FileManner::Gone => slack(done).await,
+    }
+}
+
+/// The same with one file.
+pub(crate) async fn holding_one(manner: FileManner) -> FakeSlack {
+    if manner == FileManner::Gone {
+        return FakeSlack::start(|_| error("file_not_found")).await;
+    }
+    let size = FILE_TEXT.len();
+    holding(move |base| at(base, &json!({ "size": size })), FILE_TEXT).await
 }
 
 fn done(_: &Value) -> Reply {
@@ -217,7 +237,7 @@ async fn a_lost_answer_is_settled_by_the_file_itself() {
     assert_eq!(outcome, Outcome::made(RemoteMessage::from(TS), None));
 }
 
-fn picture(id: &str) -> FileRef {
+pub(crate) fn picture(id: &str) -> FileRef {
     FileRef { id: id.to_owned(), name: "a.png".to_owned(), media_type: None, size: None, permalink: None }
 }
 

@@ -71,6 +71,13 @@ impl State {
                 let bridge = self.bridges.entry(bridge.clone());
                 bridge.and_modify(|row| row.notices = *notices);
             }
+            Mutation::Backfilled { bridge, conversation } => {
+                self.bridge(bridge)?;
+                let bridge = self.bridges.entry(bridge.clone());
+                bridge.and_modify(|row| {
+                    row.past.backfill_due.remove(conversation);
+                });
+            }
             Mutation::SetMembers { bridge, members, since_ms } => {
                 let row = self.bridge(bridge)?;
                 self.may_join(bridge, &row.org, row.state, members)?;

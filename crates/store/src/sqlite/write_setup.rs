@@ -36,6 +36,11 @@ pub(super) fn apply(conn: &Connection, mutation: &Mutation) -> Result<Reply> {
             let row = BridgeRow { notices: *notices, ..bridge_row(conn, bridge)? };
             put_bridge(conn, &row)?;
         }
+        Mutation::Backfilled { bridge, conversation } => {
+            let mut row = bridge_row(conn, bridge)?;
+            row.past.backfill_due.remove(conversation);
+            put_bridge(conn, &row)?;
+        }
         Mutation::SetMembers { bridge, members, since_ms } => {
             let mut row = bridge_row(conn, bridge)?;
             put_members(conn, bridge, &row.org, row.state, members)?;

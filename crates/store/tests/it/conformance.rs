@@ -303,7 +303,7 @@ async fn a_conversation_is_in_one_living_bridge(bench: &mut Bench) {
     let joined = BridgePast {
         joined_ms: [("c4".into(), 30)].into(),
         left_ms: [("c1".into(), 30)].into(),
-        earlier: None,
+        ..BridgePast::default()
     };
     // Both were there from the beginning.
     assert_eq!(bridges, [(20, BridgePast::default()), (8, BridgePast::default())]);
@@ -322,6 +322,25 @@ async fn a_conversation_is_in_one_living_bridge(bench: &mut Bench) {
     assert!(relays("c3", "c4", 30) && relays("c3", "c4", 39) && !relays("c3", "c4", 40));
     assert!(!relays("c3", "c4", 49) && relays("c3", "c4", 50));
     assert!(!relays("c3", "c3", 7) && relays("c3", "c3", 8));
+
+    let mut late = bridge("b3", "o1", &["c1", "c2"]);
+    late.created_ms = 60;
+    late.since_ms = 60;
+    late.past.backfill_ms = [("c1".into(), 20)].into();
+    late.past.backfill_due = ["c1".into()].into();
+    bench.done(Mutation::AddBridge(late.clone())).await;
+    let stored = bench.store().bridges().await.unwrap().pop().unwrap();
+    assert_eq!(stored, late);
+    let relays = |from: &str, to: &str, sent_ms| stored.relays(&from.into(), &to.into(), sent_ms);
+    assert!(!relays("c1", "c2", 19) && relays("c1", "c2", 20) && !relays("c2", "c1", 20));
+    assert!(stored.is_backfilled(&"c1".into(), 59) && !stored.is_backfilled(&"c1".into(), 60));
+    assert_eq!((stored.begins_ms(&"c1".into()), stored.begins_ms(&"c2".into())), (20, 60));
+    let listed = |bridge: &str| Mutation::Backfilled { bridge: bridge.into(), conversation: "c1".into() };
+    assert_eq!(bench.refused(listed("b9")).await, "missing bridge b9");
+    bench.done(listed("b3")).await;
+    bench.done(listed("b3")).await;
+    late.past.backfill_due.clear();
+    assert_eq!(bench.store().bridges().await.unwrap().pop().unwrap(), late);
 }
 
 async fn accounts_are_found_and_keep_their_person(bench: &mut Bench) {

@@ -6,13 +6,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use dragoman_model::floor::Target;
 use dragoman_model::{Document, Feature, Operation, Outcome, Spokesman};
-use dragoman_platform::conformance::{self, Kit, Script, ScriptedServer};
-use dragoman_platform::{App, Connector, Conversation, Inbound, Installation, Session};
+use dragoman_platform::conformance::{self, FileManner, Kit, Script, ScriptedServer, Shared};
+use dragoman_platform::{
+    App, Connector, Conversation, Failure, FileBytes, Inbound, Installation, Session, Share,
+};
 use dragoman_testkit::ManualClock;
 use http::{HeaderName, header};
 use serde_json::json;
 
-use crate::support::{self, BOT_KEY, NOW_MS, ROOM, World, paragraph, post};
+use crate::support::{self, BOT_KEY, MESSAGE, NOW_MS, ROOM, World, paragraph, post};
 
 struct TeamsKit {
     world: World,
@@ -91,6 +93,22 @@ impl Kit for TeamsKit {
             tokens: Arc::new(support::Keeper::default()),
         };
         connector.perform(&session, &support::conversation(ROOM, &url), operation).await
+    }
+
+    async fn share(&self, manner: FileManner, name: &str, file: FileBytes) -> Shared {
+        let world = crate::files::treating(manner).await;
+        let share = Share { name: name.to_owned(), ..crate::files::share("") };
+        let outcome = world.connector.share(&world.session(), &world.room(), &share, file).await;
+        let calls = world.fake.calls();
+        let messages = calls.iter().filter(|call| call.path.ends_with("/activities")).count();
+        let requests = calls.into_iter().map(|call| format!("{} {}", call.line(), call.body)).collect();
+        Shared { outcome, requests, messages }
+    }
+
+    async fn download(&self, manner: FileManner) -> Result<FileBytes, Failure> {
+        let world = crate::files::holding_one(manner).await;
+        let file = crate::files::file("01REF", Some("https://t.sharepoint.com/sites/T/plan.txt"));
+        world.connector.download(&world.session(), &world.room(), &MESSAGE.into(), &file).await
     }
 
     fn operations(&self) -> Vec<Operation> {

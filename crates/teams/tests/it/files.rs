@@ -4,6 +4,7 @@ use bytes::Bytes;
 use dragoman_model::{
     Done, Feature, FileRef, Level, Outcome, PersonId, RemoteMessage, Spokesman, Version, codes,
 };
+use dragoman_platform::conformance::{FILE_TEXT, FileManner};
 use dragoman_platform::{
     Chunks, Connector as _, Conversation, Failure, FileBytes, Share, TokenSet, TokenSlot,
 };
@@ -26,7 +27,7 @@ fn bytes(size: usize) -> FileBytes {
     FileBytes { size: Some(size as u64), media_type: Some("text/plain".to_owned()), chunks }
 }
 
-fn share(caption: &str) -> Share {
+pub(crate) fn share(caption: &str) -> Share {
     let blocks = if caption.is_empty() { vec![] } else { vec![paragraph(caption)] };
     let mut post = post(ROOM, blocks);
     "Ana <b>".clone_into(&mut post.author.name);
@@ -70,6 +71,40 @@ fn takes(call: &Call) -> Option<Reply> {
         return Some(Reply(201, None, json!({ "id": MESSAGE }).to_string()));
     }
     (call.method == "DELETE").then(|| Reply(204, None, String::new()))
+}
+
+/// A Teams for the checks that every connector passes.
+pub(crate) async fn treating(manner: FileManner) -> World {
+    World::start(move |call| {
+        let path = call.path.split('?').next().unwrap_or_default();
+        let answer = match manner {
+            FileManner::TooLarge if path.ends_with("/content") => Reply::error(413, "Code"),
+            FileManner::Forbids if path.ends_with("/content") => Reply::error(507, "Code"),
+            FileManner::LosesAnswer if path.ends_with("/activities") => Reply::error(502, "ServiceError"),
+            _ => return takes(call),
+        };
+        Some(answer)
+    })
+    .await
+}
+
+/// The same with one file.
+pub(crate) async fn holding_one(manner: FileManner) -> World {
+    World::start(move |call| {
+        let base = format!("http://{}", call.headers.get("host")?);
+        let folder = json!({ "id": "f", "parentReference": { "driveId": "team" } });
+        match call.path.as_str() {
+            path if path.ends_with("/filesFolder") => Some(folder.into()),
+            path if manner == FileManner::Gone && path.contains("/shares/") => {
+                Some(Reply::error(404, "itemNotFound"))
+            }
+            path if path.ends_with("/driveItem") => Some(folder.into()),
+            "/dl/secret" => Some(Reply(200, None, FILE_TEXT.to_owned())),
+            path if path.ends_with("/content") => Some(Reply(302, None, format!("{base}/dl/secret"))),
+            _ => None,
+        }
+    })
+    .await
 }
 
 async fn send(world: &World, share: &Share, bytes: FileBytes) -> Outcome {
@@ -257,7 +292,7 @@ async fn the_copy_of_a_file_is_found_with_its_name() {
     );
 }
 
-fn file(id: &str, link: Option<&str>) -> FileRef {
+pub(crate) fn file(id: &str, link: Option<&str>) -> FileRef {
     let permalink = link.map(str::to_owned);
     FileRef { id: id.to_owned(), name: "a".to_owned(), media_type: None, size: None, permalink }
 }

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use dragoman_model::floor::Target;
 use dragoman_model::{Document, Feature, Operation, Outcome, Spokesman};
-use dragoman_platform::conformance::{self, Kit, Script, ScriptedServer};
-use dragoman_platform::{App, Connector, Conversation, Inbound, Installation};
+use dragoman_platform::conformance::{self, FileManner, Kit, Script, ScriptedServer, Shared};
+use dragoman_platform::{App, Connector, Conversation, Failure, FileBytes, Inbound, Installation, Share};
 use dragoman_webex::WebexConnector;
 use http::HeaderName;
 use serde_json::json;
@@ -84,6 +84,26 @@ impl Kit for WebexKit {
         let server = ScriptedServer::start(script).await.unwrap();
         let connector = support::connector(&server.url());
         connector.perform(&support::session(), &support::conversation(), operation).await
+    }
+
+    async fn share(&self, manner: FileManner, name: &str, file: FileBytes) -> Shared {
+        let webex = crate::files::treating(manner).await;
+        let share = Share { name: name.to_owned(), ..crate::files::share("") };
+        let connector = support::connector(&webex.url());
+        let outcome = connector.share(&support::session(), &support::conversation(), &share, file).await;
+        let calls = webex.calls();
+        let takes = matches!(manner, FileManner::Obliging | FileManner::LosesAnswer);
+        let messages = calls.iter().filter(|call| takes && call.line == "POST messages").count();
+        let requests = calls.into_iter().map(|call| format!("{} {}", call.line, call.body)).collect();
+        Shared { outcome, requests, messages }
+    }
+
+    async fn download(&self, manner: FileManner) -> Result<FileBytes, Failure> {
+        let webex = crate::files::holding_one(manner).await;
+        let (session, conversation) = (support::session(), support::conversation());
+        let message = support::message_key(5).into();
+        let connector = support::connector(&webex.url());
+        connector.download(&session, &conversation, &message, &crate::files::file()).await
     }
 
     fn operations(&self) -> Vec<Operation> {

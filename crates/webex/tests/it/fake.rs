@@ -54,6 +54,10 @@ impl Reply {
         Self { body: body.to_string(), ..Self::status(status) }
     }
 
+    pub(crate) fn plain(text: &str) -> Self {
+        Self { body: text.to_owned(), ..Self::status(200) }
+    }
+
     /// Not before this was notified.
     pub(crate) fn after(self, gate: &Arc<Notify>) -> Self {
         Self { after: Some(gate.clone()), ..self }

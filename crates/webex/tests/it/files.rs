@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use dragoman_model::{FileRef, Outcome, Spokesman, codes};
+use dragoman_platform::conformance::{FILE_TEXT, FileManner};
 use dragoman_platform::{Connector as _, Failure, FileBytes, Share, TokenSet, TokenSlot};
 use dragoman_seal::Token;
 use futures_util::{StreamExt as _, stream};
@@ -17,11 +18,11 @@ fn content() -> String {
     id(CLUSTER, "CONTENT", &format!("{}/0", uuid(1, 5)))
 }
 
-fn file() -> FileRef {
+pub(crate) fn file() -> FileRef {
     FileRef { id: content(), name: "plan.txt".to_owned(), media_type: None, size: None, permalink: None }
 }
 
-fn share(text: &str) -> Share {
+pub(crate) fn share(text: &str) -> Share {
     let mut post = post(text);
     if text.is_empty() {
         post.body = dragoman_model::Document::default();
@@ -38,6 +39,26 @@ fn bytes(text: &'static str) -> FileBytes {
 async fn read(file: FileBytes) -> String {
     let chunks: Vec<_> = file.chunks.map(Result::unwrap).collect().await;
     String::from_utf8(chunks.concat()).unwrap()
+}
+
+/// A Webex for the checks that every connector passes.
+pub(crate) async fn treating(manner: FileManner) -> FakeWebex {
+    FakeWebex::start(move |_| match manner {
+        FileManner::TooLarge => Reply::refused(400, "The file is too big."),
+        FileManner::Forbids => Reply::refused(400, "This kind of file is blocked."),
+        FileManner::LosesAnswer => Reply::status(502),
+        FileManner::Obliging | FileManner::Gone => Reply::from(wire(1, 0, "x")),
+    })
+    .await
+}
+
+/// The same with one file.
+pub(crate) async fn holding_one(manner: FileManner) -> FakeWebex {
+    FakeWebex::start(move |_| match manner {
+        FileManner::Gone => Reply::status(404),
+        _ => Reply::plain(FILE_TEXT),
+    })
+    .await
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use dragoman_markup::zoom::Offsets;
 use dragoman_model::floor::Target;
 use dragoman_model::{Document, Feature, Operation, Outcome, Spokesman};
-use dragoman_platform::conformance::{self, Kit, Script, ScriptedServer};
-use dragoman_platform::{App, Connector, Conversation, Inbound, Installation};
+use dragoman_platform::conformance::{self, FileManner, Kit, Script, ScriptedServer, Shared};
+use dragoman_platform::{App, Connector, Conversation, Failure, FileBytes, Inbound, Installation, Share};
 use dragoman_zoom::ZoomConnector;
 use http::HeaderName;
 
@@ -82,6 +82,21 @@ impl Kit for ZoomKit {
         let server = ScriptedServer::start(script).await.unwrap();
         let connector = support::connector(&server.url());
         connector.perform(&support::session(), &support::conversation(), operation).await
+    }
+
+    async fn share(&self, manner: FileManner, name: &str, file: FileBytes) -> Shared {
+        let zoom = crate::files::treating(manner).await;
+        let share = Share { name: name.to_owned(), ..crate::files::share("") };
+        let connector = support::connector(&zoom.url());
+        let outcome = connector.share(&support::session(), &support::conversation(), &share, file).await;
+        let calls = zoom.calls();
+        let messages = calls.iter().filter(|call| call.what.ends_with("/messages")).count();
+        let requests = calls.into_iter().map(|call| format!("{} {}", call.what, call.body)).collect();
+        Shared { outcome, requests, messages }
+    }
+
+    async fn download(&self, manner: FileManner) -> Result<FileBytes, Failure> {
+        crate::files::download(&crate::files::holding_one(manner).await).await
     }
 
     fn operations(&self) -> Vec<Operation> {

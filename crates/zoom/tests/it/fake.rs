@@ -98,6 +98,24 @@ async fn serve(listener: TcpListener, handler: Arc<Handler>, calls: Arc<Mutex<Ve
     }
 }
 
+/// A body whose length nobody knew beforehand.
+async fn read_chunks(socket: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            line.push(socket.read_u8().await?);
+        }
+        let length = usize::from_str_radix(String::from_utf8_lossy(&line).trim(), 16).expect("a length");
+        let mut chunk = vec![0; length + 2];
+        socket.read_exact(&mut chunk).await?;
+        if length == 0 {
+            return Ok(body);
+        }
+        body.extend_from_slice(&chunk[..length]);
+    }
+}
+
 async fn converse(mut socket: TcpStream, handler: &Handler, calls: &Mutex<Vec<Call>>) -> io::Result<()> {
     loop {
         let mut head = Vec::new();
@@ -113,9 +131,14 @@ async fn converse(mut socket: TcpStream, handler: &Handler, calls: &Mutex<Vec<Ca
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect();
-        let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-        let mut body = vec![0; length];
-        socket.read_exact(&mut body).await?;
+        let body = if headers.get("transfer-encoding").is_some_and(|it| it == "chunked") {
+            read_chunks(&mut socket).await?
+        } else {
+            let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+            let mut body = vec![0; length];
+            socket.read_exact(&mut body).await?;
+            body
+        };
         let call = Call {
             what: format!("{method} {path}"),
             query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),

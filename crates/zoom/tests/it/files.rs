@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dragoman_model::{Document, FileRef, Operation, Outcome, Spokesman, codes};
+use dragoman_platform::conformance::{FILE_TEXT, FileManner};
 use dragoman_platform::{Connector as _, Failure, FileBytes, Installation, Session, Share, TokenSlot};
 use futures_util::{StreamExt as _, stream};
 use serde_json::json;
@@ -27,7 +28,7 @@ fn file() -> FileRef {
     }
 }
 
-fn share(text: &str) -> Share {
+pub(crate) fn share(text: &str) -> Share {
     let mut post = post(text);
     if text.is_empty() {
         post.body = Document::default();
@@ -66,8 +67,36 @@ fn granted(scopes: &[&str]) -> Session {
     Session { installation: Arc::new(installation), ..session() }
 }
 
-async fn download(zoom: &FakeZoom) -> Result<FileBytes, Failure> {
+pub(crate) async fn download(zoom: &FakeZoom) -> Result<FileBytes, Failure> {
     connector(&zoom.url()).download(&session(), &conversation(), &id(1).into(), &file()).await
+}
+
+/// A Zoom for the checks that every connector passes.
+pub(crate) async fn treating(manner: FileManner) -> FakeZoom {
+    FakeZoom::start(move |call| match manner {
+        FileManner::TooLarge if !call.body.is_empty() => error(400, 300, "Maximum file size exceeded: 1"),
+        FileManner::Forbids if !call.body.is_empty() => error(400, 5_403, ""),
+        FileManner::LosesAnswer if call.what.ends_with("/messages") => Reply(500, "", String::new()),
+        _ => obliging(call),
+    })
+    .await
+}
+
+/// The same with one file.
+pub(crate) async fn holding_one(manner: FileManner) -> FakeZoom {
+    let base = Arc::new(std::sync::Mutex::new(String::new()));
+    let own = base.clone();
+    let zoom = FakeZoom::start(move |call| match call.what.as_str() {
+        _ if manner == FileManner::Gone => error(404, 404, ""),
+        "GET /v2/chat/files/file%2F1" => {
+            let url = format!("{}/download/1", own.lock().unwrap());
+            Reply::from(json!({ "file_id": "file/1", "length": FILE_TEXT.len(), "download_url": url }))
+        }
+        _ => Reply(200, "", FILE_TEXT.to_owned()),
+    })
+    .await;
+    *base.lock().unwrap() = zoom.url();
+    zoom
 }
 
 #[tokio::test]

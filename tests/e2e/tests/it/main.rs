@@ -1,5 +1,6 @@
 //! The whole product against the simulators; one binary, so that it is linked once.
 
+mod backfill;
 mod browser;
 mod canary;
 mod carriers;
@@ -8,6 +9,7 @@ mod doubts;
 mod edits;
 mod files;
 mod kills;
+mod own_names;
 mod payloads;
 mod people;
 mod reactions;

@@ -134,7 +134,7 @@ impl Rig {
         self.install("slack").await?;
         self.install("zoom").await?;
         let members = vec![format!("slack:{CHANNEL}"), format!("zoom:{LAUNCH}")];
-        let add = api::BridgeAdd { members, allow_external: false };
+        let add = api::BridgeAdd { members, allow_external: false, ..api::BridgeAdd::default() };
         eventually("the channels are linked", WITHIN, async || {
             self.ask(&add).await.map_err(|error| format!("{error:#}"))
         })

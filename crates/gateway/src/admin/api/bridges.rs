@@ -49,6 +49,12 @@ pub struct BridgeAdd {
     /// Whether conversations with outsiders may be linked.
     #[serde(default)]
     pub allow_external: bool,
+    /// So many of the last messages that were written before are relayed as well, 500 at most.
+    #[serde(default)]
+    pub backfill: u32,
+    /// Only those of these members, named as in `members`; of all where left out.
+    #[serde(default)]
+    pub backfill_of: Vec<String>,
 }
 
 /// Lists bridges.
