@@ -16,7 +16,7 @@ use e2e::{Options, Side, World, eventually};
 const WITHIN: Duration = Duration::from_mins(2);
 const MIB: u64 = 1 << 20;
 /// Megabytes of a large file, unless told otherwise.
-const MEGABYTES: usize = 64;
+const MEGABYTES: usize = 32;
 /// The most that goes into Webex.
 const MOST_WEBEX: usize = 100_000_000;
 const SLACK: &str = "C07LAUNCH";
