@@ -336,6 +336,14 @@ impl Lanes {
         unread || doubtful.any(|leg| leg.event.row.received_ms <= received_ms)
     }
 
+    /// Whether a message at the target is a part of something in the lane that is not all done yet: the map does not know
+    /// it before.
+    pub(crate) fn is_part(&self, id: &LaneId, message: &RemoteMessage) -> bool {
+        let Some(lane) = self.lanes.get(id) else { return false };
+        let mut legs = lane.queue.values().chain(lane.beside.values().map(|(leg, _)| leg));
+        legs.any(|leg| leg.parts().iter().any(|part| part.message == *message))
+    }
+
     /// Lanes whose timer is due; their tasks are to be started.
     pub(crate) fn due(&mut self, now_ms: i64) -> Vec<LaneId> {
         let mut due = Vec::new();

@@ -380,7 +380,9 @@ impl Relay {
                 Err(failure) => return Ok(Sight::Failed(failure)),
             };
             for candidate in found {
-                if self.store().original_of_copy(&target.id, &candidate.message).await?.is_some() {
+                if self.with_lanes(|lanes| lanes.is_part(&leg.lane, &candidate.message))
+                    || self.store().original_of_copy(&target.id, &candidate.message).await?.is_some()
+                {
                     continue;
                 }
                 if candidate.same {

@@ -11,7 +11,7 @@ use dragoman_model::{
     ReactionChange, RemoteMessage, RemoteUser, Spokesman, codes,
 };
 use dragoman_seal::FieldRef;
-use dragoman_store::{CopyRow, Mutation, OriginalRow, ReactionKey, ReactionRow, Standing};
+use dragoman_store::{CopyRow, LaneId, Mutation, OriginalRow, ReactionKey, ReactionRow, Standing};
 
 use crate::core::Relay;
 use crate::directory::{Place, Spot};
@@ -31,6 +31,8 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 pub(crate) const KEPT_MS: i64 = 30 * DAY_MS;
 /// That somebody took a reaction back is known for so long, in milliseconds: longer than any platform redelivers.
 pub(crate) const UNSET_MS: i64 = 26 * 60 * 60 * 1000;
+/// So long a reaction waits for the copy that it may be about to be found, in milliseconds.
+const IN_DOUBT_MS: i64 = 10 * 60 * 1000;
 
 /// A message at a target, and of which original it is.
 pub(crate) struct Reacted {
@@ -133,7 +135,11 @@ impl Relay {
         };
         let reacted = match self.reacted(leg, source, target, &message).await? {
             Ok(reacted) => reacted,
-            Err(codes::UNMAPPED) if leg.parts().is_empty() && recorded_ms == 0 && self.patient(leg) => {
+            Err(codes::UNMAPPED)
+                if leg.parts().is_empty()
+                    && recorded_ms == 0
+                    && (self.patient(leg) || self.copies_in_doubt(leg, source)) =>
+            {
                 return Ok(self.aside(leg));
             }
             Err(code) => {
@@ -167,6 +173,14 @@ impl Relay {
         let ending = Ending { notes, ..Ending::delivered() };
         let idle = idle.then(|| lost.unwrap_or(codes::SEEN));
         self.tell_reactions(here, &reacted, &state, ending, idle).await
+    }
+
+    /// Whether what somebody reacted to may be a copy that was sent before a restart and is not looked for yet.
+    fn copies_in_doubt(&self, leg: &Leg, source: &Spot) -> bool {
+        let received_ms = leg.event.row.received_ms;
+        let lane = LaneId::Conversation(source.id.clone());
+        self.now_ms() < received_ms + IN_DOUBT_MS
+            && self.with_lanes(|lanes| lanes.may_be_sent(&lane, received_ms))
     }
 
     async fn hear(&self, leg: &Leg, place: &Place, source: &Spot) -> Result<Heard, RelayError> {
@@ -272,6 +286,7 @@ impl Relay {
         let news = !rows.is_empty();
         if news || here.leg.event.kind() != EventKind::Reaction {
             self.react(here, reacted, rows, Vec::new()).await?;
+            self.0.parts.faults.hit("reaction.recorded");
         }
         Ok(news)
     }
@@ -358,6 +373,9 @@ impl Relay {
             Outcome::Unknown(code) => Outcome::retry(code),
             outcome => outcome,
         };
+        if matches!(outcome, Outcome::Done(_)) {
+            self.0.parts.faults.hit("reaction.set");
+        }
         let standing = match outcome {
             Outcome::Done(_) => add.then_some(Standing::Set),
             Outcome::Refused(code) => {

@@ -187,6 +187,7 @@ impl Relay {
             for candidate in found {
                 if !may_be(&candidate)
                     || parts.iter().any(|copy| copy.message == candidate.message)
+                    || self.with_lanes(|lanes| lanes.is_part(&leg.lane, &candidate.message))
                     || self.store().original_of_copy(&target.id, &candidate.message).await?.is_some()
                 {
                     continue;

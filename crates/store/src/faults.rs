@@ -19,6 +19,14 @@ pub const POINTS: &[&str] = &[
     "file.moving",
     // Sent, the answer not read.
     "send.unanswered",
+    // What somebody's reaction means is recorded, nothing is set.
+    "reaction.recorded",
+    // A reaction is set at the target, it is not recorded that it is.
+    "reaction.set",
+    // Two people both want a conversation, it is not open.
+    "direct.agreed",
+    // It is open, nobody is told.
+    "direct.opened",
     // Answered, nothing recorded.
     "settle.before",
     // Recorded, not synced.

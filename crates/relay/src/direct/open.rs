@@ -89,6 +89,12 @@ impl Relay {
         let Some(there) = self.party(peer).await? else { return Ok(nobody_meant()) };
         let with = With::Peer(peer.clone());
         if let Some(open) = self.open_in(here.id()).filter(|open| open.with == with) {
+            if !matches!(stance::stance(here.facts(), &with), Some(Stance::Willing(_))) {
+                // It was opened, and not told to the end.
+                self.tell_party(&there, request, words::opened(&here.name, here.on())).await?;
+                self.be_willing(here, &with).await?;
+                return Ok(words::opened(&there.name, there.on()));
+            }
             let state = match open.bridge.row.state {
                 BridgeState::Paused => " is paused by an administrator.",
                 _ => " is open.",
@@ -112,8 +118,9 @@ impl Relay {
         match theirs {
             Some(Stance::Blocked(_)) => {}
             Some(Stance::Willing(_)) if self.directory().living_bridge(peer).is_none() => {
-                self.be_willing(here, &with).await?;
                 let answer = self.begin(here, request, &there).await?;
+                // Only now, so that an agreement that was interrupted is heard as one again.
+                self.be_willing(here, &with).await?;
                 if !first.is_empty() && self.open_in(here.id()).is_some_and(|open| open.with == with) {
                     self.pass_on(here, &there, request, first).await?;
                 }
@@ -265,7 +272,9 @@ impl Relay {
             notices: Notices::default(),
             talk: Some(talk.to_owned()),
         };
+        self.0.parts.faults.hit("direct.agreed");
         self.store().commit(Mutation::AddBridge(row)).await?;
+        self.0.parts.faults.hit("direct.opened");
         let names: Vec<&str> = members.iter().map(ConversationId::as_str).collect();
         self.audit(&here.spot.place, "direct.open", &format!("{id} {}", names.join(" "))).await?;
         self.reload().await?;

@@ -4,7 +4,9 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::response::Response;
+use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -12,7 +14,7 @@ use super::log::{CallLog, LogEntry, LogKind};
 use super::server::ConnControl;
 use super::world::lock;
 
-/// One kind of fault. The first six hit API calls, the others deliveries to the app.
+/// One kind of fault. The first seven hit API calls, the others deliveries to the app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum FaultKind {
@@ -40,6 +42,11 @@ pub enum FaultKind {
     ResetBefore,
     /// The connection is cut after the call took effect.
     ResetAfter,
+    /// The answer breaks off after so many bytes of its body; one that is not longer comes whole.
+    BreakOff {
+        /// Bytes.
+        after: usize,
+    },
     /// The delivery is made twice.
     Duplicate,
     /// The delivery changes places with the next one (or goes out alone after two seconds).
@@ -289,6 +296,7 @@ where
             let _lost = effect.await;
             None
         }
+        Some(FaultKind::BreakOff { after }) => Some(broken_off(effect.await, *after)),
         _ => Some(effect.await),
     };
     let mut detail = answer
@@ -323,6 +331,29 @@ where
     }
 }
 
+/// The answer, whose connection is cut in the middle of its body.
+fn broken_off(answer: Response, after: usize) -> Response {
+    let (parts, body) = answer.into_parts();
+    let cut = || std::io::Error::other("broken off");
+    // The pieces, how much is left of the answer, and whether the last piece was cut already.
+    let state = (body.into_data_stream(), Some(after), false);
+    let pieces = stream::unfold(state, move |(mut pieces, left, over)| async move {
+        let left = left?;
+        if over {
+            return Some((Err(cut()), (pieces, None, true)));
+        }
+        match pieces.next().await? {
+            Ok(piece) if piece.len() <= left => {
+                let left = left - piece.len();
+                Some((Ok(piece), (pieces, Some(left), false)))
+            }
+            Ok(piece) if left > 0 => Some((Ok(piece.slice(..left)), (pieces, Some(0), true))),
+            _ => Some((Err(cut()), (pieces, None, true))),
+        }
+    });
+    Response::from_parts(parts, Body::from_stream(pieces))
+}
+
 /// Whether a text fits a pattern in which `*` stands for any text.
 pub fn glob(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
@@ -347,6 +378,16 @@ pub fn glob(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn answers_break_off_in_their_body() {
+        let answer = |text: &'static str| broken_off(Response::new(Body::from(text)), 4);
+        let mut pieces = answer("too long").into_body().into_data_stream();
+        assert_eq!(pieces.next().await.and_then(Result::ok).as_deref(), Some(&b"too "[..]));
+        assert!(pieces.next().await.is_some_and(|piece| piece.is_err()));
+        let whole = axum::body::to_bytes(answer("fits").into_body(), 100).await;
+        assert_eq!(whole.ok().as_deref(), Some(&b"fits"[..]));
+    }
 
     #[test]
     fn globs_match_whole_texts() {

@@ -207,6 +207,13 @@ impl SlackSim {
             .unwrap_or_default()
     }
 
+    /// Every file that was uploaded and shared and not deleted since: its owner and its name.
+    pub fn kept_files(&self) -> Vec<(String, String)> {
+        let state = lock(&self.engine.state);
+        let kept = state.files.values().filter(|file| file.completed && !file.deleted);
+        kept.map(|file| (file.user.clone(), file.name.clone())).collect()
+    }
+
     /// The bytes of a file.
     pub fn file_bytes(&self, id: &str) -> Option<Vec<u8>> {
         lock(&self.engine.state).files.get(id).filter(|file| !file.deleted).map(|file| file.bytes.to_vec())

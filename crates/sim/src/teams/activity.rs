@@ -26,7 +26,7 @@ const REACTIONS: [(&str, &str); 13] = [
     ("2705_whiteheavycheckmark", "✅"),
     ("launch", "🚀"),
     ("1f4cc_pushpin", "📌"),
-    ("party", "🎉"),
+    ("party", "🥳"),
     ("think", "🤔"),
     ("274c_crossmark", "❌"),
 ];

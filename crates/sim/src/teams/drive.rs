@@ -136,6 +136,11 @@ pub(super) fn bad_name(name: &str) -> bool {
 }
 
 impl Drives {
+    /// The names of all files.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.items.values().map(|item| item.name.clone()).collect()
+    }
+
     fn next(&mut self, what: &str) -> Vec<u8> {
         self.serial += 1;
         digest(&[what, &self.serial.to_string()])

@@ -95,6 +95,11 @@ impl TeamsSim {
         self.inner.core().drives.by_path(&path).map(|item| item.blob.to_vec())
     }
 
+    /// The names of all files that there are, whoever put them there.
+    pub fn kept_files(&self) -> Vec<String> {
+        self.inner.core().drives.names()
+    }
+
     /// Deletes the file behind an address; the messages that name it stay.
     pub fn delete_file(&self, address: &str) -> bool {
         let Some(path) = url::Url::parse(address).ok().map(|url| url.path().to_owned()) else { return false };

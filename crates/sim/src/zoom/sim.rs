@@ -203,6 +203,13 @@ impl ZoomSim {
         files.map(|file| (file.name.clone(), file.bytes.to_vec())).collect()
     }
 
+    /// Every file that is not deleted: its owner and its name.
+    pub fn kept_files(&self) -> Vec<(String, String)> {
+        let state = lock(&self.engine.state);
+        let kept = state.files.values().filter(|file| !file.deleted);
+        kept.map(|file| (file.owner.clone(), file.name.clone())).collect()
+    }
+
     /// The bytes of a file.
     pub fn file_bytes(&self, id: &str) -> Option<Vec<u8>> {
         lock(&self.engine.state).files.get(id).filter(|file| !file.deleted).map(|file| file.bytes.to_vec())

@@ -56,6 +56,11 @@ pub trait Side: Send + Sync {
         let _ = (name, bytes, markup, thread);
         bail!("nobody sends files at {}", self.platform())
     }
+    /// Sets a reaction of the person at any message, or takes it back: an emoji's own sign.
+    async fn react(&self, id: &str, thread: Option<&str>, emoji: &str, add: bool) -> Result<()> {
+        let _ = (id, thread, emoji, add);
+        bail!("nobody reacts at {}", self.platform())
+    }
     /// The files of a message, each by its name with its bytes.
     async fn files(&self, message: &Seen) -> Result<Vec<(String, Vec<u8>)>> {
         bail!("nobody reads the files of {} at {}", message.id, self.platform())

@@ -111,6 +111,14 @@ impl Side for SlackSide {
         .await
     }
 
+    async fn react(&self, id: &str, _thread: Option<&str>, emoji: &str, add: bool) -> Result<()> {
+        let known = [("\u{1f44d}", "+1"), ("\u{1f389}", "tada"), ("\u{1f680}", "rocket")];
+        let name = known.iter().find(|(sign, _)| *sign == emoji).context("an emoji without a name")?.1;
+        let method = if add { "reactions.add" } else { "reactions.remove" };
+        self.call(method, &[("channel", &self.channel), ("timestamp", id), ("name", name)]).await?;
+        Ok(())
+    }
+
     async fn files(&self, message: &Seen) -> Result<Vec<(String, Vec<u8>)>> {
         let mut found = Vec::new();
         for file in message.raw["files"].as_array().into_iter().flatten() {

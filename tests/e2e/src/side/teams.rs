@@ -121,6 +121,13 @@ impl Side for TeamsSide {
         Ok(answer["id"].as_str().context("Graph gave no message id")?.to_owned())
     }
 
+    async fn react(&self, id: &str, thread: Option<&str>, emoji: &str, add: bool) -> Result<()> {
+        let verb = if add { "setReaction" } else { "unsetReaction" };
+        let url = self.url(&format!("{}/{verb}", path(id, thread)));
+        self.call(Method::POST, &url, &json!({"reactionType": emoji})).await?;
+        Ok(())
+    }
+
     async fn files(&self, message: &Seen) -> Result<Vec<(String, Vec<u8>)>> {
         let mut found = Vec::new();
         for address in addresses(message) {

@@ -54,6 +54,15 @@ impl Side for ZoomSide {
         done(self.sim.post_with(&self.id, &self.channel, &post))
     }
 
+    async fn react(&self, id: &str, _thread: Option<&str>, emoji: &str, add: bool) -> Result<()> {
+        let (user, channel) = (&self.id, &self.channel);
+        done(if add {
+            self.sim.react(user, channel, id, emoji)
+        } else {
+            self.sim.unreact(user, channel, id, emoji)
+        })
+    }
+
     async fn files(&self, message: &Seen) -> Result<Vec<(String, Vec<u8>)>> {
         Ok(self.sim.files_of(&self.channel, &message.id))
     }

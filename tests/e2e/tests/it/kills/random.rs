@@ -14,7 +14,7 @@ use super::talk::{Talk, world};
 async fn survives(kills: u64, seed: u64) -> Result<()> {
     println!("{kills} kills with DRAGOMAN_SEED={seed}");
     let mut world = world(seed).await?;
-    let mut talk = Talk::new(&world, seed);
+    let mut talk = Talk::begin(&world, seed).await?;
     let chance = SeededRandom::new(seed ^ 0x6b69_6c6c);
     let over = Cell::new(false);
     let mut told = 0;

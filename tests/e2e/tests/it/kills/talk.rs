@@ -1,7 +1,7 @@
 //! Conversations of which everything is written down, and the judge who compares all their members with it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::rc::Rc;
@@ -13,27 +13,41 @@ use dragoman_sim::teams::seed;
 use dragoman_sim::webex::seed::GITA;
 use dragoman_sim::zoom::config::{LAUNCH, THEO};
 use dragoman_testkit::SeededRandom;
-use e2e::{Options, Seen, Side, World, eventually};
+use e2e::{Options, Seen, Side, SlackSide, World, ZoomSide, eventually};
+
+use super::chat::{chat_of_ben, chat_of_imani, open};
 use tokio::time::Instant;
 
 /// One message, as its author knows it.
-struct Said {
+pub(super) struct Said {
     /// Which side it was said on.
-    side: usize,
+    pub(super) side: usize,
     /// Its id there.
-    id: String,
+    pub(super) id: String,
     /// The message that it answers.
-    root: Option<usize>,
-    version: u32,
-    deleted: bool,
+    pub(super) root: Option<usize>,
+    pub(super) version: u32,
+    pub(super) deleted: bool,
+    /// A file that it brings.
+    pub(super) file: Option<Vec<u8>>,
+    /// It is nothing but the file.
+    pub(super) wordless: bool,
+    /// The sides whose people react to it.
+    pub(super) reactions: BTreeSet<usize>,
 }
+
+/// What everybody reacts with.
+const EMOJI: &str = "\u{1f389}";
+/// The largest file, in bytes: more than a chunk, of streams and of the spool.
+const LARGEST: u64 = 150_000;
 
 /// Edits of one message; platforms take no more than ten.
 const EDITS: u32 = 6;
 
-/// A world with two bridges: one with a member on each platform, and one of two Slack channels.
+/// A world with two bridges and people who may write to the app: one bridge with a member on each platform, and one of
+/// two Slack channels.
 pub(super) async fn world(seed: u64) -> Result<World> {
-    let world = World::start(Options { seed, ..Options::four() }).await?;
+    let world = World::start(Options { seed, direct: true, ..Options::four() }).await?;
     let bot = world.slack.bot("A07DRAGOMAN", "T07HARBOR").context("the app has no bot at Slack")?;
     // Only where the app is in are there events.
     world.ana("C07GENERAL").invite(&bot.user_id).await?;
@@ -51,8 +65,34 @@ pub(super) struct Talk {
     /// With the bridge that each is a member of.
     sides: Vec<(usize, Box<dyn Side>)>,
     random: SeededRandom,
-    said: Vec<Said>,
+    pub(super) said: Vec<Said>,
     story: Rc<Story>,
+    /// Nobody reacts any more.
+    pub(super) quiet: bool,
+    /// What stood there when the talk began, by side.
+    before: BTreeSet<(usize, String)>,
+    /// Files that were read, by side and message.
+    opened: RefCell<BTreeMap<(usize, String), Files>>,
+}
+
+pub(super) type Files = Vec<(String, Vec<u8>)>;
+
+/// A message as a side shows it.
+pub(super) struct Read {
+    pub(super) seen: Seen,
+    pub(super) files: Files,
+}
+
+impl Read {
+    /// Whether it is the file of a message, or one with it.
+    pub(super) fn brings(&self, index: usize) -> bool {
+        self.files.iter().any(|(name, _)| name.contains(&mark(index)))
+    }
+
+    /// Whether it says what a message says.
+    pub(super) fn says(&self, index: usize) -> bool {
+        self.seen.markup.contains(&state_mark(index))
+    }
 }
 
 /// What was done, for failures, with milliseconds since the start.
@@ -68,20 +108,52 @@ impl Story {
 }
 
 /// No two texts are equal, and none contains another.
-fn mark(index: usize) -> String {
+pub(super) fn mark(index: usize) -> String {
     format!("kx{index:04}q")
+}
+
+/// What every state of a text has, and no file's name.
+fn state_mark(index: usize) -> String {
+    format!("{} as of", mark(index))
 }
 
 fn text(index: usize, version: u32) -> String {
     format!("{} as of {}", mark(index), state(index, version))
 }
 
-fn state(index: usize, version: u32) -> String {
+pub(super) fn state(index: usize, version: u32) -> String {
     format!("{}v{version}w", mark(index))
 }
 
+impl Said {
+    fn new(side: usize, id: String, root: Option<usize>) -> Self {
+        Self {
+            side,
+            id,
+            root,
+            version: 1,
+            deleted: false,
+            file: None,
+            wordless: false,
+            reactions: BTreeSet::new(),
+        }
+    }
+}
+
 impl Talk {
-    pub(super) fn new(world: &World, seed: u64) -> Self {
+    /// Everybody is there; Ben and Imani have opened a conversation of their own.
+    pub(super) async fn begin(world: &World, seed: u64) -> Result<Self> {
+        let (ben, imani) = (chat_of_ben(world)?, chat_of_imani(world)?);
+        open(&ben, &imani).await?;
+        let mut talk = Self::new(world, seed, ben, imani);
+        for side in 0..talk.sides() {
+            let seen = talk.side(side).read().await?;
+            talk.before.extend(seen.into_iter().map(|seen| (side, seen.id)));
+        }
+        Ok(talk)
+    }
+
+    fn new(world: &World, seed: u64, ben: SlackSide, imani: ZoomSide) -> Self {
         let room = world.webex().room_id("Launch").unwrap_or_default();
         let sides: Vec<(usize, Box<dyn Side>)> = vec![
             (0, Box::new(world.ana("C07LAUNCH"))),
@@ -90,12 +162,17 @@ impl Talk {
             (0, Box::new(world.zoom_person(THEO, "Theo Lindqvist", LAUNCH))),
             (1, Box::new(world.ben("C07GENERAL"))),
             (1, Box::new(world.ana("C07BACKSTAGE"))),
+            (2, Box::new(ben)),
+            (2, Box::new(imani)),
         ];
         Self {
             sides,
             random: SeededRandom::new(seed),
             said: Vec::new(),
             story: Rc::new(Story { started: Instant::now(), text: RefCell::default() }),
+            quiet: false,
+            before: BTreeSet::new(),
+            opened: RefCell::default(),
         }
     }
 
@@ -108,13 +185,39 @@ impl Talk {
         self.sides.len()
     }
 
-    fn side(&self, side: usize) -> &dyn Side {
+    pub(super) fn side(&self, side: usize) -> &dyn Side {
         self.sides[side].1.as_ref()
     }
 
     /// Platform and bridge.
-    fn name(&self, side: usize) -> String {
+    pub(super) fn name(&self, side: usize) -> String {
         format!("{} in bridge {}", self.side(side).platform(), self.sides[side].0)
+    }
+
+    pub(super) fn platform(&self, side: usize) -> &'static str {
+        self.side(side).platform()
+    }
+
+    pub(super) fn bridge(&self, side: usize) -> usize {
+        self.sides[side].0
+    }
+
+    /// The sides of a bridge.
+    pub(super) fn members(&self, bridge: usize) -> impl Iterator<Item = usize> {
+        (0..self.sides()).filter(move |side| self.bridge(*side) == bridge)
+    }
+
+    /// What everybody calls who writes on a side.
+    pub(super) fn first_name(&self, side: usize) -> &str {
+        self.side(side).person().split(' ').next().unwrap_or_default()
+    }
+
+    /// What nobody of the talk said: it stood there before, or the platform or the app says it to everybody.
+    pub(super) fn is_notice(&self, side: usize, seen: &Seen) -> bool {
+        self.before.contains(&(side, seen.id.clone()))
+            || seen.raw["subtype"] == "channel_join"
+            || seen.markup.contains("has joined the channel")
+            || seen.markup.contains("These conversations are linked")
     }
 
     pub(super) fn len(&self) -> usize {
@@ -138,9 +241,48 @@ impl Talk {
             None => None,
         };
         let id = self.side(side).post(&text(index, 1), thread.as_deref()).await?;
-        self.said.push(Said { side, id, root, version: 1, deleted: false });
+        self.said.push(Said::new(side, id, root));
         self.note(if root.is_some() { "reply" } else { "post" }, index);
         Ok(index)
+    }
+
+    /// A file, often with a text beside it.
+    pub(super) async fn send_file(&mut self, side: usize) -> Result<usize> {
+        let index = self.said.len();
+        let size = usize::try_from(1 + self.below(LARGEST))?;
+        let bytes: Vec<u8> = mark(index).into_bytes().into_iter().cycle().take(size).collect();
+        let wordless = self.below(3) == 0;
+        let words = if wordless { String::new() } else { text(index, 1) };
+        let name = format!("{}.txt", mark(index));
+        let id = self.side(side).post_file(&name, &bytes, &words, None).await?;
+        self.said.push(Said { file: Some(bytes), wordless, ..Said::new(side, id, None) });
+        self.note(&format!("file of {size} bytes{}", if wordless { " alone" } else { "" }), index);
+        Ok(index)
+    }
+
+    /// Somebody reacts to a message that they see, or takes that back.
+    pub(super) async fn react(&mut self) -> Result<()> {
+        let side = usize::try_from(self.below(self.sides.len() as u64))?;
+        let bridge = self.sides[side].0;
+        let sides: Vec<bool> = self.sides.iter().map(|(other, _)| *other == bridge).collect();
+        let Some(index) = self.pick(|said| !said.deleted && sides[said.side]) else { return Ok(()) };
+        // No API of Webex has reactions.
+        if self.side(side).platform() == "webex" {
+            return Ok(());
+        }
+        let Some(seen) = self.shown(side, index).await? else { return Ok(()) };
+        let add = self.said[index].reactions.insert(side);
+        if !add {
+            self.said[index].reactions.remove(&side);
+        }
+        self.side(side).react(&seen.id, seen.thread_root.as_deref(), EMOJI, add).await?;
+        self.story.remark(&format!(
+            "{} {} at {}",
+            if add { "reaction to" } else { "no more reaction to" },
+            mark(index),
+            self.name(side)
+        ));
+        Ok(())
     }
 
     pub(super) async fn edit(&mut self, index: usize) -> Result<()> {
@@ -167,9 +309,10 @@ impl Talk {
     /// One thing that somebody does, by the dice.
     pub(super) async fn act(&mut self) -> Result<()> {
         let side = usize::try_from(self.below(self.sides.len() as u64))?;
-        match self.below(10) {
+        match self.below(13) {
             0 | 1 => {
-                if let Some(index) = self.pick(|said| !said.deleted && said.version <= EDITS) {
+                let editable = |said: &Said| !said.deleted && said.version <= EDITS && said.file.is_none();
+                if let Some(index) = self.pick(editable) {
                     return self.edit(index).await;
                 }
             }
@@ -188,6 +331,8 @@ impl Talk {
                     return self.post(side, Some(root)).await.map(drop);
                 }
             }
+            6 | 7 if !self.quiet => return self.react().await,
+            8 => return self.send_file(side).await.map(drop),
             _ => {}
         }
         self.post(side, None).await.map(drop)
@@ -206,9 +351,44 @@ impl Talk {
         if said.side == side {
             return Ok(said.id.clone());
         }
-        let seen = self.side(side).read().await?;
-        let copy = seen.into_iter().find(|seen| seen.markup.contains(&mark(index)));
+        let copy = self.shown(side, index).await?;
         Ok(copy.with_context(|| format!("{} has no copy to answer", mark(index)))?.id)
+    }
+
+    /// What a side shows as a message: its text, or its file where it has none.
+    async fn shown(&self, side: usize, index: usize) -> Result<Option<Seen>> {
+        let said = &self.said[index];
+        for seen in self.side(side).read().await? {
+            let here = if said.side == side {
+                seen.id == said.id
+            } else if said.wordless {
+                self.opened(side, seen.clone()).await?.brings(index)
+            } else {
+                seen.markup.contains(&state_mark(index))
+            };
+            if here {
+                return Ok(Some(seen));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A message with its files, which nobody can change.
+    pub(super) async fn opened(&self, side: usize, seen: Seen) -> Result<Read> {
+        let listed = ["files", "attachments"]
+            .iter()
+            .any(|key| seen.raw[key].as_array().is_some_and(|it| !it.is_empty()));
+        if !listed && !seen.markup.contains('\u{1f4ce}') {
+            return Ok(Read { seen, files: Vec::new() });
+        }
+        let key = (side, seen.id.clone());
+        let known = self.opened.borrow().get(&key).cloned();
+        let files = match known {
+            Some(files) => files,
+            None => self.side(side).files(&seen).await?,
+        };
+        self.opened.borrow_mut().insert(key, files.clone());
+        Ok(Read { seen, files })
     }
 
     async fn thread_at_home(&self, index: usize) -> Result<Option<String>> {
@@ -240,81 +420,5 @@ impl Talk {
                 self.story.text.borrow()
             )
         })
-    }
-
-    async fn compare(&self) -> Result<(), String> {
-        let mut shown = Vec::new();
-        for (_, side) in &self.sides {
-            shown.push(side.read().await.map_err(|error| error.to_string())?);
-        }
-        let mut wrong = Vec::new();
-        for (side, seen) in shown.iter().enumerate() {
-            self.compare_side(side, &shown, seen, &mut wrong);
-        }
-        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
-    }
-
-    fn compare_side(&self, side: usize, shown: &[Vec<Seen>], seen: &[Seen], wrong: &mut Vec<String>) {
-        let name = self.name(side);
-        let bridge = self.sides[side].0;
-        let find = |side: usize, index: usize| {
-            shown[side].iter().filter(|seen| seen.markup.contains(&mark(index))).collect::<Vec<_>>()
-        };
-        // What stands in a thread has its order there: a reply may wait for its root beside what comes later. Between
-        // conversations there is no order but that of their events.
-        let mut last: BTreeMap<(usize, Option<usize>), (usize, usize)> = BTreeMap::new();
-        for (index, said) in self.said.iter().enumerate() {
-            if self.sides[said.side].0 != bridge {
-                if !find(side, index).is_empty() {
-                    wrong.push(format!("{} strayed to {name}", mark(index)));
-                }
-                continue;
-            }
-            let found = find(side, index);
-            let expected = usize::from(!said.deleted);
-            if found.len() != expected {
-                wrong.push(format!("{} stands {} times at {name}, not {expected}", mark(index), found.len()));
-                continue;
-            }
-            let Some(found) = found.first() else { continue };
-            if !found.markup.contains(&state(index, said.version)) {
-                wrong.push(format!("{} at {name} is not version {}", mark(index), said.version));
-            }
-            if said.side == side {
-                continue;
-            }
-            let root = said.root.and_then(|root| {
-                let said = &self.said[root];
-                if said.side == side {
-                    Some(said.id.clone())
-                } else {
-                    find(side, root).first().map(|it| it.id.clone())
-                }
-            });
-            // Where a root is gone, so is what it would be compared with.
-            let root_gone = said.root.is_some_and(|root| self.said[root].deleted);
-            if found.thread_root != root && !root_gone {
-                wrong.push(format!(
-                    "{} at {name} stands in thread {:?}, not {root:?}",
-                    mark(index),
-                    found.thread_root
-                ));
-            }
-            let place = seen.iter().position(|other| other.id == found.id).unwrap_or_default();
-            if let Some((before, at)) = last.insert((said.side, said.root), (index, place))
-                && at > place
-            {
-                wrong.push(format!("{} stands before {} at {name}", mark(index), mark(before)));
-            }
-        }
-        let ours = |seen: &Seen| (0..self.said.len()).any(|index| seen.markup.contains(&mark(index)));
-        let notice = |seen: &Seen| {
-            seen.raw["subtype"] == "channel_join"
-                || seen.markup.contains("has joined the channel")
-                || seen.markup.contains("These conversations are linked")
-        };
-        for stray in seen.iter().filter(|seen| !ours(seen) && !notice(seen)) {
-            wrong.push(format!("nobody said {} at {name}: {}", stray.id, stray.markup));
-        }
     }
 }

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use dragoman_model::event::Origin;
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    AuthorKind, Capabilities, Document, Event, Happening, Message, Operation, Outcome, Platform, Post,
-    RemoteConversation, RemoteMessage, RemoteUser,
+    AuthorKind, Capabilities, Document, Event, FileRef, Happening, Message, Operation, Outcome, Platform,
+    Post, RemoteConversation, RemoteMessage, RemoteUser,
 };
 use dragoman_platform::{
-    App, Connector, Conversation, Delivery, Failure, Field, Grant, HistoryPage, HistoryQuery, Inbound,
-    InstallError, Installation, Installed, Package, PackageRequest, Page, Profile, Rejection, Session, Sink,
-    Watch,
+    App, Connector, Conversation, Delivery, Failure, Field, FileBytes, Grant, HistoryPage, HistoryQuery,
+    Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page, Profile, Rejection,
+    Session, Share, Sink, Watch,
 };
 use dragoman_seal::Content;
 use tokio_util::sync::CancellationToken;
@@ -101,6 +101,26 @@ impl Connector for EchoBlind {
         email: &str,
     ) -> Result<Option<Profile>, Failure> {
         self.0.profile_by_email(session, conversation, email).await
+    }
+
+    async fn download(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        message: &RemoteMessage,
+        file: &FileRef,
+    ) -> Result<FileBytes, Failure> {
+        self.0.download(session, conversation, message, file).await
+    }
+
+    async fn share(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        share: &Share,
+        bytes: FileBytes,
+    ) -> Outcome {
+        self.0.share(session, conversation, share, bytes).await
     }
 
     fn split(&self, post: &Post) -> Vec<Document> {

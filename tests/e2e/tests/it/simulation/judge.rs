@@ -6,37 +6,57 @@ use dragoman_model::codes;
 use dragoman_sim::core::LogKind;
 use dragoman_store::{LaneId, Receipt};
 
+use super::carried;
 use super::machine::conversation;
-use super::platforms::{CHANNELS, Shown, key};
-use super::stage::{Said, Scene, text};
+use super::platforms::{CHANNELS, key};
+use super::shown::Shown;
+use super::stage::{Said, Scene, numbered, text};
 
 /// A copy at a target.
-struct Copy<'a> {
-    id: &'a str,
-    root: Option<&'a str>,
-    text: &'a str,
+pub(super) struct Copy<'a> {
+    pub(super) shown: &'a Shown,
     /// Where it stands among the others.
-    place: usize,
+    pub(super) place: usize,
 }
 
-fn name(channel: usize) -> String {
+/// The copies of a message at a target: of its text, and of its files.
+#[derive(Default)]
+pub(super) struct Copies<'a> {
+    pub(super) texts: Vec<Copy<'a>>,
+    pub(super) files: Vec<Copy<'a>>,
+}
+
+impl<'a> Copies<'a> {
+    /// What people take for the message.
+    pub(super) fn first(&self) -> Option<&Copy<'a>> {
+        self.texts.first().or(self.files.first())
+    }
+}
+
+pub(super) type Here<'a> = BTreeMap<usize, Copies<'a>>;
+
+pub(super) fn name(channel: usize) -> String {
     format!("{} {channel}", CHANNELS[channel].platform)
 }
 
 /// Everything that is wrong; empty when nothing is.
 pub(super) fn judge(scene: &Scene) -> Vec<String> {
     let mut wrong: Vec<String> = scene.problem.iter().cloned().collect();
-    let copies: Vec<BTreeMap<usize, Vec<Copy<'_>>>> =
-        scene.messages.iter().map(|messages| copies(messages)).collect();
+    let copies: Vec<Here<'_>> = scene.messages.iter().map(|messages| copies(messages)).collect();
+    let none = Copies::default();
     for (number, said) in scene.said.iter().enumerate() {
         for (channel, here) in copies.iter().enumerate() {
-            let found = here.get(&number).map_or(&[][..], Vec::as_slice);
+            let found = here.get(&number).unwrap_or(&none);
             let at = format!("note {number:03} ({}) of {} in {}", said.id, name(said.channel), name(channel));
             if channel == said.channel {
-                if !found.is_empty() {
-                    wrong.push(format!("{at}: came back, {} times", found.len()));
+                let count = found.texts.len() + found.files.len();
+                if count > 0 {
+                    wrong.push(format!("{at}: came back, {count} times"));
                 }
-            } else if let Some(fault) = fault(scene, said, number, found, here, channel) {
+                continue;
+            }
+            wrong.extend(carried::files(scene, said, found, channel).map(|fault| format!("{at}: {fault}")));
+            if let Some(fault) = fault(scene, said, number, found, here, channel) {
                 wrong.push(format!("{at}: {fault}"));
             }
         }
@@ -44,6 +64,8 @@ pub(super) fn judge(scene: &Scene) -> Vec<String> {
     for (channel, here) in copies.iter().enumerate() {
         wrong.extend(inversions(scene, here, channel));
     }
+    wrong.extend(carried::kept(scene));
+    wrong.extend(carried::reactions(scene, &copies));
     wrong.extend(broken_promises(scene));
     // There is no other bridge here: what was cut as its loop is a copy of ours that nobody recognised.
     let cut = |receipt: &&Receipt| receipt.code.as_deref() == Some(codes::LOOP.as_str());
@@ -57,27 +79,30 @@ fn fault(
     scene: &Scene,
     said: &Said,
     number: usize,
-    found: &[Copy<'_>],
-    here: &BTreeMap<usize, Vec<Copy<'_>>>,
+    found: &Copies<'_>,
+    here: &Here<'_>,
     channel: usize,
 ) -> Option<String> {
     let reported = is_reported(scene, said, channel);
     if said.deleted {
-        return (!found.is_empty() && !reported).then(|| "deleted, but still there".to_owned());
+        return (!found.texts.is_empty() && !reported).then(|| "deleted, but still there".to_owned());
     }
-    match found {
-        [] if reported => None,
-        [] => Some("lost".to_owned()),
+    match &found.texts[..] {
+        [] if reported || said.wordless => {}
+        [] => return Some("lost".to_owned()),
+        [_] if said.wordless => return Some("has a text".to_owned()),
         [copy] => {
-            if !copy.text.contains(&text(number, said.revision)) && !reported {
+            if !copy.shown.text.contains(&text(number, said.revision)) && !reported {
                 return Some(format!("shows an old text, not revision {}", said.revision));
             }
-            let root = here.get(&said.root?)?.first()?;
-            let root_is_there = !scene.said[said.root?].deleted;
-            (root_is_there && copy.root != Some(root.id)).then(|| "left its thread".to_owned())
         }
-        more => Some(format!("there {} times", more.len())),
+        more => return Some(format!("there {} times", more.len())),
     }
+    let root = here.get(&said.root?)?.first()?;
+    let root_is_there = !scene.said[said.root?].deleted;
+    let root = Some(root.shown.id.as_str()).filter(|_| root_is_there)?;
+    let strayed = found.texts.iter().chain(&found.files).any(|copy| copy.shown.root.as_deref() != Some(root));
+    strayed.then(|| "left its thread".to_owned())
 }
 
 /// What events of new messages are called.
@@ -112,7 +137,7 @@ fn broken_promises(scene: &Scene) -> Vec<String> {
 }
 
 /// Whether the operator was told that something about this message did not get through.
-fn is_reported(scene: &Scene, said: &Said, channel: usize) -> bool {
+pub(super) fn is_reported(scene: &Scene, said: &Said, channel: usize) -> bool {
     let lane = LaneId::Conversation(conversation(channel));
     scene.dead.iter().any(|dead| {
         dead.lane == lane && dead.event.message.as_ref().is_some_and(|message| message.as_str() == said.id)
@@ -121,7 +146,7 @@ fn is_reported(scene: &Scene, said: &Said, channel: usize) -> bool {
 
 /// Messages of one channel that stand the wrong way round: the second was written when the first had been
 /// accepted already.
-fn inversions(scene: &Scene, here: &BTreeMap<usize, Vec<Copy<'_>>>, channel: usize) -> Vec<String> {
+fn inversions(scene: &Scene, here: &Here<'_>, channel: usize) -> Vec<String> {
     let to = conversation(channel);
     let mut accepted: BTreeMap<&str, i64> = BTreeMap::new();
     for receipt in &scene.receipts {
@@ -135,13 +160,13 @@ fn inversions(scene: &Scene, here: &BTreeMap<usize, Vec<Copy<'_>>>, channel: usi
     }
     let mut wrong = Vec::new();
     for (first, copies) in here {
-        let (Some(earlier), [copy]) = (scene.said.get(*first), &copies[..]) else { continue };
+        let (Some(earlier), Some(copy)) = (scene.said.get(*first), copies.first()) else { continue };
         // A reply may have waited for its root while others went on.
         let Some(accepted_ms) = accepted.get(earlier.id.as_str()).filter(|_| earlier.root.is_none()) else {
             continue;
         };
         for (second, others) in here.range(first + 1..) {
-            let (Some(later), [other]) = (scene.said.get(*second), &others[..]) else { continue };
+            let (Some(later), Some(other)) = (scene.said.get(*second), others.first()) else { continue };
             if later.channel == earlier.channel && *accepted_ms < later.at_ms && other.place < copy.place {
                 wrong.push(format!("note {second:03} stands before note {first:03} in {}", name(channel)));
             }
@@ -150,15 +175,14 @@ fn inversions(scene: &Scene, here: &BTreeMap<usize, Vec<Copy<'_>>>, channel: usi
     wrong
 }
 
-/// Messages of the gateway, by the note that they show.
-fn copies(messages: &[Shown]) -> BTreeMap<usize, Vec<Copy<'_>>> {
-    let mut found: BTreeMap<usize, Vec<Copy<'_>>> = BTreeMap::new();
+/// Messages of the gateway, by the message that they are copies of.
+fn copies(messages: &[Shown]) -> Here<'_> {
+    let mut found = Here::new();
     for (place, shown) in messages.iter().enumerate().filter(|(_, shown)| shown.ours) {
-        let text = shown.text.as_str();
-        let number = text.split("note ").nth(1).and_then(|rest| rest.get(..3)).and_then(|n| n.parse().ok());
-        let Some(number) = number else { continue };
-        let copy = Copy { id: &shown.id, root: shown.root.as_deref(), text, place };
-        found.entry(number).or_default().push(copy);
+        let Some(number) = numbered(shown) else { continue };
+        let of = found.entry(number).or_default();
+        let list = if shown.files.is_empty() { &mut of.texts } else { &mut of.files };
+        list.push(Copy { shown, place });
     }
     found
 }

@@ -5,6 +5,7 @@
 //! `DRAGOMAN_SIM_SEEDS` and `DRAGOMAN_SIM_FROM` say how many seeds and from which. A seed that fails is looked
 //! at with `DRAGOMAN_SIM_STORY=FILE`, which takes what happened in the last seed that ran.
 
+mod carried;
 mod flawed_connector;
 mod flawed_store;
 mod judge;
@@ -13,6 +14,7 @@ mod net;
 mod plan;
 mod platforms;
 mod power;
+mod shown;
 mod slack;
 mod stage;
 mod world;

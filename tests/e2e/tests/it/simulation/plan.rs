@@ -15,15 +15,30 @@ const START_MS: u64 = 3_000;
 #[derive(Clone, Debug)]
 pub(super) enum Deed {
     /// Somebody posts in a channel.
-    Post { channel: usize, person: usize },
+    Post { channel: usize, person: usize, cargo: Cargo },
     /// Somebody replies to an earlier message; the number picks it.
-    Reply { pick: u64 },
+    Reply { pick: u64, cargo: Cargo },
     /// An author edits a message.
     Edit { pick: u64 },
     /// An author deletes a message.
     Delete { pick: u64 },
+    /// An author takes a file out of a message.
+    Unfile { pick: u64 },
+    /// Somebody reacts to a message, or takes that back; and changes their mind after so many milliseconds.
+    React { pick: u64, again_ms: Option<u64> },
     /// A platform is told to misbehave.
     Fault { platform: &'static str, order: FaultOrder },
+}
+
+/// What a message carries beside its text.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Cargo {
+    /// How many files.
+    pub(super) files: usize,
+    /// Bytes of each.
+    pub(super) size: usize,
+    /// No text beside them.
+    pub(super) wordless: bool,
 }
 
 /// How the gateway's machine goes down.
@@ -96,37 +111,58 @@ impl Plan {
 
 fn deed(dice: &Dice) -> Deed {
     match dice.below(100) {
-        0..50 => {
+        0..38 => {
             let channel = dice.index(CHANNELS.len());
-            Deed::Post { channel, person: dice.index(CHANNELS[channel].people.len()) }
+            Deed::Post { channel, person: dice.index(CHANNELS[channel].people.len()), cargo: cargo(dice) }
         }
-        50..68 => Deed::Reply { pick: dice.below(u64::MAX) },
-        68..88 => Deed::Edit { pick: dice.below(u64::MAX) },
-        _ => Deed::Delete { pick: dice.below(u64::MAX) },
+        38..51 => Deed::Reply { pick: dice.below(u64::MAX), cargo: cargo(dice) },
+        51..67 => Deed::Edit { pick: dice.below(u64::MAX) },
+        67..76 => Deed::Delete { pick: dice.below(u64::MAX) },
+        76..80 => Deed::Unfile { pick: dice.below(u64::MAX) },
+        _ => {
+            let again_ms = dice.one_in(3).then(|| dice.below(400));
+            Deed::React { pick: dice.below(u64::MAX), again_ms }
+        }
     }
 }
 
+fn cargo(dice: &Dice) -> Cargo {
+    if !dice.one_in(4) {
+        return Cargo::default();
+    }
+    let size = if dice.one_in(4) { dice.between(10_000, 60_000) } else { dice.between(1, 3_000) };
+    let size = usize::try_from(size).expect("small");
+    Cargo { files: dice.index(3) + 1, size, wordless: dice.one_in(2) }
+}
+
 fn fault(dice: &Dice) -> Deed {
-    const SLACK: [&str; 7] = [
+    const SLACK: [&str; 11] = [
         "chat.postMessage",
         "chat.postMessage",
         "chat.update",
         "chat.delete",
         "conversations.*",
         "users.info",
+        "files.*",
+        "POST /upload",
+        "GET /files-pri",
+        "reactions.*",
         "*",
     ];
-    const OTHERS: [&str; 7] = ["POST *", "POST *", "PUT *", "DELETE *", "GET *", "GET *", "*"];
+    const OTHERS: [&str; 11] = [
+        "POST *", "POST *", "POST *", "PUT *", "PUT *", "DELETE *", "GET *", "GET *", "GET *", "PATCH *", "*",
+    ];
     let platform = CHANNELS[dice.index(CHANNELS.len())].platform;
     let count = u32::try_from(dice.between(1, 4)).expect("small");
-    let method = if platform == "slack" { SLACK } else { OTHERS }[dice.index(7)];
-    let kind = match dice.below(7) {
+    let method = if platform == "slack" { SLACK } else { OTHERS }[dice.index(11)];
+    let kind = match dice.below(8) {
         0 => FaultKind::RateLimited { retry_after: dice.between(1, 12).to_string() },
         1 => FaultKind::ServerErrorBefore { status: 503 },
         2 => FaultKind::ServerErrorAfter { status: 500 },
         3 => FaultKind::ResetBefore,
         4 => FaultKind::ResetAfter,
         5 => FaultKind::Latency { ms: dice.between(100, 8_000) },
+        6 => FaultKind::BreakOff { after: dice.index(5_000) },
         _ => {
             let order = FaultOrder::next(count, "*", delivery_fault(dice));
             return Deed::Fault { platform, order };

@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use dragoman_sim::core::{FaultOrder, LogEntry, World};
+use dragoman_sim::slack::people::Post as SlackPost;
 use dragoman_sim::slack::{BotIdentity, SlackSim};
 use dragoman_sim::teams::{Draft, TeamsSim, TeamsSimConfig, seed};
-use dragoman_sim::webex::seed::{GITA, HENRIK, INES, SERVICE};
-use dragoman_sim::webex::{WebexSim, WebexSimConfig, ids};
-use dragoman_sim::zoom::config::{BRIDGE, IMANI, LAUNCH, RUI, THEO};
-use dragoman_sim::zoom::{SeedApp, ZoomSim, ZoomSimConfig};
+use dragoman_sim::webex::seed::{GITA, HENRIK, INES};
+use dragoman_sim::webex::{Post as WebexPost, WebexSim, WebexSimConfig, ids};
+use dragoman_sim::zoom::config::{IMANI, LAUNCH, RUI, THEO};
+use dragoman_sim::zoom::{Post as ZoomPost, SeedApp, ZoomSim, ZoomSimConfig};
 use serde_json::Value;
 
+use super::shown::Shown;
 use super::slack::{self, APP, TOKENS};
+use super::stage::SentFile;
 
 /// The simulated machine.
 pub(super) const HOST: &str = "platforms";
@@ -50,6 +53,31 @@ pub(super) const CHANNELS: [Channel; 5] = [
     channel("zoom", "inst-zoom", LAUNCH, &[THEO, IMANI, RUI]),
 ];
 
+/// What people react with: the sign, and its name at Slack.
+pub(super) const EMOJI: [(&str, &str); 3] =
+    [("\u{1f44d}", "+1"), ("\u{1f389}", "tada"), ("\u{1f680}", "rocket")];
+
+/// How somebody is called in notes.
+pub(super) fn name(user: &str) -> &'static str {
+    const NAMES: [(&str, &str); 14] = [
+        ("U07ANASOUZA", "Ana"),
+        ("U07BENOKAFOR", "Ben Okafor"),
+        ("U07CHLOEMARTIN", "Chloe"),
+        ("U08DARIOCONTI", "Dario Conti"),
+        ("U08ELIFDEMIR", "Elif Demir"),
+        (seed::DANA, "Dana Lindqvist"),
+        (seed::EMRE, "Emre Kaya"),
+        (seed::FARAH, "Farah Haddad"),
+        (GITA, "Gita Rao"),
+        (HENRIK, "Henrik Dahl"),
+        (INES, "Ines Moreau"),
+        (THEO, "Theo Lindqvist"),
+        (IMANI, "Imani Okoye"),
+        (RUI, "Rui Carvalho"),
+    ];
+    NAMES.iter().find(|(id, _)| *id == user).map_or("", |(_, name)| name)
+}
+
 /// The region of the Webex organisation.
 const CLUSTER: &str = "urn:TEAM:eu-central-1_k";
 
@@ -58,18 +86,6 @@ impl Channel {
     pub(super) fn remote(&self) -> String {
         if self.platform == "webex" { ids::public(CLUSTER, "ROOM", self.id) } else { self.id.to_owned() }
     }
-}
-
-/// A message as a platform shows it.
-#[derive(Clone, Debug)]
-pub(super) struct Shown {
-    /// As the gateway names it.
-    pub(super) id: String,
-    pub(super) root: Option<String>,
-    pub(super) text: String,
-    /// Posted by the gateway.
-    pub(super) ours: bool,
-    pub(super) raw: Value,
 }
 
 /// The simulators.
@@ -110,6 +126,7 @@ pub(super) fn key(id: &str) -> String {
 impl Platforms {
     pub(super) async fn start(world: &Arc<World>) -> Result<Self> {
         let mut teams = TeamsSimConfig { addr: at(1), auto_approve: true, ..TeamsSimConfig::default() };
+        teams.apps[0].roles.push("Files.ReadWrite.All".to_owned());
         // Four hours of redelivery in a minute and a half.
         teams.timing.notification_backoff = vec![1_000, 5_000, 20_000, 60_000];
         let webex = WebexSimConfig { listen: at(2), auto_approve: true, ..WebexSimConfig::default() };
@@ -119,6 +136,7 @@ impl Platforms {
             auto_approve: true,
             ..ZoomSimConfig::default()
         };
+        zoom.apps[0].scopes.push("team_chat:delete:file:admin".to_owned());
         zoom.timing.retries = seconds([5, 20, 60]);
         Ok(Self {
             slack: SlackSim::start(world, slack::config()).await?,
@@ -181,34 +199,72 @@ impl Platforms {
         person: &str,
         root: Option<&str>,
         text: &str,
+        files: &[SentFile],
     ) -> Result<String> {
         let place = channel.id;
+        let files: Vec<(&str, &[u8])> =
+            files.iter().map(|file| (file.name.as_str(), file.bytes.as_slice())).collect();
         match channel.platform {
-            "slack" => match root {
-                None => self.slack.post(person, place, text),
-                Some(root) => self.slack.reply(person, place, root, text),
+            "slack" => {
+                let post = SlackPost { text, thread_ts: root, broadcast: false, files };
+                self.slack.post_with(person, place, &post).map_err(|error| anyhow!("Slack: {}", error.code))
             }
-            .map_err(|error| anyhow!("Slack: {}", error.code)),
             "teams" => {
-                let draft = Draft::html(format!("<p>{text}</p>"));
-                match root {
+                let html = if text.is_empty() { String::new() } else { format!("<p>{text}</p>") };
+                let draft = self.teams.attaching(person, place, Draft::html(html), &files);
+                let sent = draft.and_then(|draft| match root {
                     None => self.teams.post(person, place, draft),
                     Some(root) => self.teams.reply(person, place, root, draft),
-                }
-                .map_err(|error| anyhow!("Teams: {error:?}"))
+                });
+                sent.map_err(|error| anyhow!("Teams: {error:?}"))
             }
-            "webex" => match root {
-                None => self.webex.post(person, place, text),
-                Some(root) => self.webex.reply(person, root, text),
+            "webex" => {
+                let parent = root.map(|root| ids::public(CLUSTER, "MESSAGE", root));
+                let post = WebexPost { text, parent: parent.as_deref(), files, card: None };
+                let sent = self.webex.post_with(person, place, &post);
+                sent.map(|id| key(&id)).map_err(|error| anyhow!("Webex: {}", error.message))
             }
-            .map(|id| key(&id))
-            .map_err(|error| anyhow!("Webex: {}", error.message)),
-            _ => match root {
-                None => self.zoom.post(person, place, text),
-                Some(root) => self.zoom.reply(person, place, root, text),
+            _ => {
+                let post = ZoomPost { text, root, files };
+                self.zoom.post_with(person, place, &post).map_err(|error| anyhow!("Zoom: {}", error.message))
             }
-            .map_err(|error| anyhow!("Zoom: {}", error.message)),
         }
+    }
+
+    /// Sets a reaction as somebody, or takes it back.
+    pub(super) fn react(
+        &self,
+        channel: &Channel,
+        person: &str,
+        id: &str,
+        emoji: usize,
+        add: bool,
+    ) -> Result<()> {
+        let place = channel.id;
+        let (sign, name) = EMOJI[emoji];
+        match channel.platform {
+            "slack" if add => self.slack.react(person, place, id, name).map_err(|error| anyhow!(error.code)),
+            "slack" => self.slack.unreact(person, place, id, name).map_err(|error| anyhow!(error.code)),
+            "teams" => self.teams.react(person, place, id, sign, add).map_err(|error| anyhow!("{error:?}")),
+            "zoom" if add => self.zoom.react(person, place, id, sign).map_err(|error| anyhow!(error.message)),
+            "zoom" => self.zoom.unreact(person, place, id, sign).map_err(|error| anyhow!(error.message)),
+            other => Err(anyhow!("nobody reacts at {other}")),
+        }
+    }
+
+    /// Takes a file out of a message, where that can be done; whether it was.
+    pub(super) fn unfile(&self, channel: &Channel, message: &Shown, name: &str) -> Result<bool> {
+        let listed = message.raw["files"].as_array().into_iter().flatten();
+        let named = |file: &&Value| file["name"] == name || file["file_name"] == name;
+        let id = |key: &str| listed.clone().find(named).and_then(|file| file[key].as_str());
+        match channel.platform {
+            "slack" => {
+                let Some(id) = id("id") else { return Ok(false) };
+                self.slack.delete_file(id).map_err(|error| anyhow!(error.code))?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 
     pub(super) fn edit(&self, channel: &Channel, person: &str, id: &str, text: &str) -> Result<()> {
@@ -233,49 +289,4 @@ impl Platforms {
             _ => self.zoom.delete(person, place, id).map_err(|error| anyhow!("{}", error.message)),
         }
     }
-
-    /// The messages that a conversation shows, oldest first.
-    pub(super) fn shown(&self, channel: &Channel) -> Vec<Shown> {
-        let place = channel.id;
-        match channel.platform {
-            "slack" => self.slack.messages(place).into_iter().filter_map(of_slack).collect(),
-            "teams" => self.teams.messages(place).into_iter().filter_map(of_teams).collect(),
-            "webex" => self.webex.messages(place).into_iter().map(of_webex).collect(),
-            _ => self.zoom.messages(place, BRIDGE).into_iter().map(of_zoom).collect(),
-        }
-    }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
-
-fn of_slack(raw: Value) -> Option<Shown> {
-    if raw["subtype"] == "tombstone" {
-        return None;
-    }
-    let id = text(&raw["ts"]);
-    let root = raw["thread_ts"].as_str().filter(|root| *root != id).map(str::to_owned);
-    Some(Shown { root, text: text(&raw["text"]), ours: raw["bot_id"].is_string(), id, raw })
-}
-
-fn of_teams(raw: Value) -> Option<Shown> {
-    if !raw["deletedDateTime"].is_null() {
-        return None;
-    }
-    let root = raw["replyToId"].as_str().map(str::to_owned);
-    let ours = raw["from"]["application"].is_object();
-    Some(Shown { id: text(&raw["id"]), root, text: text(&raw["body"]["content"]), ours, raw })
-}
-
-fn of_webex(raw: Value) -> Shown {
-    let root = raw["parentId"].as_str().map(key);
-    let ours = raw["personId"] == ids::person(SERVICE);
-    Shown { id: key(&text(&raw["id"])), root, text: text(&raw["text"]), ours, raw }
-}
-
-fn of_zoom(raw: Value) -> Shown {
-    let root = raw["reply_main_message_id"].as_str().map(str::to_owned);
-    let ours = text(&raw["sender"]).starts_with("dragoman.bridge@");
-    Shown { id: text(&raw["id"]), root, text: text(&raw["message"]), ours, raw }
 }

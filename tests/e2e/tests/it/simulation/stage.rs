@@ -1,6 +1,6 @@
 //! The machine that the platforms run on, and the people who write there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use dragoman_store::{DeadLetterRow, Receipt, Store};
 
 use super::machine::{Machine, lock};
 use super::net::SimNet;
-use super::plan::{Deed, Plan, TURBULENT_MS};
-use super::platforms::{Addresses, CHANNELS, Platforms, Shown};
+use super::plan::{Cargo, Deed, Plan, TURBULENT_MS};
+use super::platforms::{Addresses, CHANNELS, EMOJI, Platforms};
+use super::shown::Shown;
 
 /// When the simulated world begins: a morning in November 2023, in microseconds since 1970.
 pub(super) const EPOCH_MICROS: i64 = 1_700_000_000_000_000;
@@ -20,6 +21,8 @@ const ATTEMPTS: u32 = 4;
 /// So long without a write or a delivery is rest: longer than any platform waits before it tries again, and than it
 /// takes to find an edit of which nobody tells.
 const REST_MS: i64 = 80_000;
+/// After an outage so long a platform may have given up.
+const UNTOLD_MS: u64 = 60_000;
 /// Edits of one message; platforms take no more than ten.
 const EDITS: u32 = 6;
 /// Everything has to have come to rest so long after things stopped going wrong.
@@ -38,11 +41,40 @@ pub(super) struct Said {
     pub(super) root: Option<usize>,
     pub(super) revision: u32,
     pub(super) deleted: bool,
+    /// What it carries now.
+    pub(super) files: Vec<SentFile>,
+    /// It had more.
+    pub(super) unfiled: bool,
+    /// It has no text.
+    pub(super) wordless: bool,
+    /// Who reacts to it: channel, person, emoji.
+    pub(super) reactions: BTreeSet<(usize, &'static str, usize)>,
+}
+
+/// A file as it was sent.
+#[derive(Clone, Debug)]
+pub(super) struct SentFile {
+    pub(super) name: String,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// The text of the n-th message; what a copy is recognised by.
 pub(super) fn text(number: usize, revision: u32) -> String {
     format!("note {number:03} rev {revision}.")
+}
+
+/// Files of the n-th message. Every byte says where it belongs.
+fn files(number: usize, cargo: Cargo) -> Vec<SentFile> {
+    let file = |index: usize| SentFile {
+        name: file_name(number, index),
+        bytes: format!("{number}.{index}.").into_bytes().into_iter().cycle().take(cargo.size).collect(),
+    };
+    (0..cargo.files).map(file).collect()
+}
+
+/// What the copy of a file is recognised by.
+fn file_name(number: usize, index: usize) -> String {
+    format!("n{number:03}f{index}.txt")
 }
 
 /// What the simulators and the gateway hold in the end.
@@ -51,6 +83,12 @@ pub(super) struct Scene {
     pub(super) said: Vec<Said>,
     /// Messages by channel, as its platform shows them.
     pub(super) messages: Vec<Vec<Shown>>,
+    /// Names of files that the gateway put on a platform.
+    pub(super) kept: BTreeMap<&'static str, Vec<String>>,
+    /// How often the power went.
+    pub(super) crashes: usize,
+    /// Whether a platform may have given up telling of something.
+    pub(super) untold: bool,
     pub(super) log: Vec<LogEntry>,
     pub(super) receipts: Vec<Receipt>,
     pub(super) dead: Vec<DeadLetterRow>,
@@ -85,14 +123,15 @@ impl Stage {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         platforms.tell();
+        let untold = plan.outages.iter().any(|outage| outage.down_ms >= UNTOLD_MS);
         let mut said = Vec::new();
         for (at_ms, deed) in plan.deeds {
             tokio::time::sleep_until(began + Duration::from_millis(at_ms)).await;
-            act(&world, &platforms, &mut said, deed)?;
+            act(&world, &platforms, &mut said, deed).await?;
         }
         tokio::time::sleep_until(began + Duration::from_millis(TURBULENT_MS)).await;
         platforms.heal();
-        let problem = self.rest(&world, &platforms, said.len()).await;
+        let problem = self.rest(&world, &platforms, &said).await;
         let running = self.machine.running();
         let (receipts, dead) = match &running {
             Some(running) => (
@@ -104,6 +143,9 @@ impl Stage {
         *lock(&self.scene) = Scene {
             said,
             messages: CHANNELS.iter().map(|channel| platforms.shown(channel)).collect(),
+            kept: kept(&platforms),
+            untold: untold || given_up(&platforms.log()),
+            crashes: 0,
             log: platforms.log(),
             receipts,
             dead,
@@ -114,7 +156,7 @@ impl Stage {
     }
 
     /// Waits until nothing is under way any more; what is wrong, if that does not happen.
-    async fn rest(&self, world: &World, platforms: &Platforms, said: usize) -> Option<String> {
+    async fn rest(&self, world: &World, platforms: &Platforms, said: &[Said]) -> Option<String> {
         let deadline = tokio::time::Instant::now() + SETTLE;
         let rest = Duration::from_millis(REST_MS.unsigned_abs());
         let mut life: Option<(Arc<dyn Store>, tokio::time::Instant)> = None;
@@ -142,13 +184,14 @@ impl Stage {
     }
 
     /// What is still under way.
-    async fn unrest(&self, world: &World, platforms: &Platforms, said: usize) -> Result<Option<String>> {
+    async fn unrest(&self, world: &World, platforms: &Platforms, said: &[Said]) -> Result<Option<String>> {
         let ours: usize = CHANNELS
             .iter()
             .map(|channel| platforms.shown(channel).iter().filter(|shown| shown.ours).count())
             .sum();
-        let most = said * (CHANNELS.len() - 1) * 2;
-        ensure!(ours <= most, "{ours} copies of {said} messages: a loop");
+        let sent: usize = said.iter().map(|one| 2 + one.files.len() + one.reactions.len()).sum();
+        let most = sent * (CHANNELS.len() - 1) * 2;
+        ensure!(ours <= most, "{ours} copies of {} messages: a loop", said.len());
         let Some(running) = self.machine.running() else { return Ok(Some("the gateway is down".to_owned())) };
         let counts = running.store.counts().await?;
         if counts.events + counts.legs + counts.payloads > 0 {
@@ -181,32 +224,46 @@ fn pending(log: &[LogEntry]) -> usize {
     last.values().filter(|over| !**over).count()
 }
 
+/// Whether a platform gave up telling of something.
+fn given_up(log: &[LogEntry]) -> bool {
+    let last = |platform: &str| match platform {
+        "slack" | "zoom" => ATTEMPTS - 1,
+        "teams" => ATTEMPTS,
+        _ => u32::MAX,
+    };
+    let failed = |entry: &&LogEntry| entry.kind == LogKind::Delivery && !entry.detail["failure"].is_null();
+    log.iter().filter(failed).any(|entry| entry.attempt >= last(entry.platform))
+}
+
 /// Looks for edits, at webhooks, at subscriptions, and what they cost.
 fn is_routine(entry: &LogEntry) -> bool {
     let reads = entry.method.starts_with("GET ") || entry.method.starts_with("HEAD ");
     reads || ["token", "subscriptions", "webhooks"].iter().any(|word| entry.method.contains(word))
 }
 
-fn act(world: &World, platforms: &Platforms, said: &mut Vec<Said>, deed: Deed) -> Result<()> {
-    let at_ms = world.clock.millis();
+fn kept(platforms: &Platforms) -> BTreeMap<&'static str, Vec<String>> {
+    let all = CHANNELS.iter().map(|channel| channel.platform);
+    all.filter_map(|platform| Some((platform, platforms.kept(platform)?))).collect()
+}
+
+async fn act(world: &World, platforms: &Platforms, said: &mut Vec<Said>, deed: Deed) -> Result<()> {
     match deed {
         Deed::Fault { platform, order } => platforms.fault(platform, order),
-        Deed::Post { channel, person } => {
-            let here = &CHANNELS[channel];
-            let user = here.people[person];
-            let id = platforms.post(here, user, None, &text(said.len(), 0))?;
-            said.push(Said { channel, user, id, at_ms, root: None, revision: 0, deleted: false });
+        Deed::Post { channel, person, cargo } => {
+            say(world, platforms, said, (channel, CHANNELS[channel].people[person]), None, cargo)?;
         }
-        Deed::Reply { pick } => {
+        Deed::Reply { pick, cargo } => {
             let Some(root) = choose(said, pick, |one| one.root.is_none()) else { return Ok(()) };
-            let Said { channel, id, .. } = said[root].clone();
-            let here = &CHANNELS[channel];
-            let user = here.people[usize::try_from(pick >> 32)? % here.people.len()];
-            let id = platforms.post(here, user, Some(&id), &text(said.len(), 0))?;
-            said.push(Said { channel, user, id, at_ms, root: Some(root), revision: 0, deleted: false });
+            let channel = said[root].channel;
+            let people = CHANNELS[channel].people;
+            let user = people[usize::try_from(pick >> 32)? % people.len()];
+            say(world, platforms, said, (channel, user), Some(root), cargo)?;
         }
         Deed::Edit { pick } => {
-            let Some(chosen) = choose(said, pick, |one| one.revision < EDITS) else { return Ok(()) };
+            // Webex lets nobody edit what has files.
+            let fixed = |one: &Said| CHANNELS[one.channel].platform == "webex" && !one.files.is_empty();
+            let editable = |one: &Said| one.revision < EDITS && !one.wordless && !fixed(one);
+            let Some(chosen) = choose(said, pick, editable) else { return Ok(()) };
             let one = &mut said[chosen];
             one.revision += 1;
             let text = text(chosen, one.revision);
@@ -218,8 +275,111 @@ fn act(world: &World, platforms: &Platforms, said: &mut Vec<Said>, deed: Deed) -
             one.deleted = true;
             platforms.delete(&CHANNELS[one.channel], one.user, &one.id)?;
         }
+        Deed::Unfile { pick } => {
+            // What has no text either would vanish with its last file.
+            let spare = |one: &Said| one.files.len() > usize::from(one.wordless);
+            let Some(chosen) = choose(said, pick, spare) else { return Ok(()) };
+            let one = &mut said[chosen];
+            let channel = &CHANNELS[one.channel];
+            let Some(shown) = platforms.shown(channel).into_iter().find(|shown| shown.id == one.id) else {
+                return Ok(());
+            };
+            // Replies stand under what was there first.
+            let first = usize::from(one.wordless);
+            let index = first + usize::try_from(pick >> 32)? % (one.files.len() - first);
+            if platforms.unfile(channel, &shown, &one.files[index].name)? {
+                one.files.remove(index);
+                one.unfiled = true;
+            }
+        }
+        Deed::React { pick, again_ms } => {
+            let Some(reaction) = reaction(platforms, said, pick) else { return Ok(()) };
+            toggle(platforms, said, &reaction)?;
+            if let Some(again_ms) = again_ms {
+                tokio::time::sleep(Duration::from_millis(again_ms)).await;
+                toggle(platforms, said, &reaction)?;
+            }
+        }
     }
     Ok(())
+}
+
+/// Somebody writes.
+fn say(
+    world: &World,
+    platforms: &Platforms,
+    said: &mut Vec<Said>,
+    (channel, user): (usize, &'static str),
+    root: Option<usize>,
+    cargo: Cargo,
+) -> Result<()> {
+    let number = said.len();
+    let files = files(number, cargo);
+    let words = if cargo.wordless { String::new() } else { text(number, 0) };
+    let root_id = root.map(|root| said[root].id.clone());
+    let id = platforms.post(&CHANNELS[channel], user, root_id.as_deref(), &words, &files)?;
+    said.push(Said {
+        channel,
+        user,
+        id,
+        at_ms: world.clock.millis(),
+        root,
+        revision: 0,
+        deleted: false,
+        files,
+        unfiled: false,
+        wordless: cargo.wordless,
+        reactions: BTreeSet::new(),
+    });
+    Ok(())
+}
+
+/// Somebody's reaction to a message where they see it.
+struct Reaction {
+    number: usize,
+    channel: usize,
+    user: &'static str,
+    emoji: usize,
+    id: String,
+}
+
+/// Where it is, to what and by whom somebody reacts; `None`: they do not see it (yet), or nobody reacts there.
+fn reaction(platforms: &Platforms, said: &[Said], pick: u64) -> Option<Reaction> {
+    let number = choose(said, pick, |_| true)?;
+    let dice = usize::try_from(pick >> 20).ok()?;
+    let channel = dice % CHANNELS.len();
+    let here = &CHANNELS[channel];
+    if here.platform == "webex" {
+        return None;
+    }
+    let user = here.people[(dice >> 8) % here.people.len()];
+    let id = if said[number].channel == channel {
+        said[number].id.clone()
+    } else {
+        platforms.shown(here).into_iter().find(|shown| shown.ours && numbered(shown) == Some(number))?.id
+    };
+    Some(Reaction { number, channel, user, emoji: (dice >> 16) % EMOJI.len(), id })
+}
+
+/// Sets it, or takes it back.
+fn toggle(platforms: &Platforms, said: &mut [Said], reaction: &Reaction) -> Result<()> {
+    let Reaction { number, channel, user, emoji, id } = reaction;
+    let reactions = &mut said[*number].reactions;
+    let key = (*channel, *user, *emoji);
+    let add = reactions.insert(key);
+    if !add {
+        reactions.remove(&key);
+    }
+    platforms.react(&CHANNELS[*channel], user, id, *emoji, add)
+}
+
+/// Which message a copy is one of.
+pub(super) fn numbered(shown: &Shown) -> Option<usize> {
+    let digits = |text: &str, sign: &str| text.split(sign).nth(1)?.get(..3)?.parse().ok();
+    match shown.files.first() {
+        Some((name, _)) => digits(name, "n"),
+        None => digits(&shown.text, "note "),
+    }
 }
 
 /// One of the latest messages that are still there.

@@ -111,6 +111,7 @@ pub(super) fn run(seed: u64, bug: Bug) -> Outcome {
     let took = driver.sim.elapsed();
     let mut scene = std::mem::take(&mut *lock(&driver.stage.scene));
     scene.problem = scene.problem.or(error);
+    scene.crashes = driver.crashes.len();
     let story = story(&scene, &driver.crashes);
     Outcome {
         wrong: judge(&scene),
