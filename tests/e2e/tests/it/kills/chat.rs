@@ -76,7 +76,11 @@ async fn survives(fault: &str) -> Result<()> {
     ensure!(world.binary.died(LIMIT).await?, "the gateway outlived {fault}:\n{}", world.binary.tail());
     world.binary.start(None).await?;
     sees(&imani, "kxhello").await?;
-    if !accepted {
+    if accepted {
+        // A command is done at most once; whose was interrupted is told so, and says it again.
+        sees(&imani, "Something interrupted your last command").await?;
+        imani.post("dm accept", None).await?;
+    } else {
         imani.post("accept", None).await?;
     }
     eventually("the conversation is open", LIMIT, async || {
