@@ -383,7 +383,7 @@ fn platforms(slack: &SlackSim, teams: &TeamsSim) -> Result<toml::Table> {
          [teams]\nlogin_base = \"{base}\"\ngraph_base = \"{base}\"\n\
          bot_openid_url = \"{base}/v1/.well-known/openidconfiguration\"\nallowed_service_hosts = [\"{base}\"]\n\
          default_service_url = \"{service}\"\ngraph_pause_ms = 0\n\
-         [relay]\npace = false\nretry_base_ms = 50\npatience_ms = 1500\necho_wait_ms = 300\nlook_pause_ms = 300\ncrash_patience_ms = 300\n\
+         [relay]\npace = false\nretry_base_ms = 50\npatience_ms = 1500\necho_wait_ms = 300\nlook_pause_ms = 300\ncrash_patience_ms = 1500\n\
          edit_look_ms = 800\n\
          reaction_gather_ms = 1000\n"
     );

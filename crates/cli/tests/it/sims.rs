@@ -64,7 +64,7 @@ impl Sims {
              token_url = \"{webex}/v1/access_token\"\n\
              [zoom]\napi_base = \"{zoom}/v2/\"\noauth_base = \"{zoom}/oauth/\"\nws_url = \"{socket}/ws\"\n\
              compliance_url = \"{zoom}/oauth/data/compliance\"\nfiles_base = \"{files}/v2/\"\nsettle_ms = 0\n\
-             [relay]\npace = false\nretry_base_ms = 50\necho_wait_ms = 300\nlook_pause_ms = 300\ncrash_patience_ms = 300\n"
+             [relay]\npace = false\nretry_base_ms = 50\necho_wait_ms = 300\nlook_pause_ms = 300\ncrash_patience_ms = 1500\n"
         )
     }
 

@@ -50,6 +50,8 @@ fn packed(kind: char, block: &Block) -> String {
                     Inline::Code(text) => add('c', text),
                     Inline::Break => add('b', ""),
                     Inline::Strong(inner) => add('s', &text_of(inner)),
+                    // No address has a space.
+                    Inline::Link { url, text } => add('l', &format!("{url} {}", text_of(text))),
                     other => add('t', &text_of(std::slice::from_ref(other))),
                 }
             }
@@ -71,6 +73,10 @@ fn piece(piece: &str) -> Option<Inline> {
         'c' => Some(Inline::Code(text)),
         's' => Some(Inline::Strong(vec![Inline::Text(text)])),
         'b' => Some(Inline::Break),
+        'l' => {
+            let (url, shown) = text.split_once(' ')?;
+            Some(Inline::Link { url: url.to_owned(), text: vec![Inline::Text(shown.to_owned())] })
+        }
         _ => None,
     }
 }
@@ -96,5 +102,13 @@ mod tests {
             };
             assert_eq!((back.blocks.len(), strong(&back)), (words.blocks.len(), strong(&words)));
         }
+    }
+
+    #[test]
+    fn a_link_leads_where_it_led() {
+        let text = vec![Inline::Text("Open this link".to_owned())];
+        let link = Inline::Link { url: "https://gateway.example/link/1?a=b".to_owned(), text };
+        let words = Document { blocks: vec![Block::Paragraph(vec![link, Inline::Text(" now".to_owned())])] };
+        assert!(unpack(&pack(&words)) == words);
     }
 }

@@ -289,9 +289,10 @@ fn answer(engine: &Engine, parts: &Parts, reply: Reply, caller: &Caller) -> Resp
             let length = content.bytes.size();
             let told = !engine.config.doubts.contents_without_length;
             let body = match parts.method {
+                // An empty body would tell a length of its own.
+                _ if !told => content.bytes.chunked(),
                 Method::HEAD => Body::empty(),
-                _ if told => content.bytes.body(),
-                _ => content.bytes.chunked(),
+                _ => content.bytes.body(),
             };
             let mut answer = (StatusCode::OK, body).into_response();
             let headers = answer.headers_mut();

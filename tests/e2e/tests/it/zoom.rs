@@ -61,7 +61,7 @@ impl Rig {
             "[slack]\napi_base = \"{slack_base}/api/\"\nauthorize_url = \"{slack_base}/oauth/v2/authorize\"\n\
              [zoom]\napi_base = \"{base}/v2/\"\noauth_base = \"{base}/oauth/\"\nws_url = \"{socket}/ws\"\n\
              compliance_url = \"{base}/oauth/data/compliance\"\nfiles_base = \"{files}/v2/\"\nsettle_ms = 100\n\
-             [relay]\npace = false\nretry_base_ms = 50\npatience_ms = 1500\necho_wait_ms = 300\nlook_pause_ms = 300\ncrash_patience_ms = 300\n\
+             [relay]\npace = false\nretry_base_ms = 50\npatience_ms = 1500\necho_wait_ms = 300\nlook_pause_ms = 300\ncrash_patience_ms = 1500\n\
              [log]\nlevel = \"info\"\n"
         );
         let mut binary = Binary::prepare(&text.parse()?)?;
