@@ -217,7 +217,7 @@ pub enum Mutation {
         /// What changes.
         amendment: Amendment,
     },
-    /// Ends a bridge that people asked for. [`BridgePast::left_ms`] tells who of them did, and since when nothing is
+    /// Ends a bridge that people asked for. [`crate::BridgePast::left_ms`] tells who of them did, and since when nothing is
     /// relayed from there.
     EndTalk {
         /// Bridge.
