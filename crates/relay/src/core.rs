@@ -134,6 +134,7 @@ pub struct Relay(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) parts: Parts,
+    /// On the clock that never goes backwards.
     pub(crate) started_ms: i64,
     pub(crate) directory: ArcSwap<Directory>,
     pub(crate) lanes: Mutex<Lanes>,
@@ -180,7 +181,7 @@ impl Relay {
         parts.slots.erase_unnamed(named)?;
         let directory = Directory::load(&parts.store, &parts.vault, &parts.connectors, None).await?;
         let (activity, _) = broadcast::channel(1024);
-        let started_ms = parts.clock.now_ms();
+        let started_ms = parts.clock.monotonic_ms();
         Ok(Self(Arc::new(Inner {
             parts,
             started_ms,

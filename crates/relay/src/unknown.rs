@@ -84,7 +84,14 @@ impl Relay {
         lost: Lost<'_>,
         doubt: Doubt,
     ) -> Result<Option<Outcome>, RelayError> {
-        let outcome = match self.sight(leg, target, lost.post, doubt, &|found| lost.may_be(found)).await? {
+        // A store that cannot be read now answers nothing, so the doubt stays.
+        let sight = self
+            .sight(leg, target, lost.post, doubt, &|found| lost.may_be(found))
+            .await
+            .inspect_err(|_| {
+                leg.set_doubt(doubt);
+            })?;
+        let outcome = match sight {
             Sight::Absent => return Ok(None),
             Sight::Blind => return Ok(self.by_policy(leg, target, doubt)),
             // A file is what it was, and no text makes it another.
@@ -214,7 +221,7 @@ impl Relay {
     /// Waits before the second look: what was sent by a process that ended may take effect as late as what this one
     /// sends.
     pub(crate) async fn pause_between_looks(&self) -> Result<(), RelayError> {
-        let since_start_ms = self.now_ms() - self.0.started_ms;
+        let since_start_ms = self.0.parts.clock.monotonic_ms() - self.0.started_ms;
         let left_ms = u64::try_from(self.timing().crash_patience_ms - since_start_ms).unwrap_or(0);
         let pause = Duration::from_millis(self.timing().look_pause_ms.max(left_ms));
         match tokio::time::timeout(pause, self.0.parts.stop.cancelled()).await {
