@@ -98,13 +98,8 @@ impl Relay {
             let others =
                 invited.iter().filter(|other| other.user != person.user || other.named != person.named);
             let others: Vec<String> = others.map(|other| other.named.clone()).collect();
-            let invitation = words::invitation_together(
-                &here.name,
-                here.email.as_deref(),
-                here.on(),
-                &crowd(&others),
-                first,
-            );
+            let invitation =
+                words::invitation(&here.name, here.email.as_deref(), here.on(), Some(&crowd(&others)), first);
             match self.invite_one(here, person, &group, &invitation).await {
                 Ok(true) => asked.push(person.named.clone()),
                 Ok(false) | Err(Hitch::Platform(_)) => unreached.push(person.named.clone()),

@@ -66,7 +66,7 @@ impl Relay {
         if self.unanswered(here) >= MOST_ASKED {
             return Ok(too_many());
         }
-        let invitation = words::invitation(&here.name, here.email.as_deref(), here.on(), first);
+        let invitation = words::invitation(&here.name, here.email.as_deref(), here.on(), None, first);
         let (peer, greeted) = match self.chat_of(&place, &profile.user, None, &invitation).await {
             Ok(found) => found,
             Err(Hitch::Platform(failure @ (Failure::Refused(_) | Failure::Gone(_)))) => {
@@ -141,7 +141,7 @@ impl Relay {
                 if self.unanswered(here) >= MOST_ASKED && theirs.is_none() {
                     return Ok(too_many());
                 }
-                let asks = words::invitation(&here.name, here.email.as_deref(), here.on(), first);
+                let asks = words::invitation(&here.name, here.email.as_deref(), here.on(), None, first);
                 if !greeted && let Some(code) = self.invite(&there, &asks).await? {
                     return Ok(out_of_reach(there.on(), code));
                 }

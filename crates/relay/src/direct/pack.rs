@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn what_the_app_says_survives_packing() {
         let first = "two\nlines *here*\n\nand a paragraph";
-        let asks = words::invitation("Ana", Some("ana@harbor.example"), "Fax", first);
+        let asks = words::invitation("Ana", Some("ana@harbor.example"), "Fax", None, first);
         for words in [words::help(), words::opened("Bo \u{1e}", "Fax"), asks] {
             let back = unpack(&pack(&words));
             assert_eq!(plain(&back).replace('\u{1e}', ""), plain(&words).replace('\u{1e}', ""));

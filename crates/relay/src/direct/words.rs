@@ -54,41 +54,20 @@ pub(crate) fn help() -> Document {
     ])
 }
 
-/// What the other person reads when somebody asks. `words` may be empty.
-pub(crate) fn invitation(who: &str, address: Option<&str>, on: &str, words: &str) -> Document {
-    let named = address.map(|address| format!(" ({address})")).unwrap_or_default();
-    let asks = line(&[
-        Name(who),
-        Text(&named),
-        Text(&format!(" on {on} wants to write with you here. Answer ")),
-        Type("accept"),
-        Text(" or "),
-        Type("block"),
-        Text("; while another conversation is open here, "),
-        Type("dm accept"),
-        Text(" or "),
-        Type("dm block"),
-        Text("."),
-    ]);
-    let mut blocks = vec![asks];
-    if !words.is_empty() {
-        blocks.push(Block::Quote(Document::plain(words).blocks));
-    }
-    Document { blocks }.normalise()
-}
-
-/// The same, where several are asked; `others` as [`crowd`] names them.
-pub(crate) fn invitation_together(
+/// What the other person reads when somebody asks; `others` as [`crowd`] names them, where several are asked. `words`
+/// may be empty.
+pub(crate) fn invitation(
     who: &str,
     address: Option<&str>,
     on: &str,
-    others: &str,
+    others: Option<&str>,
     words: &str,
 ) -> Document {
     let named = address.map(|address| format!(" ({address})")).unwrap_or_default();
+    let together = others.map(|others| format!(", together with {others}")).unwrap_or_default();
     let asks = line(&[
         Name(who),
-        Text(&format!("{named} on {on} wants to write with you here, together with {others}. Answer ")),
+        Text(&format!("{named} on {on} wants to write with you here{together}. Answer ")),
         Type("accept"),
         Text(" or "),
         Type("block"),
@@ -146,14 +125,14 @@ mod tests {
 
     #[test]
     fn names_and_first_words_stay_text() {
-        let asks = invitation("Ana", Some("ana@harbor.example"), "Fax", "hello *you* <@all>");
+        let asks = invitation("Ana", Some("ana@harbor.example"), "Fax", None, "hello *you* <@all>");
         let read = dragoman_markup::plain(&asks);
         assert!(read.starts_with("Ana (ana@harbor.example) on Fax wants to write"), "{read}");
         assert!(matches!(&asks.blocks[1], Block::Quote(_)));
         let mut mentions = 0;
         asks.visit_inlines(&mut |inline| mentions += i32::from(matches!(inline, Inline::Mention(_))));
         assert_eq!(mentions, 0);
-        assert_eq!(invitation("Ana", None, "Fax", "").blocks.len(), 1);
+        assert_eq!(invitation("Ana", None, "Fax", None, "").blocks.len(), 1);
         assert!(help().is_normal() && opened("Bo", "Fax").is_normal() && opened_together("Bo").is_normal());
         let names = |names: &[&str]| crowd(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
         assert_eq!([names(&[]), names(&["A"]), names(&["A", "B", "C"])], ["nobody", "A", "A, B and C"]);
