@@ -43,21 +43,8 @@ pub(crate) async fn tell(chats: &[Chat; 4], clock: &dyn Clock, told: &(dyn Fn(St
             let scene =
                 Scene { from, to, clock, mark: format!("direct{round}{}", from.member.side.platform()) };
             let started_ms = clock.monotonic_ms();
-            let level = to.member.capabilities.level(Feature::DirectMessage).as_str();
-            let (ok, ms, detail) = match scene.play().await {
-                Ok(ms) => (true, ms, level.to_owned()),
-                Err(error) => (false, elapsed(clock, started_ms), format!("{level}: {error:#}")),
-            };
-            Step {
-                bridge: "direct".to_owned(),
-                name: "a direct conversation".to_owned(),
-                feature: Feature::DirectMessage.as_str().to_owned(),
-                from: from.member.side.platform().to_owned(),
-                to: to.member.side.platform().to_owned(),
-                ok,
-                ms,
-                detail,
-            }
+            let played = scene.play().await;
+            step("a direct conversation", (from, to), played, elapsed(clock, started_ms))
         });
         steps.extend(join_all(plays).await);
     }
@@ -66,31 +53,34 @@ pub(crate) async fn tell(chats: &[Chat; 4], clock: &dyn Clock, told: &(dyn Fn(St
     steps
 }
 
+/// A step as it went: after how many milliseconds it was seen, or why not, after so many.
+fn step(name: &str, (from, to): (&Chat, &Chat), seen: Result<u64>, failed_ms: u64) -> Step {
+    let level = to.member.capabilities.level(Feature::DirectMessage).as_str();
+    let (ok, ms, detail) = match seen {
+        Ok(ms) => (true, ms, level.to_owned()),
+        Err(error) => (false, failed_ms, format!("{level}: {error:#}")),
+    };
+    Step {
+        bridge: "direct".to_owned(),
+        name: name.to_owned(),
+        feature: Feature::DirectMessage.as_str().to_owned(),
+        from: from.member.side.platform().to_owned(),
+        to: to.member.side.platform().to_owned(),
+        ok,
+        ms,
+        detail,
+    }
+}
+
 /// All four in one conversation: everybody says something, and all others see it.
 async fn together(chats: &[Chat; 4], clock: &dyn Clock) -> Vec<Step> {
     let pairs =
         || (0..chats.len()).flat_map(|from| (0..4).filter(move |to| *to != from).map(move |to| (from, to)));
     let gathered = gather(chats, clock).await;
-    let step = |from: &Chat, to: &Chat, seen: Result<u64>, ms: u64| {
-        let level = to.member.capabilities.level(Feature::DirectMessage).as_str();
-        let (ok, ms, detail) = match seen {
-            Ok(ms) => (true, ms, level.to_owned()),
-            Err(error) => (false, ms, format!("{level}: {error:#}")),
-        };
-        Step {
-            bridge: "direct".to_owned(),
-            name: "a conversation of several".to_owned(),
-            feature: Feature::DirectMessage.as_str().to_owned(),
-            from: from.member.side.platform().to_owned(),
-            to: to.member.side.platform().to_owned(),
-            ok,
-            ms,
-            detail,
-        }
-    };
+    let name = "a conversation of several";
     if let Err(error) = gathered {
         let failed = |(from, to): (usize, usize)| {
-            step(&chats[from], &chats[to], Err(anyhow::anyhow!("it did not begin: {error:#}")), 0)
+            step(name, (&chats[from], &chats[to]), Err(anyhow::anyhow!("it did not begin: {error:#}")), 0)
         };
         return pairs().map(failed).collect();
     }
@@ -109,7 +99,7 @@ async fn together(chats: &[Chat; 4], clock: &dyn Clock) -> Vec<Step> {
                     named(&scene.sees(to, mark, PATIENCE_MS).await?, from)?;
                     Ok(elapsed(clock, started_ms))
                 };
-                step(from, to, seen.await, elapsed(clock, started_ms))
+                step(name, (from, to), seen.await, elapsed(clock, started_ms))
             }
         });
         steps.extend(join_all(seen).await);
