@@ -65,14 +65,20 @@ async fn stands(side: &dyn Side, id: &str, wanted: &[&str], note: Option<&[&str]
     .await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn reactions_of_everybody_are_set_everywhere_and_named() -> Result<()> {
-    let world = World::start(Options::four()).await?;
+/// Links the channels of all four; the space on Webex.
+async fn link_all(world: &World) -> Result<String> {
     let room = world.webex().room_id("Launch").context("there is no space Launch")?;
     let teams = format!("teams:{}", seed::LAUNCH);
     world
         .link(&["slack:C07LAUNCH".to_owned(), teams, format!("webex:{room}"), format!("zoom:{LAUNCH}")])
         .await?;
+    Ok(room)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reactions_of_everybody_are_set_everywhere_and_named() -> Result<()> {
+    let world = World::start(Options::four()).await?;
+    let room = link_all(&world).await?;
     let (ana, dana) = (world.ana(CHANNEL), world.dana(seed::LAUNCH));
     let (gita, theo) =
         (world.webex_person(GITA, "Gita Rao", &room), world.zoom_person(THEO, "Theo Lindqvist", LAUNCH));
@@ -192,11 +198,7 @@ async fn has_file(side: &dyn Side, name: &str) -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn reactions_and_files_that_nobody_told_of_are_caught_up_with() -> Result<()> {
     let mut world = World::start(Options::four()).await?;
-    let room = world.webex().room_id("Launch").context("there is no space Launch")?;
-    let teams = format!("teams:{}", seed::LAUNCH);
-    world
-        .link(&["slack:C07LAUNCH".to_owned(), teams, format!("webex:{room}"), format!("zoom:{LAUNCH}")])
-        .await?;
+    let room = link_all(&world).await?;
     let (ana, dana) = (world.ana(CHANNEL), world.dana(seed::LAUNCH));
     let (gita, theo) =
         (world.webex_person(GITA, "Gita Rao", &room), world.zoom_person(THEO, "Theo Lindqvist", LAUNCH));

@@ -1,6 +1,6 @@
 //! One conversation through four clients.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::eventually;
@@ -30,6 +30,11 @@ const TYPED: &[&str] = &[
 #[tokio::test]
 #[ignore = "needs a browser: cargo xtask test --only browser"]
 async fn four_clients_show_one_conversation() {
+    on_the_page(async |browser, address, _| converse(browser, address).await).await;
+}
+
+/// Does something with the demo's page in a browser, given its address and the folder of pictures.
+pub(super) async fn on_the_page(act: impl AsyncFnOnce(&Browser, &str, &Path) -> Result<()>) {
     let Some((chromium, driver)) = programs() else {
         assert!(std::env::var_os("CI").is_none(), "chromium and chromedriver are missing");
         println!("SKIPPED: chromium and chromedriver are not installed");
@@ -38,7 +43,7 @@ async fn four_clients_show_one_conversation() {
     let pictures = pictures().unwrap();
     let demo = Demo::start(&pictures).await.unwrap();
     let browser = Browser::open(&chromium, &driver, &pictures).await.unwrap();
-    let outcome = converse(&browser, &demo.address).await;
+    let outcome = act(&browser, &demo.address, &pictures).await;
     if outcome.is_err() {
         browser.picture("failed").await.unwrap();
     }
@@ -48,7 +53,7 @@ async fn four_clients_show_one_conversation() {
 }
 
 /// `target/browser`.
-pub(super) fn pictures() -> Result<PathBuf> {
+fn pictures() -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     let target = test.ancestors().nth(3).context("the test lies in no target directory")?;
     Ok(target.join("browser"))

@@ -8,9 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::chat::{Chat, Pane, Way};
-use super::conversation::pictures;
-use super::demo::Demo;
-use super::driver::{Browser, programs};
+use super::conversation::on_the_page;
+use super::driver::Browser;
 
 /// Draws an evening at the harbour, as a data address.
 const HARBOUR: &str = r"
@@ -55,21 +54,7 @@ const RING: [(&str, &str); 4] = [
 #[tokio::test]
 #[ignore = "needs a browser: cargo xtask test --only browser"]
 async fn pictures_reactions_and_direct_messages_go_everywhere() {
-    let Some((chromium, driver)) = programs() else {
-        assert!(std::env::var_os("CI").is_none(), "chromium and chromedriver are missing");
-        println!("SKIPPED: chromium and chromedriver are not installed");
-        return;
-    };
-    let pictures = pictures().unwrap();
-    let demo = Demo::start(&pictures).await.unwrap();
-    let browser = Browser::open(&chromium, &driver, &pictures).await.unwrap();
-    let outcome = exchange(&browser, &demo.address, &pictures).await;
-    if outcome.is_err() {
-        browser.picture("failed").await.unwrap();
-    }
-    browser.close().await.unwrap();
-    outcome.unwrap();
-    demo.end().await.unwrap();
+    on_the_page(exchange).await;
 }
 
 async fn exchange(browser: &Browser, address: &str, folder: &Path) -> Result<()> {
