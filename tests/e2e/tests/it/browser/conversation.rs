@@ -30,26 +30,27 @@ const TYPED: &[&str] = &[
 #[tokio::test]
 #[ignore = "needs a browser: cargo xtask test --only browser"]
 async fn four_clients_show_one_conversation() {
-    on_the_page(async |browser, address, _| converse(browser, address).await).await;
+    on_the_page(async |browser, address, _| converse(browser, address).await).await.unwrap();
 }
 
 /// Does something with the demo's page in a browser, given its address and the folder of pictures.
-pub(super) async fn on_the_page(act: impl AsyncFnOnce(&Browser, &str, &Path) -> Result<()>) {
+#[expect(clippy::print_stdout, reason = "who runs the tests must read that this one was left out")]
+pub(super) async fn on_the_page(act: impl AsyncFnOnce(&Browser, &str, &Path) -> Result<()>) -> Result<()> {
     let Some((chromium, driver)) = programs() else {
-        assert!(std::env::var_os("CI").is_none(), "chromium and chromedriver are missing");
+        ensure!(std::env::var_os("CI").is_none(), "chromium and chromedriver are missing");
         println!("SKIPPED: chromium and chromedriver are not installed");
-        return;
+        return Ok(());
     };
-    let pictures = pictures().unwrap();
-    let demo = Demo::start(&pictures).await.unwrap();
-    let browser = Browser::open(&chromium, &driver, &pictures).await.unwrap();
+    let pictures = pictures()?;
+    let demo = Demo::start(&pictures).await?;
+    let browser = Browser::open(&chromium, &driver, &pictures).await?;
     let outcome = act(&browser, &demo.address, &pictures).await;
     if outcome.is_err() {
-        browser.picture("failed").await.unwrap();
+        browser.picture("failed").await?;
     }
-    browser.close().await.unwrap();
-    outcome.unwrap();
-    demo.end().await.unwrap();
+    browser.close().await?;
+    outcome?;
+    demo.end().await
 }
 
 /// `target/browser`.

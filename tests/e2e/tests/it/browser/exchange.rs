@@ -54,7 +54,7 @@ const RING: [(&str, &str); 4] = [
 #[tokio::test]
 #[ignore = "needs a browser: cargo xtask test --only browser"]
 async fn pictures_reactions_and_direct_messages_go_everywhere() {
-    on_the_page(exchange).await;
+    on_the_page(exchange).await.unwrap();
 }
 
 async fn exchange(browser: &Browser, address: &str, folder: &Path) -> Result<()> {
