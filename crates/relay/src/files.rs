@@ -63,7 +63,22 @@ impl<'a> Bounds<'a> {
     }
 }
 
-/// A file's name with the ending of its kind: pasted pictures have none, and clients would not show them as such.
+/// The longest name that every platform takes, in characters.
+const LONGEST_NAME: usize = 120;
+/// The longest ending that a name which is cut keeps, with its dot, in characters.
+const LONGEST_ENDING: usize = 16;
+/// Endings of pictures by media type.
+const PICTURES: [(&str, &str); 6] = [
+    ("image/png", "png"),
+    ("image/jpeg", "jpg"),
+    ("image/gif", "gif"),
+    ("image/webp", "webp"),
+    ("image/bmp", "bmp"),
+    ("image/heic", "heic"),
+];
+
+/// A file's name as it is posted: with the ending of its kind, since pasted pictures have none and clients would not show
+/// them as such; cut here, so that what is judged and looked for is what stands there.
 pub(crate) fn shown_name(name: &str, media_type: Option<&str>) -> String {
     let has_ending = name.rsplit_once('.').is_some_and(|(stem, end)| {
         !stem.is_empty()
@@ -71,16 +86,15 @@ pub(crate) fn shown_name(name: &str, media_type: Option<&str>) -> String {
             && end.bytes().all(|byte| byte.is_ascii_alphanumeric())
     });
     let kind = media_type.and_then(|kind| kind.split(';').next()).map_or("", str::trim);
-    let end = match kind.to_ascii_lowercase().as_str() {
-        "image/png" => "png",
-        "image/jpeg" => "jpg",
-        "image/gif" => "gif",
-        "image/webp" => "webp",
-        "image/bmp" => "bmp",
-        "image/heic" => "heic",
-        _ => return name.to_owned(),
-    };
-    if has_ending { name.to_owned() } else { format!("{name}.{end}") }
+    let end = PICTURES.iter().find(|(known, _)| known.eq_ignore_ascii_case(kind)).filter(|_| !has_ending);
+    let name = end.map_or_else(|| name.to_owned(), |(_, end)| format!("{name}.{end}"));
+    let signs: Vec<char> = name.chars().collect();
+    if signs.len() <= LONGEST_NAME {
+        return name;
+    }
+    let ending = signs.iter().rposition(|sign| *sign == '.').filter(|at| signs.len() - at <= LONGEST_ENDING);
+    let ending = &signs[ending.unwrap_or(signs.len())..];
+    signs[..LONGEST_NAME - ending.len()].iter().chain(ending).collect()
 }
 
 /// A file that gets a part.
@@ -173,6 +187,11 @@ impl Cargo {
 /// Whether a file that was found is one that was posted: platforms tidy names up, and number those that they have
 /// already.
 pub(crate) fn is_alike(found: &str, name: &str) -> bool {
+    let kinds = PICTURES.iter().map(|(kind, _)| Some(*kind));
+    is_same(found, name) || kinds.chain([None]).any(|kind| is_same(found, &shown_name(name, kind)))
+}
+
+fn is_same(found: &str, name: &str) -> bool {
     let plain = |name: &str| -> (String, String) {
         let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
         let letters = |text: &str| text.chars().filter(|sign| sign.is_alphanumeric()).collect::<String>();

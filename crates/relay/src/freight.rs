@@ -1,5 +1,6 @@
 //! Carrying one file from its source to a target, as a stream.
 
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -112,11 +113,11 @@ impl Relay {
         } else {
             peeked(watch(bytes)).await?
         };
-        if let Some(code) = bounds.objection(&file.name, &stated, &begin, bytes.size) {
-            return Err(Failure::Refused(code));
-        }
         let media_type = file.media_type.clone().or_else(|| bytes.media_type.clone());
         let name = shown_name(&file.name, bytes.media_type.as_deref().or(media_type.as_deref()));
+        if let Some(code) = bounds.objection(&name, &stated, &begin, bytes.size) {
+            return Err(Failure::Refused(code));
+        }
         if bytes.size.is_none() && target.capabilities.file_needs_length {
             bytes = watch(self.spooled(bytes).await?);
         }
@@ -170,6 +171,8 @@ pub(crate) fn judge_unread(failure: Failure, strain: Strain) -> Unread {
     let bearable = strain.attempts < ATTEMPTS && strain.spent_ms < STRAIN_MS;
     match failure {
         Failure::Retry { .. } | Failure::SignIn(_) if bearable => Unread::Again(failure),
+        // The spool's trouble is not the source's.
+        other if other.code() == codes::DISK => Unread::Bar(codes::FILE_REFUSED),
         other => Unread::Bar(reason(other.code(), codes::FILE_GONE)),
     }
 }
@@ -296,9 +299,18 @@ fn unspooled(reader: SpoolReader) -> Chunks {
 async fn blocking<T: Send + 'static>(
     act: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T, Failure> {
-    // Where it is full, other files will make room.
-    let done = tokio::task::spawn_blocking(act).await;
-    done.ok().and_then(Result::ok).ok_or(Failure::Retry { after_ms: None, code: codes::DISK })
+    let again = Failure::Retry { after_ms: None, code: codes::DISK };
+    let Ok(done) = tokio::task::spawn_blocking(act).await else { return Err(again) };
+    done.map_err(|error| {
+        match error.kind() {
+            // Other files will make room.
+            ErrorKind::StorageFull => {
+                tracing::info!(code = %codes::DISK, "a file waits for room in the spool")
+            }
+            kind => tracing::warn!(?kind, code = %codes::DISK, "the spool cannot be used; see to its disk"),
+        }
+        again
+    })
 }
 
 #[cfg(test)]

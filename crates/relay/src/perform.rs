@@ -144,7 +144,10 @@ impl Relay {
                     return Ok(Carried::Answered(again));
                 }
                 // What may not be deleted stays; the message goes all the same.
-                _ => {}
+                Outcome::Refused(code) | Outcome::Gone(code) => {
+                    tracing::warn!(leg = %leg.id, %code, "what lies beside a deleted copy stays there");
+                }
+                Outcome::Done(_) | Outcome::MessageGone(_) => {}
             }
         }
         let Operation::Post(post) = &step.operation else {

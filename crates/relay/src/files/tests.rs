@@ -135,6 +135,11 @@ fn files_are_known_again_under_the_names_that_platforms_make_of_theirs() {
         ("plan.pdf", "plan.png", false),
         ("plan B.pdf", "plan.pdf", false),
         ("", "plan.pdf", false),
+        // Posted with the ending of its kind.
+        ("image.png", "image", true),
+        ("image 1.png", "image", true),
+        ("Fig. 3.jpg", "Fig. 3", true),
+        ("image.pdf", "image", false),
     ] {
         assert_eq!(is_alike(found, name), alike, "{found} for {name}");
     }
@@ -150,4 +155,17 @@ fn pictures_without_an_ending_get_the_one_of_their_kind() {
     {
         assert_eq!(shown_name(name, kind), name);
     }
+}
+
+#[test]
+fn a_name_is_cut_here_and_keeps_its_ending() {
+    let long = |stem: usize, end: &str| format!("{}{end}", "a".repeat(stem));
+    assert_eq!(shown_name(&long(200, ".pdf"), None), long(116, ".pdf"));
+    assert_eq!(shown_name(&long(119, ""), Some("image/png")), long(116, ".png"));
+    // What follows the last full stop is no ending when it is that long; nor is what the cut leaves of it.
+    let disguised = shown_name(&format!("{}.bat{}", "a".repeat(116), "x".repeat(20)), None);
+    assert_eq!(disguised, format!("{}.bat", "a".repeat(116)));
+    let policy = FilePolicy { denied: vec!["bat".to_owned()], ..FilePolicy::default() };
+    assert_eq!(native(&policy).objection(&disguised, &[], &[], None), Some(codes::FILE_FORBIDDEN));
+    assert!(is_alike(&disguised, &format!("{}.bat{}", "a".repeat(116), "x".repeat(20))));
 }
