@@ -22,8 +22,8 @@ pub trait Worker<Req, Rep>: Send {
         0
     }
 
-    /// The batch is answered; what nobody waits for can be done. `resting`: no request came for a second, or none will
-    /// come any more.
+    /// The batch is answered; what nobody waits for can be done. `resting`: for a second none came that was not handled
+    /// where it was made, or none will come any more.
     fn tidy(&mut self, _resting: bool) {}
 }
 
@@ -164,6 +164,8 @@ impl<Req, Rep> Shared<Req, Rep> {
             return Near::Not(request);
         }
         let Ok(mut worker) = self.worker.try_lock() else { return Near::Not(request) };
+        // The thread may have gone to rest in between.
+        let quiet = quiet.max(self.quiet.swap(BUSY, Ordering::SeqCst));
         // A panic leaves the lock poisoned, which ends the thread too.
         let handled = catch_unwind(AssertUnwindSafe(move || worker.batch(vec![request]).pop()));
         Near::Done(handled.ok().flatten().ok_or(Ended), quiet)
