@@ -305,7 +305,7 @@ async fn blocking<T: Send + 'static>(
         match error.kind() {
             // Other files will make room.
             ErrorKind::StorageFull => {
-                tracing::info!(code = %codes::DISK, "a file waits for room in the spool")
+                tracing::info!(code = %codes::DISK, "a file waits for room in the spool");
             }
             kind => tracing::warn!(?kind, code = %codes::DISK, "the spool cannot be used; see to its disk"),
         }
