@@ -8,12 +8,13 @@ use dragoman_model::{AuthorKind, BridgeId, ConversationId, Inline, Message, Remo
 
 use crate::core::Relay;
 use crate::directory::Spot;
-use crate::people::MARKS;
 
 /// How long a round may take, in milliseconds.
 const ROUND_MS: i64 = 2 * 60 * 1000;
 /// Messages remembered of one bridge.
 const MOST: usize = 1_000;
+/// Characters of what a name line tells after the platform: what its author is there, and when they wrote.
+const LONGEST: usize = 48;
 
 /// What was relayed lately, by bridge: no bridge pushes out another's.
 #[derive(Default)]
@@ -80,8 +81,8 @@ impl Relay {
     }
 }
 
-/// The words of what a message says under a name line such as we write them, `Name (Platform)`: whether it stands in
-/// the text or is the author's name.
+/// The words of what a message says under a name line such as we write them, `Name (Platform)` or `Name (Platform,
+/// guest, 2026-01-02 03:55 UTC)`: whether it stands in the text or is the author's name.
 fn quoted(message: &Message, platforms: &[&str]) -> Vec<String> {
     // Most messages have no bracket at all.
     let mut bracket = message.author.name.as_deref().is_some_and(|name| name.contains('('));
@@ -91,28 +92,34 @@ fn quoted(message: &Message, platforms: &[&str]) -> Vec<String> {
     if !bracket {
         return Vec::new();
     }
-    let marked = |platform: &&str| {
-        let marks = MARKS.map(|mark| format!(" ({platform}, {mark})"));
-        std::iter::once(format!(" ({platform})")).chain(marks)
-    };
-    let signs: Vec<String> = platforms.iter().flat_map(marked).collect();
     let mut found = Vec::new();
-    let named = |text: &str| signs.iter().any(|sign| text.contains(sign.as_str()));
-    let by_name = message.author.name.as_deref().is_some_and(named);
+    let by_name = message.author.name.as_deref().is_some_and(|name| !brackets(name, platforms).is_empty());
     let text = dragoman_markup::plain(&message.body);
     if by_name {
         found.push(words(&text));
     }
-    for sign in &signs {
-        for (at, _) in text.match_indices(sign.as_str()) {
-            let (before, after) = (&text[..at], &text[at + sign.len()..]);
-            // People quote in the middle of what they say; a bridge puts its line first.
-            if message.author.kind == AuthorKind::Bot || before.split_whitespace().count() <= 6 {
-                found.push(words(after));
-            }
+    for (start, end) in brackets(&text, platforms) {
+        let (before, after) = (&text[..start], &text[end..]);
+        // People quote in the middle of what they say; a bridge puts its line first.
+        if message.author.kind == AuthorKind::Bot || before.split_whitespace().count() <= 6 {
+            found.push(words(after));
         }
     }
     found.retain(|words| !words.is_empty());
+    found
+}
+
+/// Where a text has the brackets of a name line: ` (Platform)`, or ` (Platform, …)`, whatever is told there.
+fn brackets(text: &str, platforms: &[&str]) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    for (start, _) in text.match_indices(" (") {
+        let inner = &text[start + " (".len()..];
+        for told in platforms.iter().filter_map(|platform| inner.strip_prefix(platform)) {
+            let close = told.char_indices().take(LONGEST).find(|(_, c)| *c == ')');
+            let Some((close, _)) = close.filter(|_| told.starts_with([')', ','])) else { continue };
+            found.push((start, text.len() - told.len() + close + ")".len()));
+        }
+    }
     found
 }
 
@@ -159,6 +166,9 @@ mod tests {
         assert_eq!(said(Some("Ines (Fjord, guest)"), Bot, "Hello you there"), hello);
         assert_eq!(said(None, Bot, "Ines (Harbor, external): hello you there"), hello);
         assert_eq!(said(None, Person, "Ines (Fjord): hello you there"), hello);
+        let earlier = "2026-01-02 03:55 UTC";
+        assert_eq!(said(Some(&format!("Ines (Fjord, {earlier})")), Bot, "Hello you there"), hello);
+        assert_eq!(said(None, Bot, &format!("Ines (Fjord, deactivated, {earlier}): hello you there")), hello);
     }
 
     #[test]
@@ -166,6 +176,10 @@ mod tests {
         use AuthorKind::{Bot, Person};
         assert!(said(Some("Deploy"), Bot, "Hello you there").is_empty());
         assert!(said(None, Person, "is it (maybe) so?").is_empty());
+        assert!(said(None, Bot, "Ines (Fjordland): hello").is_empty(), "another platform");
+        assert!(said(None, Bot, "Ines (Fjord, hello").is_empty(), "no bracket at all");
+        let long = format!("Ines (Fjord, {}): hello", "so ".repeat(LONGEST));
+        assert!(said(None, Bot, &long).is_empty(), "a sentence in brackets");
         let story = "did you see what was written by our friend Ines (Fjord): hello";
         assert!(said(None, Person, story).is_empty());
     }
