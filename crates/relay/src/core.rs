@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dragoman_model::{Clock, ConversationId, InstallationId, Random, RemoteUser};
@@ -342,6 +343,24 @@ impl Relay {
             code,
             took_ms: now_ms - leg.event.row.received_ms,
         });
+    }
+
+    /// Does something at a platform in a task of its own, whether anybody goes on waiting for it or not: cut off in the
+    /// middle, a refresh loses its new token. `None`: it panicked.
+    pub(crate) async fn apart<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        self.0.parts.tasks.spawn(work).await.ok()
+    }
+
+    /// Waits so long for something at a platform, and lets it go on then. `None`: it takes longer, or it panicked.
+    pub(crate) async fn within<T: Send + 'static>(
+        &self,
+        wait: Duration,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        tokio::time::timeout(wait, self.apart(work)).await.ok()?
     }
 
     /// Starts the task of a lane that [`Lanes`] said to start.

@@ -3,14 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use dragoman_model::{Document, Inline, InstallationId, PersonId, RemoteUser};
-use dragoman_platform::TokenSlot;
 use dragoman_store::{AccountRow, Mutation};
 
 use crate::core::Relay;
 use crate::directory::Place;
 use crate::error::RelayError;
+
+/// So long somebody who takes their permission back waits for the platform.
+const END_WAIT: Duration = Duration::from_secs(2);
 
 /// Links at which people let the gateway speak in their name.
 pub trait ConsentLinks: Send + Sync {
@@ -80,16 +83,19 @@ impl Relay {
         Ok(Document::plain(&words))
     }
 
-    /// Forgets a person's own token, and ends it at the platform as far as that is possible; a platform that is out of
-    /// reach is not waited for.
+    /// Forgets a person's own token, and then tries once to end it at the platform. A platform that is slow or out of
+    /// reach is not waited for; where it fails, the token is forgotten all the same.
     pub async fn revoke_voice(&self, place: &Arc<Place>, person: &PersonId) -> Result<(), RelayError> {
-        let tokens = place.session.tokens.get(&TokenSlot::Person(person.clone())).await;
-        self.drop_voice(place, person).await?;
-        let Ok(Some(tokens)) = tokens else { return Ok(()) };
-        if let Err(failure) = place.connector.revoke_person(&place.session, &tokens).await {
-            let installation = &place.session.installation.id;
-            tracing::warn!(%installation, %person, code = %failure.code(), "a person's own token is forgotten here and could not be ended at the platform");
-        }
+        let Some(tokens) = self.drop_voice(place, person).await? else { return Ok(()) };
+        let (place, person) = (Arc::clone(place), person.clone());
+        let ended = self.within(END_WAIT, async move {
+            if let Err(failure) = place.connector.revoke_person(&place.session, &tokens).await {
+                let installation = &place.session.installation.id;
+                tracing::warn!(%installation, %person, code = %failure.code(), "a person's own token is forgotten here and could not be ended at the platform");
+            }
+        });
+        // What takes longer goes on, and tells by itself how it ended.
+        let _ = ended.await;
         Ok(())
     }
 
@@ -101,12 +107,15 @@ impl Relay {
         let namesakes = self.namesakes(place, known.as_ref()).await?;
         let directory = self.directory();
         let linked = directory.person(&here.id, user).cloned();
-        let person =
-            linked.or_else(|| namesakes.person().filter(|it| directory.account(&here.id, it).is_none()));
+        let of_address = namesakes.person().filter(|it| directory.account(&here.id, it).is_none());
+        let found = linked.is_none() && of_address.is_some();
+        let person = linked.or(of_address);
         let alone = person.is_none() && namesakes.rows.iter().any(|row| row.person.is_some());
         let person = person.unwrap_or_else(|| PersonId::fresh(self.now_ms(), &**self.random()));
         let mut rows = if alone { Vec::new() } else { namesakes.unlinked() };
         rows.retain(|row| directory.account(&row.installation, &person).is_none());
+        let act =
+            if found || !rows.is_empty() { "person.linked-by-email" } else { "person.linked-by-asking" };
         if directory.person(&here.id, user).is_none() {
             rows.push(known.unwrap_or_else(|| AccountRow {
                 org: here.org.clone(),
@@ -127,7 +136,7 @@ impl Relay {
             self.store()
                 .commit(Mutation::PutAccount(AccountRow { person: Some(person.clone()), ..row }))
                 .await?;
-            self.audit(place, "person.linked-by-email", &subject).await?;
+            self.audit(place, act, &subject).await?;
         }
         self.reload().await?;
         Ok(person)

@@ -10,13 +10,13 @@ use dragoman_model::{
     AuthorKind, Document, Feature, Inline, InstallationId, Level, Mention, Message, PersonId, RemoteUser,
     ShownAuthor,
 };
-use dragoman_platform::{Failure, Profile};
+use dragoman_platform::{Failure, Installation, Profile};
 use dragoman_seal::FieldRef;
 use dragoman_store::{AccountRow, Mutation};
 
 use crate::acquaintances::{Acquaintance, Elsewhere};
 use crate::core::Relay;
-use crate::directory::Spot;
+use crate::directory::{Place, Spot};
 use crate::error::RelayError;
 use crate::plan::{Mentions, mention_key, mentions_of, plain_mention};
 
@@ -66,20 +66,26 @@ impl Relay {
         user: &RemoteUser,
     ) -> Result<Option<Arc<Acquaintance>>, RelayError> {
         let installation = &spot.place.session.installation.id;
-        let key = format!("profile/{user}").into_bytes();
+        let key = unnamed(user);
         if self.0.nobody.is(installation, &key, self.now_ms()) {
             return Ok(None);
         }
         let asked = tokio::time::timeout(NAMED_WAIT, self.profile(spot, user)).await;
-        let found = asked.unwrap_or(Ok(None))?;
-        if found.is_none() {
-            self.0.nobody.remember(installation, key, self.now_ms());
+        if let Some(found) = asked.unwrap_or(Ok(None))? {
+            return Ok(Some(found));
         }
-        Ok(found)
+        // An answer that comes after this takes it back itself.
+        self.0.nobody.remember(installation, key.clone(), self.now_ms());
+        let late = self.0.acquaintances.profile(installation, user, self.now_ms());
+        if late.is_some() {
+            self.0.nobody.forget(installation, &key);
+        }
+        Ok(late)
     }
 
     /// A person's profile, from the encrypted cache or from the platform. `None`: unknown there, or out of
-    /// reach now; a message is not held up for want of a name.
+    /// reach now; a message is not held up for want of a name. Who waits no longer loses nothing: what the platform
+    /// answers is kept all the same.
     pub async fn profile(
         &self,
         spot: &Spot,
@@ -99,41 +105,51 @@ impl Relay {
             let times = (now_ms, row.refreshed_ms + BELIEVED_MS);
             return Ok(Some(acquaintances.keep(installation, profile, times)));
         }
-        match spot.place.connector.profile(&spot.place.session, &spot.conversation, user).await {
-            Ok(Some(profile)) => Ok(Some(self.remember_if_possible(spot, profile).await)),
-            Ok(None) => Ok(None),
-            Err(failure) => {
-                tracing::debug!(code = %failure.code(), "a profile could not be read");
-                match cached {
-                    Some(row) => Ok(self.open_profile(&row).await.map(|profile| Arc::new(profile.into()))),
-                    None => Ok(None),
+        let (relay, place, who) = (self.clone(), Arc::clone(&spot.place), user.clone());
+        let conversation = spot.conversation.clone();
+        let asked = self.apart(async move {
+            match place.connector.profile(&place.session, &conversation, &who).await? {
+                Some(profile) => {
+                    let known = relay.remember_if_possible(&place, profile).await;
+                    relay.0.nobody.forget(&place.session.installation.id, &unnamed(&who));
+                    Ok::<_, Failure>(Some(known))
                 }
+                None => Ok(None),
             }
+        });
+        match asked.await {
+            Some(Ok(found)) => return Ok(found),
+            Some(Err(failure)) => tracing::debug!(code = %failure.code(), "a profile could not be read"),
+            None => {}
+        }
+        match cached {
+            Some(row) => Ok(self.open_profile(&row).await.map(|profile| Arc::new(profile.into()))),
+            None => Ok(None),
         }
     }
 
     /// A profile that cannot be kept is read again; the message does not wait for that.
-    async fn remember_if_possible(&self, spot: &Spot, profile: Profile) -> Arc<Acquaintance> {
-        if let Err(error) = self.remember(spot, &profile).await {
+    async fn remember_if_possible(&self, place: &Place, profile: Profile) -> Arc<Acquaintance> {
+        if let Err(error) = self.remember(place, &profile).await {
             tracing::debug!(code = %error.code(), "a profile could not be kept: {error}");
         }
         let now_ms = self.now_ms();
         let times = (now_ms, now_ms + BELIEVED_MS);
-        self.0.acquaintances.keep(&spot.place.session.installation.id, profile, times)
+        self.0.acquaintances.keep(&place.session.installation.id, profile, times)
     }
 
-    async fn remember(&self, spot: &Spot, profile: &Profile) -> Result<(), RelayError> {
-        let installation = &spot.place.session.installation.id;
+    async fn remember(&self, place: &Place, profile: &Profile) -> Result<(), RelayError> {
+        let Installation { id: installation, org, .. } = &*place.session.installation;
         let row = format!("{installation}/{}", profile.user);
         let vault = self.vault();
-        let field = FieldRef { org: &spot.org, purpose: "profile", row: &row };
+        let field = FieldRef { org, purpose: "profile", row: &row };
         let email_digest = match profile.email.as_deref() {
-            Some(email) => Some(vault.digest(&spot.org, "email", email.to_lowercase().as_bytes()).await?),
+            Some(email) => Some(vault.digest(org, "email", email.to_lowercase().as_bytes()).await?),
             None => None,
         };
-        let person = self.person_by_email(spot, profile, email_digest.as_deref()).await?;
+        let person = self.person_by_email(place, profile, email_digest.as_deref()).await?;
         let account = AccountRow {
-            org: spot.org.clone(),
+            org: org.clone(),
             installation: installation.clone(),
             user: profile.user.clone(),
             sealed_profile: vault.seal_text(&field, &pack(profile)).await?,
@@ -143,7 +159,7 @@ impl Relay {
         };
         self.store().commit(Mutation::PutAccount(account)).await?;
         if let Some(person) = person {
-            self.audit(&spot.place, "person.linked-by-email", &format!("{person} {row}")).await?;
+            self.audit(place, "person.linked-by-email", &format!("{person} {row}")).await?;
             self.reload().await?;
         }
         Ok(())
@@ -265,7 +281,7 @@ impl Relay {
             self.0.nobody.remember(there, digest, self.now_ms());
             return Ok(None);
         };
-        Ok(Some(self.remember_if_possible(target, profile).await))
+        Ok(Some(self.remember_if_possible(&target.place, profile).await))
     }
 
     fn mention_conversation(
@@ -298,7 +314,7 @@ impl Relay {
 }
 
 /// What is said of people who are not simply members where they write, after the name of their platform.
-pub(crate) const MARKS: [&str; 3] = ["guest", "external", "deactivated"];
+const MARKS: [&str; 3] = ["guest", "external", "deactivated"];
 
 /// Where somebody writes, and what has to be known of them: `Fjord`, `Fjord, guest`.
 pub(crate) fn origin(platform: &str, profile: Option<&Acquaintance>) -> String {
@@ -312,10 +328,15 @@ pub(crate) fn origin(platform: &str, profile: Option<&Acquaintance>) -> String {
     mark.map_or_else(|| platform.to_owned(), |mark| format!("{platform}, {mark}"))
 }
 
-/// E-mail digests that nobody at an installation has, so that a mention of a stranger is looked up once an hour
-/// and not with every message.
+/// Whom an installation does not know, by the digest of an address or by id, so that a stranger is looked up once an
+/// hour and not with every message.
 #[derive(Default)]
 pub(crate) struct Nobody(Mutex<HashMap<InstallationId, HashMap<Vec<u8>, i64>>>);
+
+/// The key of somebody whose name is known from what they wrote, and nothing else.
+fn unnamed(user: &RemoteUser) -> Vec<u8> {
+    format!("profile/{user}").into_bytes()
+}
 
 /// How long nobody is believed to be there, in milliseconds.
 const NOBODY_MS: i64 = 60 * 60 * 1000;
@@ -323,19 +344,26 @@ const NOBODY_MS: i64 = 60 * 60 * 1000;
 const MOST_NOBODIES: usize = 5_000;
 
 impl Nobody {
-    fn is(&self, installation: &InstallationId, digest: &[u8], now_ms: i64) -> bool {
+    fn is(&self, installation: &InstallationId, whom: &[u8], now_ms: i64) -> bool {
         let nobodies = self.lock();
-        let until_ms = nobodies.get(installation).and_then(|here| here.get(digest));
+        let until_ms = nobodies.get(installation).and_then(|here| here.get(whom));
         until_ms.is_some_and(|until_ms| *until_ms > now_ms)
     }
 
-    fn remember(&self, installation: &InstallationId, digest: Vec<u8>, now_ms: i64) {
+    fn remember(&self, installation: &InstallationId, whom: Vec<u8>, now_ms: i64) {
         let mut nobodies = self.lock();
         let here = nobodies.entry(installation.clone()).or_default();
         if here.len() >= MOST_NOBODIES {
             here.clear();
         }
-        here.insert(digest, now_ms + NOBODY_MS);
+        here.insert(whom, now_ms + NOBODY_MS);
+    }
+
+    /// They became known after all.
+    fn forget(&self, installation: &InstallationId, whom: &[u8]) {
+        if let Some(here) = self.lock().get_mut(installation) {
+            here.remove(whom);
+        }
     }
 
     /// Forgets whom to look up again.

@@ -3,12 +3,13 @@
 //! A person who granted a token speaks for themselves; everybody else, and everybody where that token does not work any
 //! more, speaks through the app. A copy keeps its voice: only who posted it can edit and delete it.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use dragoman_model::{
     AuthorKind, Event, Feature, Happening, Level, Message, Operation, Outcome, PersonId, Spokesman, codes,
 };
-use dragoman_platform::{Profile, TokenSlot};
+use dragoman_platform::{Installation, Profile, TokenSet, TokenSlot};
 use dragoman_store::{CopyRow, LaneId, Mutation};
 
 use crate::core::Relay;
@@ -124,33 +125,39 @@ impl Relay {
         Ok(true)
     }
 
-    /// Forgets a person's own token.
-    pub(crate) async fn drop_voice(&self, place: &Place, person: &PersonId) -> Result<(), RelayError> {
-        let installation = place.session.installation.id.clone();
-        // A refresh that is under way would put it back.
-        let _turn = place.session.tokens.lock(&TokenSlot::Person(person.clone())).await;
+    /// Forgets a person's own token; the last one, as far as it can be read.
+    pub(crate) async fn drop_voice(
+        &self,
+        place: &Place,
+        person: &PersonId,
+    ) -> Result<Option<Arc<TokenSet>>, RelayError> {
+        let (installation, slot) = (place.session.installation.id.clone(), TokenSlot::Person(person.clone()));
+        // A refresh that is under way would put another one in its place.
+        let _turn = place.session.tokens.lock(&slot).await;
+        let last = place.session.tokens.get(&slot).await.ok().flatten();
         self.store().commit(Mutation::DropTokens { installation, slot: Some(person.to_string()) }).await?;
-        self.reload().await
+        self.reload().await?;
+        Ok(last)
     }
 
     /// The person whom a profile belongs to by its verified e-mail address: somebody who is linked already, with an
     /// account of the same address elsewhere in the organisation. Bots, closed accounts and outsiders are nobody.
     pub(crate) async fn person_by_email(
         &self,
-        spot: &Spot,
+        place: &Place,
         profile: &Profile,
         digest: Option<&[u8]>,
     ) -> Result<Option<PersonId>, RelayError> {
         let directory = self.directory();
-        let here = &spot.place.session.installation.id;
+        let Installation { id: here, org, .. } = &*place.session.installation;
         let Some(digest) = digest.filter(|_| !profile.bot && !profile.deleted && !profile.external) else {
             return Ok(None);
         };
-        if !directory.has_people(&spot.org) || directory.person(here, &profile.user).is_some() {
+        if !directory.has_people(org) || directory.person(here, &profile.user).is_some() {
             return Ok(None);
         }
         let mut found: Option<PersonId> = None;
-        for place in directory.places().filter(|place| place.session.installation.org == spot.org) {
+        for place in directory.places().filter(|place| place.session.installation.org == *org) {
             for row in self.store().accounts_by_email(&place.session.installation.id, digest).await? {
                 let Some(person) = row.person else { continue };
                 if found.as_ref().is_some_and(|other| *other != person) {

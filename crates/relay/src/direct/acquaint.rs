@@ -196,12 +196,12 @@ impl Relay {
         };
         let looks = directory.places().filter(meant).map(|place| {
             let known = known_conversations(&directory, place);
-            async move {
-                let look = place.connector.find_person(&place.session, &known, email);
-                // One that hangs is not to keep everybody waiting.
-                let found = tokio::time::timeout(LOOK, look).await;
-                (place, found.unwrap_or(Err(Failure::Retry { after_ms: None, code: codes::UNREACHABLE })))
-            }
+            let (at, address) = (Arc::clone(place), email.to_owned());
+            let look = async move { at.connector.find_person(&at.session, &known, &address).await };
+            // One that hangs is not to keep everybody waiting.
+            let found = self.within(LOOK, look);
+            let late = Err(Failure::Retry { after_ms: None, code: codes::UNREACHABLE });
+            async move { (place, found.await.unwrap_or(late)) }
         });
         let (mut found, mut own, mut trouble) = (Vec::new(), None, None);
         for (place, look) in futures_util::future::join_all(looks).await {

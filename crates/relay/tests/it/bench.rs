@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use dragoman_model::{Clock, EventId, EventKind, LegId, OrgId, Random};
-use dragoman_platform::{Answer, App, Delivery, Item};
-use dragoman_relay::{Parts, Relay, Slots, Timing, Vault};
-use dragoman_seal::{EpochPolicy, FieldRef, KeyService, Keyring, LocalKeys, SlotLimits, SlotStore, Spool};
+use dragoman_model::{Clock, EventId, EventKind, LegId, OrgId, PersonId, Random};
+use dragoman_platform::{Answer, App, Delivery, Item, TokenSet, TokenSlot};
+use dragoman_relay::{Held, Parts, Relay, Slots, Timing, Vault};
+use dragoman_seal::{
+    EpochPolicy, FieldRef, KeyService, Keyring, LocalKeys, SlotLimits, SlotStore, Spool, Token,
+};
 use dragoman_store::{
     AccountRow, AppRow, BridgePast, BridgeRow, BridgeState, ConversationRow, Faults, InstallationRow, Lease,
     ModelStore, Mutation, OrgRow, TokenRow,
@@ -87,6 +89,8 @@ struct Bench {
     /// Where files rest whose length nobody knows.
     spool: tempfile::TempDir,
     life: Option<Life>,
+    /// Made to wait.
+    hold: Option<Held>,
     delivered: u64,
     /// Heard of later.
     held: Vec<(EventKind, String, Said, String)>,
@@ -128,6 +132,7 @@ impl Bench {
             folder: SimDisk::new(),
             spool: tempfile::tempdir().unwrap(),
             life: None,
+            hold: None,
             delivered: 0,
             held: Vec::new(),
             last: Vec::new(),
@@ -167,6 +172,12 @@ impl Bench {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
             ["run", time] => self.pass(time),
+            // What can be done at once is done; no time passes.
+            ["settle"] => self.life().runtime.block_on(async {
+                for _ in 0..100 {
+                    tokio::task::yield_now().await;
+                }
+            }),
             ["crash"] => self.crash(),
             ["start"] => self.start(false),
             ["stop"] => self.stop(),
@@ -187,6 +198,14 @@ impl Bench {
                 let held = self.flowed.iter_mut().rev().take_while(|it| it.held);
                 held.for_each(|it| it.to.retain(|to| *to != room));
                 self.set_members();
+            }
+            ["hold", room] => {
+                let life = self.life.as_ref().unwrap();
+                self.hold = Some(life.runtime.block_on(async { life.relay.hold_back(&[(*room).into()]) }));
+            }
+            ["let-go"] => {
+                let hold = self.hold.take();
+                self.life().runtime.block_on(async { drop(hold) });
             }
             ["pause"] => self.set_bridge(BridgeState::Paused),
             ["resume"] => self.set_bridge(BridgeState::Active),
@@ -236,8 +255,18 @@ impl Bench {
                 let kept = life.runtime.block_on(life.relay.store().reactions(of)).unwrap();
                 assert_eq!(kept.len().to_string(), count, "reactions kept with {id} of {room}");
             }
+            [room, "knows", user] => {
+                let (installation, life) = (workspace(room).into(), self.life());
+                let known = life.runtime.block_on(life.relay.store().account(&installation, &user.into()));
+                assert!(known.unwrap().is_some(), "{user} of {room} is not known");
+            }
             [room, "echo"] => self.echo(room),
             ["speaks", ref rooms @ ..] => self.speaks(rooms),
+            [room, "revokes", "within", time] => self.revokes(room, time),
+            [room, "ended", ref tokens @ ..] => {
+                let ended = self.fake.room(room, |room| std::mem::take(&mut room.ended));
+                assert_eq!(ended, *tokens, "permissions that were ended");
+            }
             [room, "removes", text] => self.fake.room(room, |room| {
                 room.said.iter_mut().filter(|said| said.text == text).for_each(|said| said.deleted = true);
             }),
@@ -683,6 +712,32 @@ impl Bench {
             }));
         }
         self.life().runtime.block_on(self.life().relay.reload()).unwrap();
+    }
+
+    /// The author of everything takes a permission back while its token is being refreshed, and waits so long at most.
+    #[track_caller]
+    fn revokes(&self, room: &str, time: &str) {
+        let life = self.life();
+        let (person, slot) = (PersonId::from("p1"), TokenSlot::Person("p1".into()));
+        let set = |token: &str| TokenSet {
+            access: Token::new(token.to_owned()),
+            refresh: None,
+            expires_at_ms: None,
+        };
+        let place = life.relay.directory().place(&room.into()).cloned().unwrap();
+        let tokens = &place.session.tokens;
+        let most = Duration::from_secs(time.trim_end_matches('s').parse().unwrap());
+        life.runtime.block_on(async {
+            tokens.put(&slot, set("old")).await.unwrap();
+            let refresh = tokens.lock(&slot).await;
+            let (relay, at) = (life.relay.clone(), Arc::clone(&place));
+            let revoked = life.tasks.spawn(async move { relay.revoke_voice(&at, &person).await });
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokens.put(&slot, set("new")).await.unwrap();
+            drop(refresh);
+            tokio::time::timeout(most, revoked).await.expect("it waits").unwrap().unwrap();
+            assert!(tokens.get(&slot).await.unwrap().is_none(), "it is forgotten");
+        });
     }
 
     fn policy(&self, name: &str, word: &str) {

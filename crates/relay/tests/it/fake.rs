@@ -17,7 +17,7 @@ use dragoman_model::{
 use dragoman_platform::{
     App, Connector, Conversation, Delivery, Failure, Field, FileBytes, Grant, HistoryPage, HistoryQuery,
     Inbound, InstallError, Installation, Installed, Package, PackageRequest, Page, Profile, Rejection,
-    Session, Share, Sink, Watch,
+    Session, Share, Sink, TokenSet, Watch,
 };
 use dragoman_seal::Content;
 use futures_util::{StreamExt as _, stream};
@@ -61,6 +61,8 @@ pub(crate) struct Room {
     pub(crate) calls: Vec<String>,
     /// What it cannot do.
     pub(crate) cannot: Vec<String>,
+    /// Permissions that were ended.
+    pub(crate) ended: Vec<String>,
     /// Who reacted to which message with what, where it tells.
     pub(crate) reactions: Option<BTreeMap<String, Vec<(String, String)>>>,
 }
@@ -119,6 +121,9 @@ impl Fake {
                     "unreadable" => &["open", "message", "history", "find"],
                     "file" => &["download"],
                     "untidy" => &["discard"],
+                    "profile" => &["profile"],
+                    "link" => &["link"],
+                    "revoke" => &["revoke"],
                     _ => &["perform", "share"],
                 };
                 wanted.contains(&call)
@@ -153,7 +158,7 @@ fn message(said: &Said) -> Message {
         thread_root: said.root.as_deref().map(Into::into),
         broadcast: false,
         author: Author {
-            user: Some(if said.text.ends_with("says-u2") { "u2" } else { "u1" }.into()),
+            user: Some(said.text.rsplit_once("says-").map_or("u1", |(_, who)| who).into()),
             kind: if said.bot { AuthorKind::Bot } else { AuthorKind::Person },
             name: Some("Ana".to_owned()),
             avatar_url: None,
@@ -236,6 +241,8 @@ async fn failed(trick: Option<&str>) -> Option<Outcome> {
     })
 }
 
+/// How late the platform tells who somebody is, where it is slow.
+const PROFILE_LATE: Duration = Duration::from_secs(5);
 /// How much later the platform acts on a call, where it does that.
 const LATER_MS: i64 = 8_000;
 
@@ -387,12 +394,40 @@ impl Connector for Fake {
         })
     }
 
+    /// `fake://ROOM.ID`.
+    fn linked(
+        &self,
+        _session: &Session,
+        conversation: &Conversation,
+        address: &str,
+    ) -> Option<RemoteMessage> {
+        let (room, id) = address.strip_prefix("fake://")?.split_once('.')?;
+        (room == conversation.remote.as_str()).then(|| id.into())
+    }
+
+    async fn link(
+        &self,
+        _session: &Session,
+        conversation: &Conversation,
+        _thread_root: Option<&RemoteMessage>,
+        message: &RemoteMessage,
+    ) -> Result<Option<String>, Failure> {
+        let room = conversation.remote.as_str();
+        if self.trick(room, "link").is_some() {
+            std::future::pending::<()>().await;
+        }
+        Ok(Some(format!("fake://{room}.{message}")))
+    }
+
     async fn profile(
         &self,
         _session: &Session,
-        _conversation: &Conversation,
+        conversation: &Conversation,
         user: &RemoteUser,
     ) -> Result<Option<Profile>, Failure> {
+        if self.trick(conversation.remote.as_str(), "profile").is_some() {
+            tokio::time::sleep(PROFILE_LATE).await;
+        }
         // Whose id is a name, or begins so, is called so; the others nobody may look up.
         let id = user.as_str().strip_prefix("called-").unwrap_or(user.as_str());
         if id.chars().any(|c| c.is_ascii_digit()) {
@@ -422,10 +457,10 @@ impl Connector for Fake {
         Ok(None)
     }
 
-    /// A part per `/`.
+    /// A part per `/`, but for those of addresses.
     fn split(&self, post: &Post) -> Vec<Document> {
-        let text = dragoman_markup::plain(&post.body);
-        text.trim().split('/').map(Document::plain).collect()
+        let text = dragoman_markup::plain(&post.body).replace("://", "\u{1}");
+        text.trim().split('/').map(|part| Document::plain(&part.replace('\u{1}', "://"))).collect()
     }
 
     async fn perform(
@@ -599,6 +634,16 @@ impl Connector for Fake {
                 beside: said.beside.clone(),
             })
             .collect())
+    }
+
+    async fn revoke_person(&self, session: &Session, tokens: &TokenSet) -> Result<(), Failure> {
+        let room = session.installation.id.as_str();
+        let hangs = self.trick(room, "revoke").is_some();
+        self.room(room, |room| room.ended.push(tokens.access.expose().to_owned()));
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
     }
 
     async fn conversation(

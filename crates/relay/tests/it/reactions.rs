@@ -400,8 +400,8 @@ fn what_people_did_while_nobody_listened_is_caught_up_with() {
          run 60s
          A shows: >❤️ Cy (Fake)
          B shows: one | >🎉 Bo (Fake) | two | >👍 Ana (Fake)
-         A calls: reactions | reactions | react 1 ❤️ | post >❤️ Cy (Fake)
-         B calls: post two | react c2 👍 | unreact c0 👍 | react c0 🎉 | reactions | post >👍 Ana (Fake) | edit >🎉 Bo (Fake)
+         A calls: react 1 ❤️ | reactions | reactions | post >❤️ Cy (Fake)
+         B calls: reactions | post two | react c2 👍 | unreact c0 👍 | react c0 🎉 | post >👍 Ana (Fake) | edit >🎉 Bo (Fake)
          stop
          start
          run 60s

@@ -914,3 +914,20 @@ fn an_event_whose_secret_is_lost_counts_when_it_comes_again() {
          B shows: one",
     );
 }
+
+#[test]
+fn whoever_asks_for_a_name_in_vain_keeps_the_answer_all_the_same() {
+    check(
+        "A next profile-late
+         A post 1 one says-ana
+         run 1s
+         B calls:
+         run 2s
+         B calls: post one says-ana
+         A post 2 two says-ana
+         run 1s
+         B calls: post two says-ana
+         run 5s
+         A knows ana",
+    );
+}

@@ -82,6 +82,7 @@ fn an_echo_after_a_crash_is_none_of_the_persons_words() {
         "speaks A B
          B next done-and-hang
          A post 1 one
+         settle
          B post 2 two
          run 1s
          crash
@@ -188,5 +189,18 @@ fn whose_token_died_with_a_reaction_is_told_as_well() {
          run 60s
          A calls:
          dead",
+    );
+}
+
+#[test]
+fn what_is_taken_back_is_the_token_that_was_there_last() {
+    check(
+        "speaks B
+         B revokes within 1s
+         B ended new
+         speaks B
+         B next revoke-hangs
+         B revokes within 3s
+         B ended new",
     );
 }
