@@ -2,9 +2,12 @@
 //! an address means, and how one is written, the connectors know; what belongs together, the map.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use dragoman_model::{Block, ConversationId, Document, Inline, ListItem, RemoteMessage};
 use dragoman_platform::Failure;
+use tokio::time::Instant;
 
 use crate::core::Relay;
 use crate::directory::{Bridge, Spot};
@@ -13,6 +16,9 @@ use crate::reaction_plan::is_note;
 
 /// Addresses of one message that are looked at; the rest stays as it is.
 const MOST: usize = 20;
+/// So long a message waits, on the whole, for the addresses of others at its target; what is not known then stays as it
+/// was written.
+pub(crate) const WAIT: Duration = Duration::from_secs(2);
 /// Longer texts between spaces are no addresses.
 const LONGEST: usize = 2_000;
 /// How a bare address of a message is shown at its target: there it may be long and say nothing.
@@ -30,6 +36,7 @@ impl Relay {
         source: &Spot,
         target: &Spot,
         body: &Document,
+        until: Instant,
     ) -> Result<Links, RelayError> {
         let mut links = Links::new();
         let written = addresses(body);
@@ -50,7 +57,7 @@ impl Relay {
             let Some((root, there)) = self.counterpart(conversation, &message, target).await? else {
                 continue;
             };
-            if let Some(link) = self.address_of(target, root.as_ref(), &there).await {
+            if let Some(link) = self.address_of(target, root, there, until).await {
                 links.insert(address, link);
             }
         }
@@ -77,19 +84,26 @@ impl Relay {
         Ok(copy.map(|copy| (copy.thread_root, copy.message)))
     }
 
-    /// The address of a message at a target, where it has one and it can be had now: no message waits for it.
+    /// The address of a message at a target, where it has one and it can be had until then.
     pub(crate) async fn address_of(
         &self,
         target: &Spot,
-        root: Option<&RemoteMessage>,
-        message: &RemoteMessage,
+        root: Option<RemoteMessage>,
+        message: RemoteMessage,
+        until: Instant,
     ) -> Option<String> {
-        let place = &target.place;
-        let link = place.connector.link(&place.session, &target.conversation, root, message).await;
+        let wait = until.saturating_duration_since(Instant::now());
+        if wait.is_zero() {
+            return None;
+        }
+        let (place, conversation) = (Arc::clone(&target.place), target.conversation.clone());
+        let link = self.within(wait, async move {
+            place.connector.link(&place.session, &conversation, root.as_ref(), &message).await
+        });
         let told = |failure: &Failure| {
             tracing::debug!(code = %failure.code(), "the address of a message could not be had");
         };
-        link.inspect_err(told).ok().flatten()
+        link.await?.inspect_err(told).ok().flatten()
     }
 }
 
@@ -120,27 +134,27 @@ pub(crate) fn rewrite(body: Document, links: &Links) -> Document {
 fn block_with(block: Block, links: &Links) -> Block {
     let blocks = |list: Vec<Block>| list.into_iter().map(|block| block_with(block, links)).collect();
     match block {
-        Block::Paragraph(text) => Block::Paragraph(inlines(text, links, false)),
-        Block::Heading { level, text } => Block::Heading { level, text: inlines(text, links, false) },
+        Block::Paragraph(text) => Block::Paragraph(inlines(text, links)),
+        Block::Heading { level, text } => Block::Heading { level, text: inlines(text, links) },
         Block::Quote(inner) => Block::Quote(blocks(inner)),
         Block::List { start, items } => {
             let items = items.into_iter().map(|item| ListItem { blocks: blocks(item.blocks) });
             Block::List { start, items: items.collect() }
         }
         Block::Table { header, rows } => {
-            let cells = |row: Vec<Vec<Inline>>| row.into_iter().map(|cell| inlines(cell, links, false));
+            let cells = |row: Vec<Vec<Inline>>| row.into_iter().map(|cell| inlines(cell, links));
             Block::Table { header, rows: rows.into_iter().map(|row| cells(row).collect()).collect() }
         }
-        Block::Unsupported { kind, text } => Block::Unsupported { kind, text: inlines(text, links, false) },
+        Block::Unsupported { kind, text } => Block::Unsupported { kind, text: inlines(text, links) },
         other @ (Block::Code { .. } | Block::Rule) => other,
     }
 }
 
-fn inlines(list: Vec<Inline>, links: &Links, in_link: bool) -> Vec<Inline> {
+fn inlines(list: Vec<Inline>, links: &Links) -> Vec<Inline> {
     let mut out = Vec::with_capacity(list.len());
     for inline in list {
         match inline {
-            Inline::Text(text) if !in_link => with_links(&text, links, &mut out),
+            Inline::Text(text) => with_links(&text, links, &mut out),
             Inline::Link { url, text } => out.push(match links.get(&url) {
                 Some(link) => {
                     let bare =
@@ -150,10 +164,10 @@ fn inlines(list: Vec<Inline>, links: &Links, in_link: bool) -> Vec<Inline> {
                 }
                 None => Inline::Link { url, text },
             }),
-            Inline::Strong(inner) => out.push(Inline::Strong(inlines(inner, links, in_link))),
-            Inline::Emphasis(inner) => out.push(Inline::Emphasis(inlines(inner, links, in_link))),
-            Inline::Strike(inner) => out.push(Inline::Strike(inlines(inner, links, in_link))),
-            Inline::Underline(inner) => out.push(Inline::Underline(inlines(inner, links, in_link))),
+            Inline::Strong(inner) => out.push(Inline::Strong(inlines(inner, links))),
+            Inline::Emphasis(inner) => out.push(Inline::Emphasis(inlines(inner, links))),
+            Inline::Strike(inner) => out.push(Inline::Strike(inlines(inner, links))),
+            Inline::Underline(inner) => out.push(Inline::Underline(inlines(inner, links))),
             other => out.push(other),
         }
     }

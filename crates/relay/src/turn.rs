@@ -11,6 +11,7 @@ use dragoman_model::{
 };
 use dragoman_platform::Failure;
 use dragoman_store::{BridgeState, CopyRow, LaneId, OriginalRow};
+use tokio::time::Instant;
 
 use crate::admit::{Admission, Grave, Known, admit, is_ambiguous, message_of, revives};
 use crate::backfill::dated;
@@ -21,6 +22,7 @@ use crate::directory::{Bridge, Spot};
 use crate::error::RelayError;
 use crate::files::{self, Bounds, is_file};
 use crate::leg::{Doubt, Leg};
+use crate::links;
 use crate::notes;
 use crate::open::{Opened, reread};
 use crate::plan::{self, Root, Scene};
@@ -239,7 +241,8 @@ impl Relay {
             author.via = dated(&author.via, message.sent_at_ms);
         }
         let mentions = self.mentions(source, target, &message.body).await?;
-        let links = self.links(bridge, source, target, &message.body).await?;
+        let until = Instant::now() + links::WAIT;
+        let links = self.links(bridge, source, target, &message.body, until).await?;
         let connector = &target.place.connector;
         let capabilities = &target.capabilities;
         let done_before = leg.parts();
@@ -275,7 +278,7 @@ impl Relay {
         let wordless = message.body.is_empty() && !message.files.is_empty() && cargo.lines.is_empty();
         let corrects = plan::corrected(&existing).filter(|_| generation > 0 && !wordless);
         let pointed = match plan::pointed(&root, corrects.as_ref(), capabilities) {
-            Some(message) => self.address_of(target, None, message).await,
+            Some(message) => self.address_of(target, None, message.clone(), until).await,
             None => None,
         };
         let scene = Scene {

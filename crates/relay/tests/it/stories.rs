@@ -931,3 +931,22 @@ fn whoever_asks_for_a_name_in_vain_keeps_the_answer_all_the_same() {
          A knows ana",
     );
 }
+
+#[test]
+fn addresses_that_cannot_be_had_hold_a_message_up_once() {
+    check(
+        "A post 1 one
+         A post 2 two
+         run 1s
+         B calls: post one | post two
+         B next link-hangs
+         A post 3 fake://A.1 fake://A.2
+         run 1s
+         B calls:
+         run 2s
+         B calls: post fake://A.1 fake://A.2
+         A post 4 fake://A.2
+         run 1s
+         B calls: post linked message",
+    );
+}
