@@ -30,8 +30,8 @@ const ATTEMPTS: u32 = 5;
 /// The longest pause that is waited for, in milliseconds: somebody is looking on.
 const PAUSE_MS: u64 = 15_000;
 
-/// Conversations whose live events wait until what was said in them before is on its way. Dropped before
-/// [`Held::fill`], it lets them go.
+/// Conversations whose live events wait until what was said in them before is on its way. Dropped, it has that listed:
+/// whatever came of linking them, nobody waits for ever, and what somebody else asked for meanwhile is done.
 pub struct Held {
     relay: Relay,
     conversations: Vec<ConversationId>,
@@ -41,20 +41,18 @@ pub struct Held {
 
 impl Held {
     /// Lists what was said before, in the background.
-    pub fn fill(mut self) {
-        for conversation in std::mem::take(&mut self.conversations) {
-            self.relay.catch_up_now(conversation);
-        }
-        for conversation in std::mem::take(&mut self.others) {
-            self.relay.catch_up_later(conversation);
-        }
+    pub fn fill(self) {
+        drop(self);
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        for conversation in &self.conversations {
-            self.relay.catching_up().remove(conversation);
+        for conversation in std::mem::take(&mut self.conversations) {
+            self.relay.catch_up_now(conversation);
+        }
+        for conversation in std::mem::take(&mut self.others) {
+            self.relay.catch_up_later(conversation);
         }
     }
 }

@@ -950,3 +950,18 @@ fn addresses_that_cannot_be_had_hold_a_message_up_once() {
          B calls: post linked message",
     );
 }
+
+#[test]
+fn what_was_held_for_nothing_goes_on() {
+    check(
+        "hold A
+         A post 1 one
+         B post 2 two
+         run 60s
+         B calls:
+         let-go
+         run 1s
+         B calls: post one
+         A calls: post two",
+    );
+}
