@@ -240,7 +240,9 @@ impl Relay {
         listed.sort_by(|a, b| (a.sent_ms, &a.id).cmp(&(b.sent_ms, &b.id)));
         let waiting = self.waiting(&spot, &route).await?;
         let mut found = 0;
-        let (mut present, mut new) = (BTreeSet::new(), BTreeSet::new());
+        let mut present = BTreeSet::new();
+        // Not in the map yet, and on their way.
+        let mut new: BTreeSet<RemoteMessage> = waiting.keys().map(|(_, message)| message.clone()).collect();
         for message in listed {
             present.insert(message.id.clone());
             for (kind, order, lanes) in

@@ -19,7 +19,7 @@ use crate::reactions::{KEPT_MS, UNSET_MS};
 
 /// A listing says nothing of what happened so shortly before it, in milliseconds: platforms need a moment, and clocks
 /// differ.
-const SETTLED_MS: i64 = 5_000;
+pub(crate) const SETTLED_MS: i64 = 5_000;
 /// Parts of a copy whose reactions are read.
 const MOST_PARTS: usize = 20;
 

@@ -19,7 +19,7 @@ use crate::error::RelayError;
 use crate::leg::Leg;
 use crate::open::Opened;
 use crate::plan::{deletions, spokesman, spokesman_word};
-use crate::reaction_look::{Look, News};
+use crate::reaction_look::{Look, News, SETTLED_MS};
 use crate::reaction_plan::{Placed, Reactor, Scene, Step, emoji_key, is_note, next_note, packed, unpacked};
 use crate::settle::Ending;
 use crate::turn::Turn;
@@ -77,6 +77,12 @@ fn heard_of(event: &Event) -> Heard {
         // It was one when it was opened first; read again, its message tells of something else.
         (None, _) => Heard::Lost(codes::NOT_REREADABLE),
     }
+}
+
+/// Until when what stands at a message that people react to at a time is kept: whole days, so that not every change
+/// writes all of it again.
+fn kept_until_ms(at_ms: i64) -> i64 {
+    at_ms.saturating_add(KEPT_MS).div_euclid(DAY_MS).saturating_add(1).saturating_mul(DAY_MS)
 }
 
 fn changes(event: &Event) -> Option<(RemoteMessage, Vec<ReactionChange>)> {
@@ -260,8 +266,8 @@ impl Relay {
         }
         let next_note = next_note(notes.iter());
         // What an older one tells is known no more; it stays as it is.
-        let oldest_ms = self.now_ms() - KEPT_MS;
-        notes.retain(|note| note.version.is_none_or(|written| written.0 >= oldest_ms));
+        let now_ms = self.now_ms();
+        notes.retain(|note| note.version.is_none_or(|written| kept_until_ms(written.0) > now_ms));
         let (message, thread_root) = if original.conversation == target.id {
             (original.message.clone(), original.thread_root.clone())
         } else {
@@ -282,7 +288,10 @@ impl Relay {
         changes: Vec<ReactionChange>,
         look: Option<&Look>,
     ) -> Result<bool, RelayError> {
-        let News { rows, .. } = self.news(here.source, reacted.of(), changes, look).await?;
+        let News { rows, unsettled } = self.news(here.source, reacted.of(), changes, look).await?;
+        if unsettled {
+            self.catch_up_at(here.source.id.clone(), self.now_ms() + SETTLED_MS);
+        }
         let news = !rows.is_empty();
         if news || here.leg.event.kind() != EventKind::Reaction {
             self.react(here, reacted, rows, Vec::new()).await?;
@@ -305,16 +314,10 @@ impl Relay {
             of: (reacted.original.conversation.clone(), reacted.original.message.clone()),
             rows,
             gone,
-            kept_until_ms: self.kept_until_ms(),
+            kept_until_ms: kept_until_ms(self.now_ms()),
         };
         self.store().commit(mutation).await?;
         Ok(())
-    }
-
-    /// Until when what stands at a message that people react to now is kept: whole days, so that not every change writes
-    /// all of it again.
-    fn kept_until_ms(&self) -> i64 {
-        (self.now_ms() + KEPT_MS).div_euclid(DAY_MS).saturating_add(1).saturating_mul(DAY_MS)
     }
 
     /// Does one step, and records it. `Some`: the turn ends with that.

@@ -516,3 +516,59 @@ fn reactions_are_forgotten_together_a_month_after_the_last_of_them() {
          dead",
     );
 }
+
+#[test]
+fn a_reaction_to_what_still_waits_is_caught_up_with() {
+    check(
+        "A lists
+         B next slow-down
+         A post 1 one
+         run 1s
+         A quiet react 1 ana 👍
+         crash
+         start
+         run 60s
+         B shows: one | >👍 Ana (Fake)
+         dead
+         secrets 0",
+    );
+}
+
+#[test]
+fn what_is_read_again_too_early_is_looked_at_once_more() {
+    check_three(
+        "A lists
+         A post 1 one
+         run 10s
+         stop
+         A quiet post 2 two
+         A quiet react 1 bo 🎉
+         B next slow-down
+         start
+         run 3s
+         A react 1 ana 👍
+         A quiet unreact 1 ana 👍
+         run 60s
+         B shows: one | two | >🎉 Bo (Fake)
+         C shows: one | two | >🎉 Bo (Fake)
+         dead
+         secrets 0",
+    );
+}
+
+#[test]
+fn a_note_counts_as_long_as_what_it_tells_is_kept() {
+    check(
+        "A post 1 one
+         A react 1 ana 👍
+         run 40s
+         stop
+         run 721h
+         start
+         A keeps 1 2
+         A react 1 bo 🎉
+         run 60s
+         B calls: post one | react c0 👍 | post >👍 Ana (Fake) | react c0 🎉 | edit >👍 Ana · 🎉 Bo (Fake)
+         dead",
+    );
+}
