@@ -24,6 +24,9 @@ const LINK_LIFE_MS: i64 = 15 * 60 * 1000;
 /// Links under way at once; one more forgets the oldest.
 const MOST_ATTEMPTS: usize = 256;
 
+/// What somebody does whose permission was not taken.
+const PERSON_AGAIN: &str = "start again, with `connect` to the app or `dragoman person token`";
+
 /// How an attempt stands.
 #[derive(Clone, Debug)]
 pub enum Progress {
@@ -268,17 +271,19 @@ impl InstallDesk {
             return Err(Problem::new(
                 codes::REFUSED,
                 "another account consented than the one that is linked to this person",
-                "sign in there as the person and start again, with `connect` to the app or `dragoman person token`",
+                format!("sign in there as the person and {PERSON_AGAIN}"),
             ));
         }
-        session.tokens.put(&TokenSlot::Person(person.clone()), granted.tokens).await.map_err(|error| {
-            let cure = "start again with `dragoman person token`";
-            Problem::new(error.0, "the token could not be stored", cure)
-        })?;
+        session
+            .tokens
+            .put(&TokenSlot::Person(person.clone()), granted.tokens)
+            .await
+            .map_err(|error| Problem::new(error.0, "the token could not be stored", PERSON_AGAIN))?;
         let audit = AuditRow {
             org: Some(session.installation.org.clone()),
             at_ms: relay.clock().now_ms(),
-            actor: "operator".to_owned(),
+            // Whoever printed the link, it was the person who consented.
+            actor: "platform".to_owned(),
             act: "person.token-granted".to_owned(),
             subject: format!("{person} {installation}"),
         };
@@ -391,7 +396,7 @@ fn granted_page(result: &Result<(InstallationId, String), Problem>) -> Answer {
 
 /// The same for a person's own token.
 fn person_problem(error: &InstallError) -> Problem {
-    let again = "start again, with `connect` to the app or `dragoman person token`";
+    let again = PERSON_AGAIN;
     match error {
         InstallError::Denied => Problem::new(codes::REFUSED, "the person did not consent", again),
         InstallError::Rejected(why) => {

@@ -123,6 +123,8 @@ async fn a_person_grants_a_token_once_and_for_the_linked_account_only() {
             "{act}: {trail:?}"
         );
     }
+    let granted = trail.iter().find(|row| row.act == "person.token-granted").unwrap();
+    assert_eq!(granted.actor, "platform", "it was not the operator who consented");
     rig.end().await;
 }
 
