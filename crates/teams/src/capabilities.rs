@@ -6,7 +6,7 @@ use dragoman_model::{Capabilities, Feature, Level, TextLimit, TextUnit};
 use dragoman_platform::{Conversation, ConversationKind, Example, Installation};
 
 use crate::files::FILES_FACT;
-use crate::ids::{is_channel, is_personal};
+use crate::ids::{is_channel, is_chat, is_personal};
 
 use Feature as F;
 use Level::{Dropped, Fallback, Native, Partial};
@@ -27,7 +27,8 @@ const LEVELS: &[(Feature, Level, Level)] = &[
     (F::ReactionOwn, Native, Native),
     // "Bots can add and remove reactions": public preview; one identity, so one reaction per emoji.
     (F::ReactionApp, Partial, Partial),
-    // Into channels where the app may put files, see below: of the bot a link to the file in the channel's folder.
+    // Into channels where the app may put files, see below: of the bot a link to the file in the channel's folder. Into
+    // chats only people can, with their own token and into their own drive: "bots: put a link or a card".
     (F::File, Fallback, Fallback),
     (F::AuthorName, Native, Native),
     (F::AuthorPicture, Dropped, Dropped),
@@ -57,6 +58,7 @@ pub(crate) fn examples() -> Vec<Example> {
     channel.conversation.facts.insert(FILES_FACT.to_owned(), "yes".to_owned());
     let mut chat = Example::new("chat", ConversationKind::Group);
     chat.conversation.remote = "19:example@thread.v2".into();
+    chat.conversation.facts.insert(FILES_FACT.to_owned(), "yes".to_owned());
     vec![channel, chat]
 }
 
@@ -70,6 +72,8 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
     let mut own_levels: BTreeMap<Feature, Level> = OWN_LEVELS.iter().filter(|_| channel).copied().collect();
     if channel && conversation.fact(FILES_FACT) == "yes" {
         levels.insert(F::File, Partial);
+        own_levels.insert(F::File, Native);
+    } else if is_chat(id) && conversation.fact(FILES_FACT) == "yes" {
         own_levels.insert(F::File, Native);
     }
     let known_team = !conversation.fact("team_guid").is_empty()

@@ -295,19 +295,44 @@ impl Client {
         self.streamed(request, None).await
     }
 
-    /// Writes bytes with the app's token, once: they are gone afterwards.
-    pub(crate) async fn put(&self, app: &App, url: &str, upload: Upload) -> Result<HttpStreamed, Trouble> {
+    /// Writes bytes with somebody's token, once: they are gone afterwards.
+    pub(crate) async fn put(
+        &self,
+        session: &Session,
+        voice: &Voice,
+        url: &str,
+        upload: Upload,
+    ) -> Result<HttpStreamed, Trouble> {
         let url = Url::parse(url).map_err(|_| Trouble::Token(Failure::Refused(CONFIG)))?;
-        let token = self.tokens.get(self, app, Audience::Graph, None).await.map_err(Trouble::Token)?;
-        let request =
-            HttpRequest::new(Method::PUT, url.clone()).bearer(token.expose()).only(&Hosts::of(&url));
-        let answer = self.streamed(request, Some(upload)).await;
-        if answer.as_ref().is_err_and(|trouble| trouble.status() == Some(401)) {
-            // Revoked before its end: the next attempt has another.
-            self.tokens.get(self, app, Audience::Graph, Some(&token)).await.map_err(Trouble::Token)?;
-            return Err(Trouble::Token(Failure::Retry { after_ms: None, code: SIGN_IN }));
+        let request = |token: &Token| {
+            HttpRequest::new(Method::PUT, url.clone()).bearer(token.expose()).only(&Hosts::of(&url))
+        };
+        let refused = |answer: &Result<_, Trouble>| answer.as_ref().is_err_and(|it| it.status() == Some(401));
+        // Revoked before its end: the next attempt has another.
+        let again = Trouble::Token(Failure::Retry { after_ms: None, code: SIGN_IN });
+        match voice {
+            Voice::App => {
+                let app = &session.app;
+                let token =
+                    self.tokens.get(self, app, Audience::Graph, None).await.map_err(Trouble::Token)?;
+                let answer = self.streamed(request(&token), Some(upload)).await;
+                if refused(&answer) {
+                    let fresh = self.tokens.get(self, app, Audience::Graph, Some(&token)).await;
+                    return Err(fresh.map_or_else(Trouble::Token, |_| again));
+                }
+                answer
+            }
+            Voice::Person(person) => {
+                let slot = TokenSlot::Person(person.clone());
+                let set = self.person_token(session, &slot, None).await.map_err(Trouble::Token)?;
+                let answer = self.streamed(request(&set.access), Some(upload)).await;
+                if refused(&answer) {
+                    let fresh = self.person_token(session, &slot, Some(&set)).await;
+                    return Err(fresh.map_or_else(Trouble::Token, |_| again));
+                }
+                answer
+            }
         }
-        answer
     }
 
     /// Writes a part to an upload session, whose address needs no token.
@@ -416,6 +441,17 @@ impl Client {
     ) -> Result<T, Trouble> {
         self.turn(&url).await;
         let response = self.graph(session, &Voice::App, &Call::get(url)).await?;
+        serde_json::from_slice(response.body.expose()).map_err(|_| Trouble::Garbled)
+    }
+
+    /// Reads JSON from Graph as somebody.
+    pub(crate) async fn json_as<T: DeserializeOwned>(
+        &self,
+        session: &Session,
+        voice: &Voice,
+        call: &Call,
+    ) -> Result<T, Trouble> {
+        let response = self.graph(session, voice, call).await?;
         serde_json::from_slice(response.body.expose()).map_err(|_| Trouble::Garbled)
     }
 

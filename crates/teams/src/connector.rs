@@ -196,11 +196,11 @@ impl Connector for TeamsConnector {
     async fn discard(
         &self,
         session: &Session,
-        _conversation: &Conversation,
-        _spokesman: &Spokesman,
+        conversation: &Conversation,
+        spokesman: &Spokesman,
         beside: &str,
     ) -> Outcome {
-        self.remove_item(session, beside).await
+        self.discard_file(session, conversation, spokesman, beside).await
     }
 
     async fn find(

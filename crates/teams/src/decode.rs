@@ -19,7 +19,7 @@ use dragoman_model::{
 
 use crate::body::{self, Body};
 use crate::envelope::{self, Change};
-use crate::files::DOWNLOAD;
+use crate::files::{DOWNLOAD, SENT};
 use crate::ids::{is_bot, is_channel, is_personal, message_ms, parse_time};
 use crate::wire::activity::Activity;
 use crate::wire::message::{Attachment, ChatMessage, History, IdentitySet};
@@ -217,7 +217,11 @@ fn system_event(message: &ChatMessage) -> Happening {
 }
 
 fn graph_files(message: &ChatMessage) -> Vec<FileRef> {
-    let listed = message.attachments.iter().filter(|it| it.content_type == "reference").map(reference);
+    // What is sent to a chat is its sender's own; what is in a channel is the channel's.
+    let sender = message.from.as_ref().filter(|_| message.chat_id.is_some());
+    let sender = sender.and_then(|from| from.user.as_ref()?.id.as_deref());
+    let references = message.attachments.iter().filter(|it| it.content_type == "reference");
+    let listed = references.map(|attachment| reference(attachment, sender));
     let pasted = images(&message.body.content, Budget::default()).into_iter().filter_map(|image| {
         Some(FileRef {
             id: hosted_id(&image.src).map(|_| image.src.clone())?,
@@ -230,9 +234,10 @@ fn graph_files(message: &ChatMessage) -> Vec<FileRef> {
     listed.chain(pasted).collect()
 }
 
-fn reference(attachment: &Attachment) -> FileRef {
+fn reference(attachment: &Attachment, sender: Option<&str>) -> FileRef {
+    let id = &attachment.id;
     FileRef {
-        id: attachment.id.clone(),
+        id: sender.map_or_else(|| id.clone(), |sender| format!("{SENT}{sender} {id}")),
         name: attachment.name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| "file".to_owned()),
         media_type: None,
         size: None,

@@ -2,14 +2,15 @@
 //!
 //! Sources: "driveItem: download content", "Access shared items by using shares", "driveItem: createUploadSession",
 //! "Get filesFolder", "chatMessageHostedContent: get content", "Send and receive files through a bot". A bot cannot
-//! attach a file: its message links to it; a person's message refers to it as Teams' own do.
+//! attach a file: its message links to it; a person's message refers to it as Teams' own do. Files of chats lie in
+//! people's own drives: see `onedrive`.
 
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use dragoman_model::{Done, FileRef, Outcome, Post, RemoteMessage, Spokesman, codes};
+use dragoman_model::{Done, FileRef, Outcome, Post, RemoteConversation, RemoteMessage, Spokesman, codes};
 use dragoman_platform::http::{HttpError, HttpStreamed, Upload};
 use dragoman_platform::{Chunks, Conversation, Failure, FileBytes, Session, Share};
 use futures_util::StreamExt as _;
@@ -24,7 +25,7 @@ use crate::client::{Call, Voice};
 use crate::connector::TeamsConnector;
 use crate::encode;
 use crate::errors::{Doing, Trouble};
-use crate::ids::{in_thread, is_channel, segment};
+use crate::ids::{in_thread, is_channel, is_chat, segment};
 use crate::perform::finish;
 use crate::tokens::Audience;
 use crate::wire::drive::{Folder, Item, UploadSession};
@@ -34,6 +35,9 @@ pub(crate) const FILES_FACT: &str = "files";
 
 /// What the ids of files begin with that a person sent to the bot: their addresses hold names.
 pub(crate) const DOWNLOAD: &str = "download:";
+
+/// What the ids of files begin with that a person sent to a chat: whose they are follows.
+pub(crate) const SENT: &str = "sent:";
 
 /// Files up to here go in one request: "for files larger than 10 MB use an upload session".
 const SIMPLE: u64 = 10 * 1024 * 1024;
@@ -55,6 +59,12 @@ enum Source<'a> {
     Bot(&'a str),
     /// At an address that needs no token.
     Open(&'a str),
+}
+
+/// Who sent a file to a chat, by the directory's id.
+fn sender(file: &FileRef) -> Option<&str> {
+    let (sender, _) = file.id.strip_prefix(SENT)?.split_once(' ')?;
+    Some(sender).filter(|sender| !sender.is_empty())
 }
 
 fn source(file: &FileRef) -> Option<Source<'_>> {
@@ -112,6 +122,16 @@ pub(crate) fn file_name(name: &str) -> String {
     signs[..LONGEST_NAME - ending.len()].iter().chain(ending).collect()
 }
 
+/// With whose token a file is written and deleted: in a channel's library the app's, in a chat that of the person in
+/// whose drive it lies. `None`: it cannot be. The app has no drive of its own, and nobody else's is for it to fill.
+fn owner(conversation: &RemoteConversation, spokesman: &Spokesman) -> Option<Voice> {
+    match spokesman {
+        _ if is_channel(conversation.as_str()) => Some(Voice::App),
+        Spokesman::Person(person) if is_chat(conversation.as_str()) => Some(Voice::Person(person.clone())),
+        _ => None,
+    }
+}
+
 /// What a failed step of an upload means: nobody can see anything of it yet.
 fn upload_outcome(trouble: Trouble) -> Outcome {
     let Trouble::Refused(refusal) = trouble else { return trouble.outcome(Doing::Edit) };
@@ -153,7 +173,14 @@ impl TeamsConnector {
         let client = &self.client;
         let answer = match source {
             Source::Shared(address) => {
-                let item = self.own_item(session, conversation, address).await.map_err(download_failure)?;
+                let remote = conversation.remote.as_str();
+                let item = match sender(file) {
+                    Some(sender) if !is_channel(remote) => {
+                        self.item_of_sender(session, sender, address).await
+                    }
+                    _ => self.own_item(session, conversation, address).await,
+                };
+                let item = item.map_err(download_failure)?;
                 let item = item.ok_or(Failure::Refused(codes::FILE_FORBIDDEN))?;
                 let url = parse(&client.graph_url(&format!("{}/content", item.path())))?;
                 client.fetch(&session.app, Audience::Graph, url).await
@@ -194,12 +221,22 @@ impl TeamsConnector {
             return Ok(None);
         }
         let folder = self.files_folder(session, conversation).await?;
-        let url = self.client.graph_url(&format!("shares/{}/driveItem", sharing_token(address)));
-        let item: Item = self.client.graph_json(session, url).await?;
+        let item = self.shared_item(session, &Voice::App, address).await?;
         Ok(Some(item).filter(|item| item.parent_reference.drive_id == folder.parent_reference.drive_id))
     }
 
-    /// Posts a file into a channel.
+    /// What an address of SharePoint leads to.
+    pub(crate) async fn shared_item(
+        &self,
+        session: &Session,
+        voice: &Voice,
+        address: &str,
+    ) -> Result<Item, Trouble> {
+        let url = self.client.graph_url(&format!("shares/{}/driveItem", sharing_token(address)));
+        self.client.json_as(session, voice, &Call::get(url)).await
+    }
+
+    /// Posts a file: into a channel for anybody, into a chat for people who do it themselves.
     pub(crate) async fn share_file(
         &self,
         session: &Session,
@@ -207,17 +244,20 @@ impl TeamsConnector {
         share: &Share,
         bytes: FileBytes,
     ) -> Outcome {
-        let remote = share.post.conversation.as_str();
-        if !is_channel(remote) {
+        let Some(owner) = owner(&share.post.conversation, &share.post.spokesman) else {
             return Outcome::Refused(codes::NOT_CARRIED);
-        }
+        };
         if let Some(path) = self.memory.take_lost(&share.post.marker) {
             // It is posted anew only where its message is known not to be there.
-            self.remove_item(session, &path).await;
+            self.remove_item(session, &owner, &path).await;
         }
         // Parts are parts of a stated whole.
         let Some(size) = bytes.size else { return Outcome::Refused(codes::BAD_REQUEST) };
-        let folder = match self.files_folder(session, conversation).await {
+        let folder = match &owner {
+            Voice::App => self.files_folder(session, conversation).await,
+            Voice::Person(_) => self.chat_folder(session, &owner).await,
+        };
+        let folder = match folder {
             Ok(folder) => folder,
             Err(trouble) if trouble.status() == Some(404) => return Outcome::Refused(codes::NOT_CARRIED),
             Err(trouble) => return upload_outcome(trouble),
@@ -229,15 +269,22 @@ impl TeamsConnector {
             segment(&file_name(&share.name))
         );
         let put = if size <= SIMPLE {
-            self.put_whole(session, &target, bytes).await
+            self.put_whole(session, &owner, &target, bytes).await
         } else {
-            self.put_parts(session, &target, size, bytes.chunks).await
+            self.put_parts(session, &owner, &target, size, bytes.chunks).await
         };
         let item = match put {
             Ok(item) => item,
             Err(outcome) => return outcome,
         };
-        let outcome = self.announce(session, conversation, share, &item).await;
+        let admitted = match &owner {
+            Voice::App => Ok(()),
+            Voice::Person(_) => self.admit_members(session, conversation, &owner, &item).await,
+        };
+        let outcome = match admitted {
+            Ok(()) => self.announce(session, conversation, share, &item).await,
+            Err(trouble) => upload_outcome(trouble),
+        };
         match outcome {
             Outcome::Done(done) => Outcome::Done(Done { beside: Some(item.path()), ..done }),
             // Where nobody knows whether the message is there, it may need its file.
@@ -246,7 +293,7 @@ impl TeamsConnector {
                 Outcome::Unknown(code)
             }
             outcome => {
-                self.remove_item(session, &item.path()).await;
+                self.remove_item(session, &owner, &item.path()).await;
                 outcome
             }
         }
@@ -262,7 +309,8 @@ impl TeamsConnector {
     ) -> Outcome {
         let post = &share.post;
         let remote = post.conversation.as_str();
-        let root = post.thread_root.as_ref().map(RemoteMessage::as_str);
+        // Chats have no threads.
+        let root = post.thread_root.as_ref().map(RemoteMessage::as_str).filter(|_| is_channel(remote));
         match &post.spokesman {
             Spokesman::App => {
                 let place = self.place(session, remote, Some(&conversation.facts));
@@ -298,20 +346,28 @@ impl TeamsConnector {
         self.client.graph_json(session, url).await
     }
 
-    async fn put_whole(&self, session: &Session, target: &str, bytes: FileBytes) -> Result<Item, Outcome> {
-        let path = format!("{target}/content?@microsoft.graph.conflictBehavior=rename");
-        let answer = self.client.put(&session.app, &self.client.graph_url(&path), Upload::raw(bytes)).await;
+    async fn put_whole(
+        &self,
+        session: &Session,
+        owner: &Voice,
+        target: &str,
+        bytes: FileBytes,
+    ) -> Result<Item, Outcome> {
+        let url =
+            self.client.graph_url(&format!("{target}/content?@microsoft.graph.conflictBehavior=rename"));
+        let answer = self.client.put(session, owner, &url, Upload::raw(bytes)).await;
         item_of(answer.map_err(upload_outcome)?).await
     }
 
     async fn put_parts(
         &self,
         session: &Session,
+        owner: &Voice,
         target: &str,
         size: u64,
         chunks: Chunks,
     ) -> Result<Item, Outcome> {
-        let opened = self.open_session(session, target).await.map_err(upload_outcome)?;
+        let opened = self.open_session(session, owner, target).await.map_err(upload_outcome)?;
         let url = Url::parse(opened.upload_url.expose()).map_err(|_| Outcome::retry(codes::TARGET_FAILED))?;
         let cutter = Cutter::new(chunks);
         let mut at = 0;
@@ -341,12 +397,16 @@ impl TeamsConnector {
         Err(failed)
     }
 
-    async fn open_session(&self, session: &Session, target: &str) -> Result<UploadSession, Trouble> {
+    async fn open_session(
+        &self,
+        session: &Session,
+        owner: &Voice,
+        target: &str,
+    ) -> Result<UploadSession, Trouble> {
         let body = json!({ "item": { "@microsoft.graph.conflictBehavior": "rename" } });
         let url = self.client.graph_url(&format!("{target}/createUploadSession"));
         let call = Call::new(Method::POST, url).json(body.to_string().into_bytes());
-        let answer = self.client.graph(session, &Voice::App, &call).await?;
-        serde_json::from_slice(answer.body.expose()).map_err(|_| Trouble::Garbled)
+        self.client.json_as(session, owner, &call).await
     }
 
     /// From which byte on a session wants more.
@@ -366,7 +426,7 @@ impl TeamsConnector {
         };
         let drive = segment(&folder.parent_reference.drive_id);
         let target = format!("drives/{drive}/items/{}:/{}:", segment(&folder.id), segment("dragoman.tmp"));
-        match self.open_session(session, &target).await {
+        match self.open_session(session, &Voice::App, &target).await {
             Ok(opened) => {
                 if let Ok(url) = Url::parse(opened.upload_url.expose()) {
                     self.client.close_session(url).await;
@@ -377,7 +437,8 @@ impl TeamsConnector {
         }
     }
 
-    /// The file that a message of ours links to: its path in Graph, where it lies in the channel's library.
+    /// The file that a message of ours names: its path in Graph, where it lies in the channel's library or in the drive
+    /// of whoever sent it to the chat.
     pub(crate) async fn linked_item(
         &self,
         session: &Session,
@@ -388,13 +449,29 @@ impl TeamsConnector {
         if let Some(path) = self.memory.lost(&post.marker) {
             return Some(path);
         }
-        self.own_item(session, conversation, address).await.ok().flatten().map(|item| item.path())
+        let item = match owner(&post.conversation, &post.spokesman)? {
+            Voice::App => self.own_item(session, conversation, address).await,
+            person @ Voice::Person(_) => self.item_of_speaker(session, &person, address).await,
+        };
+        item.ok().flatten().map(|item| item.path())
+    }
+
+    /// Deletes the file beside a copy.
+    pub(crate) async fn discard_file(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        spokesman: &Spokesman,
+        path: &str,
+    ) -> Outcome {
+        let owner = owner(&conversation.remote, spokesman).unwrap_or(Voice::App);
+        self.remove_item(session, &owner, path).await
     }
 
     /// Deletes a file by its path in Graph.
-    pub(crate) async fn remove_item(&self, session: &Session, path: &str) -> Outcome {
+    async fn remove_item(&self, session: &Session, owner: &Voice, path: &str) -> Outcome {
         let call = Call::new(Method::DELETE, self.client.graph_url(path));
-        match self.client.graph(session, &Voice::App, &call).await {
+        match self.client.graph(session, owner, &call).await {
             Ok(_) => Outcome::done(),
             Err(trouble) if trouble.status() == Some(404) => Outcome::done(),
             Err(trouble) => trouble.outcome(Doing::Delete),

@@ -36,6 +36,11 @@ pub(crate) fn is_personal(conversation: &str) -> bool {
     conversation.starts_with("a:")
 }
 
+/// Whether the id names a chat between people, in which the app may be.
+pub(crate) fn is_chat(conversation: &str) -> bool {
+    !is_channel(conversation) && !is_personal(conversation)
+}
+
 /// Graph's id of the personal chat of a person with the bot.
 pub(crate) fn personal_chat(object_id: &str, app_id: &str) -> String {
     format!("19:{object_id}_{app_id}@unq.gbl.spaces")

@@ -83,9 +83,14 @@ pub(crate) fn consent_url(settings: &TeamsSettings, app: &App, redirect_uri: &st
 const PERSON_SCOPES: [&str; 5] =
     ["ChannelMessage.Send", "ChannelMessage.ReadWrite", "ChatMessage.Send", "Chat.ReadWrite", "User.Read"];
 
-fn person_scopes(settings: &TeamsSettings) -> String {
+/// What a person grants beside where files are carried: to put those of their chats into their own drive. Where it is
+/// not granted, such files are shown as links.
+pub(crate) const PERSON_FILES: &str = "Files.ReadWrite";
+
+fn person_scopes(settings: &TeamsSettings, app: &App) -> String {
     let graph = settings.graph_scope.strip_suffix(".default").unwrap_or_default();
-    let scopes = PERSON_SCOPES.iter().map(|scope| format!("{graph}{scope}"));
+    let files = app.features.contains("files").then_some(PERSON_FILES);
+    let scopes = PERSON_SCOPES.into_iter().chain(files).map(|scope| format!("{graph}{scope}"));
     scopes.chain(["offline_access".to_owned()]).collect::<Vec<_>>().join(" ")
 }
 
@@ -101,7 +106,7 @@ pub(crate) fn authorize_person_url(
         .append_pair("client_id", app.fact("app_id"))
         .append_pair("response_type", "code")
         .append_pair("response_mode", "query")
-        .append_pair("scope", &person_scopes(settings))
+        .append_pair("scope", &person_scopes(settings, app))
         .append_pair("redirect_uri", redirect_uri)
         .append_pair("state", state)
         .append_pair("code_challenge", code_challenge)
@@ -128,7 +133,7 @@ impl TeamsConnector {
             ("code", code),
             ("redirect_uri", &grant.redirect_uri),
             ("code_verifier", &grant.code_verifier),
-            ("scope", &person_scopes(&self.client.settings)),
+            ("scope", &person_scopes(&self.client.settings, app)),
         ];
         let now_ms = self.client.clock.now_ms();
         let answer = self.client.token(app, &form).await.map_err(|failure| why(&failure, "the code"))?;

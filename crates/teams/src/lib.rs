@@ -19,6 +19,7 @@ mod ids;
 mod install;
 mod keys;
 mod memory;
+mod onedrive;
 mod package;
 mod perform;
 mod permalinks;

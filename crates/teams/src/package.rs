@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use crate::install::PERSON_FILES;
+
 /// A permission limited to one team or chat, the feature that needs it, and why.
 const PERMISSIONS: &[(&str, &str, &str)] = &[
     (
@@ -36,13 +38,34 @@ const PERMISSIONS: &[(&str, &str, &str)] = &[
     ("File.Read.Group", "files", "Find the folder of a channel's files, to relay files."),
 ];
 
-/// A permission of the app registration itself, which an admin grants for the whole organisation: there is none limited
-/// to one team ("Microsoft Graph permissions reference").
-const GRANTED: &[(&str, &str, &str)] = &[(
-    "Files.ReadWrite.All",
-    "files",
-    "Put files of other platforms into the folders of linked channels, and read the files of their messages.",
-)];
+/// A permission of the app registration itself, as an application or on behalf of people, which an admin grants for the
+/// whole organisation: there is none limited to one team ("Microsoft Graph permissions reference").
+struct Granted {
+    name: &'static str,
+    kind: &'static str,
+    feature: &'static str,
+    reason: &'static str,
+    without: &'static str,
+}
+
+const GRANTED: &[Granted] = &[
+    Granted {
+        name: "Files.ReadWrite.All",
+        kind: "application",
+        feature: "files",
+        reason: "Put files of other platforms into the folders of linked channels, and read the files of messages, which \
+                 in chats lie in their senders' OneDrive.",
+        without: "files are shown as links",
+    },
+    Granted {
+        name: PERSON_FILES,
+        kind: "delegated",
+        feature: "files",
+        reason: "Of people who let the app speak in their name: put the files of their chats into their own OneDrive, \
+                 where Teams keeps them, and share them with the chat. The app itself cannot attach a file to a chat.",
+        without: "the files that they send to chats are shown as links",
+    },
+];
 
 /// Features that can be switched on.
 pub(crate) const FEATURES: &[&str] = &[ALWAYS, "chats", "files"];
@@ -54,12 +77,12 @@ const ALWAYS: &str = "messages";
 pub(crate) fn package(request: &PackageRequest) -> Package {
     let features = features(request);
     let chosen: Vec<_> = PERMISSIONS.iter().filter(|(_, feature, _)| features.contains(feature)).collect();
-    let granted: Vec<_> = GRANTED.iter().filter(|(_, feature, _)| features.contains(feature)).collect();
-    let scopes = chosen
-        .iter()
-        .chain(&granted)
-        .map(|(name, feature, reason)| Scope { name: (*name).to_owned(), feature, reason })
-        .collect();
+    let granted: Vec<_> = GRANTED.iter().filter(|it| features.contains(it.feature)).collect();
+    let limited =
+        chosen.iter().map(|(name, feature, reason)| Scope { name: (*name).to_owned(), feature, reason });
+    let wide =
+        granted.iter().map(|it| Scope { name: it.name.to_owned(), feature: it.feature, reason: it.reason });
+    let scopes = limited.chain(wide).collect();
     let app_id = request.facts.get("app_id").map_or("", String::as_str);
     let manifest = manifest(request, app_id, &features, chosen.iter().map(|(name, ..)| *name));
     let site = request.public_url.trim_end_matches('/');
@@ -76,10 +99,10 @@ pub(crate) fn package(request: &PackageRequest) -> Package {
         "Give app_id, tenant_id and client_secret to `dragoman app set`, and write the package again."
             .to_owned(),
     ];
-    for (name, ..) in granted {
+    for Granted { name, kind, without, .. } in granted {
         steps.push(format!(
-            "In the app registration, under API permissions, add the Microsoft Graph application permission {name}; \
-             without it, files are shown as links."
+            "In the app registration, under API permissions, add the Microsoft Graph {kind} permission {name}; \
+             without it, {without}."
         ));
     }
     // Without the app id there is no package that Teams would take.
@@ -148,7 +171,8 @@ fn manifest<'a>(
         "bots": [{
             "botId": app_id,
             "scopes": scopes,
-            "supportsFiles": false,
+            // People may send files in their own chat with it.
+            "supportsFiles": features.contains("files"),
             "isNotificationOnly": false,
         }],
         // The resource has no meaning for these permissions but must not be empty.
@@ -303,7 +327,16 @@ mod tests {
             unpack(&package(&request(&["messages"]))).0["bots"][0]["scopes"],
             json!(["personal", "team"])
         );
-        assert!(names(&["files"]).iter().any(|name| name == "File.Read.Group"));
+        let files = names(&["files"]);
+        for name in ["File.Read.Group", "Files.ReadWrite.All", "Files.ReadWrite"] {
+            assert!(files.iter().any(|it| it == name) && !lean.iter().any(|it| it == name), "{name}");
+        }
+        let takes =
+            |features: &[&str]| unpack(&package(&request(features))).0["bots"][0]["supportsFiles"].as_bool();
+        assert_eq!((takes(&["files"]), takes(&[])), (Some(true), Some(false)));
+        let steps = package(&request(&["files"])).steps.join(" ");
+        assert!(steps.contains("application permission Files.ReadWrite.All"), "{steps}");
+        assert!(steps.contains("delegated permission Files.ReadWrite;"), "{steps}");
         assert!(package(&request(&[])).files[0].bytes == package(&request(&["chats"])).files[0].bytes);
         let unknown = PackageRequest { facts: Facts::new(), ..request(&[]) };
         assert!(package(&unknown).files.is_empty());

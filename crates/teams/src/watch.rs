@@ -240,9 +240,12 @@ impl TeamsConnector {
         if current.id.is_empty() { Ok(()) } else { self.delete(session, &current.id).await }
     }
 
-    /// Whether files can be put into a channel. What cannot be told now stays as it was.
+    /// Whether files can be put into a conversation. What cannot be told now stays as it was.
     async fn learn_rights(&self, session: &Session, conversation: &Conversation, facts: &mut Facts) {
         if !is_channel(conversation.remote.as_str()) {
+            // Into their own drives people put them themselves: it is asked of them where files are carried at all.
+            let asked = session.app.features.contains("files");
+            facts.insert(FILES_FACT.to_owned(), if asked { "yes" } else { "no" }.to_owned());
             return;
         }
         if let Some(may) = self.may_share(session, conversation).await {

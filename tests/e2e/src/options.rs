@@ -52,6 +52,7 @@ impl Default for Options {
         teams.limits.connector = false;
         // What the feature for files asks an admin to grant.
         teams.apps[0].roles.push("Files.ReadWrite.All".to_owned());
+        teams.apps[0].declared_scopes.push("Files.ReadWrite".to_owned());
         teams.timing = TeamsTiming {
             notification_backoff: redeliveries()
                 .iter()

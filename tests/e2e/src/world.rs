@@ -23,6 +23,8 @@ pub const CHLOE_AT_TEAMS: &str = "44a3d9e6-af58-4eb0-94fc-62715fbe7a34";
 const SLACK_DIRECT: [&str; 6] =
     ["private-channels", "reactions", "files", "email", "direct-messages", "slash-command"];
 
+const TEAMS_FEATURES: [&str; 3] = ["messages", "chats", "files"];
+
 /// Everything that runs in a test.
 pub struct World {
     /// Slack.
@@ -278,7 +280,7 @@ impl World {
         self.slack.set_command_url(&app.app_id, &events.replace("/events", "/commands"));
         let values =
             [("app_id", seed::APP), ("tenant_id", seed::TENANT), ("client_secret", seed::APP_SECRET)];
-        let teams = self.register("teams", &values, &[]).await?;
+        let teams = self.register("teams", &values, &TEAMS_FEATURES).await?;
         self.teams.set_bot_endpoint(seed::APP, Some(&format!("{}/messages", teams.hooks_url)));
         self.install("slack").await?;
         self.install("teams").await?;

@@ -64,6 +64,7 @@ pub(crate) fn teams(hurry: bool) -> TeamsSimConfig {
     let mut config = TeamsSimConfig::default();
     // What the feature for files asks an admin to grant.
     config.apps[0].roles.push("Files.ReadWrite.All".to_owned());
+    config.apps[0].declared_scopes.push("Files.ReadWrite".to_owned());
     config.people.push(PersonSeed {
         id: CHLOE_AT_TEAMS.to_owned(),
         name: "Chloe Martin".to_owned(),

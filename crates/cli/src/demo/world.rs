@@ -23,6 +23,7 @@ use crate::people::zoom_clients;
 
 /// What is switched on at Slack and Zoom.
 const SLACK_FEATURES: [&str; 5] = ["private-channels", "reactions", "files", "email", "direct-messages"];
+const TEAMS_FEATURES: [&str; 3] = ["messages", "chats", "files"];
 const ZOOM_FEATURES: [&str; 4] = ["messages", "reactions", "files", "direct-messages"];
 
 /// Everything that runs in a demo.
@@ -126,7 +127,7 @@ impl Demo {
     async fn add_teams(&self) -> Result<()> {
         let values =
             [("app_id", seed::APP), ("tenant_id", seed::TENANT), ("client_secret", seed::APP_SECRET)];
-        let registered = self.register("teams", &values, &[]).await?;
+        let registered = self.register("teams", &values, &TEAMS_FEATURES).await?;
         let endpoint = format!("{}/messages", registered.hooks_url);
         self.sims.teams.set_bot_endpoint(seed::APP, Some(&endpoint));
         self.install("teams").await?;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::html::{activity_html, activity_text};
 use super::ids::{guid, iso, mri};
 use super::model::{Author, Change, ChangeKind, Conversation, Message, Place, State};
+use super::share::attachment_tag;
 use super::sim::{Core, Inner, PLATFORM, Twist};
 use crate::core::CallError;
 use crate::core::delivery::{DeliveryJob, entry};
@@ -79,7 +80,8 @@ fn hears(state: &State, app: &str, c: &Conversation, m: &Message) -> bool {
 pub(super) fn on_change(inner: &Arc<Inner>, change: &Change) {
     let mut out = Vec::new();
     {
-        let core = inner.core();
+        let mut core = inner.core();
+        let sent = downloads(inner, &mut core, change);
         let state = &core.tenant;
         let Some(c) = state.conversations.get(&change.conversation) else { return };
         let Some(m) = c.messages.get(&change.message).filter(|m| m.event.is_none()) else { return };
@@ -94,7 +96,7 @@ pub(super) fn on_change(inner: &Arc<Inner>, change: &Change) {
             let by_person = matches!(change.actor, Some(Author::User(_)));
             let of_person = matches!(m.from, Some(Author::User(_)));
             let told = if reaction { own && by_person } else { of_person && hears(state, app, c, m) };
-            if told && let Some(activity) = for_message(state, &service_url, app, c, m, change) {
+            if told && let Some(activity) = for_message(state, &service_url, app, c, m, (change, &sent)) {
                 out.push((app.clone(), activity));
             }
         }
@@ -102,6 +104,31 @@ pub(super) fn on_change(inner: &Arc<Inner>, change: &Change) {
     for (app, activity) in out {
         deliver(inner, &app, &activity, Some(&change.conversation));
     }
+}
+
+/// What somebody sent to a bot in their own chat with it: with addresses that need no token, for a while.
+fn downloads(inner: &Inner, core: &mut Core, change: &Change) -> Vec<Value> {
+    let Some(c) = core.tenant.conversations.get(&change.conversation) else { return Vec::new() };
+    let Some(m) = c.messages.get(&change.message).filter(|_| c.bot.is_some()) else { return Vec::new() };
+    let attached: Vec<Value> =
+        m.draft.attachments.iter().filter(|it| it["contentType"] == "reference").cloned().collect();
+    let site = core.tenant.config.site_host.clone().unwrap_or_else(|| inner.base().to_owned());
+    let mut sent = Vec::new();
+    for file in attached {
+        let address = file["contentUrl"].as_str().unwrap_or_default();
+        let path = address.strip_prefix(&site).unwrap_or_default();
+        let Some(item) = core.drives.by_path(path).cloned() else { continue };
+        let key = core.drives.address(&item.id, change.at);
+        let kind = item.name.rsplit_once('.').map_or("", |(_, ending)| ending);
+        sent.push(json!({
+            "contentType": "application/vnd.microsoft.teams.file.download.info",
+            "contentUrl": address, "name": item.name,
+            "content": {
+                "downloadUrl": format!("{site}/_api/download/{key}"), "uniqueId": item.guid, "fileType": kind,
+            },
+        }));
+    }
+    sent
 }
 
 /// The members that all activities share.
@@ -144,7 +171,7 @@ fn for_message(
     app: &str,
     c: &Conversation,
     m: &Message,
-    change: &Change,
+    (change, sent): (&Change, &[Value]),
 ) -> Option<Value> {
     let actor = change.actor.as_ref().or(m.from.as_ref())?.id().to_owned();
     let mut a = base(state, service_url, app, c, &actor, change.at);
@@ -194,8 +221,13 @@ fn for_message(
                 let address = format!("{base}/v3/attachments/{id}/views/original");
                 json!({"contentType": "image/*", "contentUrl": address})
             });
-            let html = json!({"contentType": "text/html", "content": activity_html(&m.draft.content)});
-            a["attachments"] = pictures.chain([html]).collect();
+            let mut content = activity_html(&m.draft.content);
+            for id in sent.iter().filter_map(|file| file["content"]["uniqueId"].as_str()) {
+                // What is given needs no tag.
+                content = content.replace(&attachment_tag(&id.to_lowercase()), "");
+            }
+            let html = json!({"contentType": "text/html", "content": content});
+            a["attachments"] = sent.iter().cloned().chain(pictures).chain([html]).collect();
         } else {
             a["text"] = json!(m.draft.content);
         }

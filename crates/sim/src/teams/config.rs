@@ -176,6 +176,8 @@ pub struct BotSeed {
     pub endpoint: Option<String>,
     /// Old multi-tenant bots take their tokens from the tenant `botframework.com`.
     pub multi_tenant: bool,
+    /// `supportsFiles` of its package: people may send it files in their own chat with it.
+    pub supports_files: bool,
 }
 
 /// Deadlines and pauses, all in milliseconds. The defaults are those of the service; tests shorten them.

@@ -1,6 +1,8 @@
 //! SharePoint and OneDrive as far as chats need them: folders, files, upload sessions, addresses for a while.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
 
 use super::ids::{digest, encode, guid, token};
 use super::message::Conversation;
@@ -24,8 +26,17 @@ pub(super) struct Folder {
     pub id: String,
     /// Path on the site, percent-encoded, with a leading slash.
     pub path: String,
-    /// Its conversation.
-    pub conversation: String,
+    /// Who may look into it.
+    pub whose: Whose,
+}
+
+/// Who may look into a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// Everybody in a channel.
+    Channel(String),
+    /// A person alone; what is in it may be shared with others.
+    Person(String),
 }
 
 /// A file.
@@ -41,12 +52,27 @@ pub(super) struct Item {
     pub guid: String,
     /// The bytes.
     pub blob: Blob,
+    /// With whom it is shared, where it is a person's.
+    pub shared: BTreeSet<String>,
 }
 
 impl Item {
     /// Path on the site, percent-encoded.
     pub(super) fn path(&self) -> String {
         format!("{}/{}", self.folder.path, encode(&self.name))
+    }
+
+    /// Whose drive it is in, where it is a person's.
+    pub(super) fn owner(&self) -> Option<&str> {
+        match &self.folder.whose {
+            Whose::Channel(_) => None,
+            Whose::Person(owner) => Some(owner),
+        }
+    }
+
+    /// `createdBy`: in a person's drive that person, elsewhere it is not kept.
+    pub(super) fn created_by(&self) -> Value {
+        self.owner().map_or(Value::Null, |oid| json!({"user": {"id": oid}}))
     }
 }
 
@@ -106,24 +132,44 @@ pub(super) struct Drives {
     sessions: BTreeMap<String, Session>,
     /// Addresses that need no token: the item, and until when.
     addresses: BTreeMap<String, (String, u64)>,
+    /// Ids of the folders that there are.
+    folders: BTreeSet<String>,
     serial: u64,
 }
 
-/// The folder of a conversation's files: of a channel its own on the team's site, of a chat its sender's.
-pub(super) fn folder(c: &Conversation, owner: &str) -> Folder {
-    let short = |parts: &[&str]| token(&digest(parts)[..15]);
-    let (drive, path) = if let Some(team) = &c.team {
-        // Private and shared channels have sites of their own.
-        let site =
-            if c.membership == "standard" { team.clone() } else { format!("{team}-{}", short(&[&c.id])) };
-        let name = encode(c.name.as_deref().unwrap_or("General"));
-        (short(&["drive", &site]), format!("/sites/{site}/Shared%20Documents/{name}"))
-    } else {
-        let path = format!("/personal/{owner}/Documents/Microsoft%20Teams%20Chat%20Files");
-        (short(&["drive", owner]), path)
-    };
+/// The folder of a person's drive that holds what they sent to chats.
+pub(super) const CHAT_FILES: &str = "Microsoft Teams Chat Files";
+
+fn short(parts: &[&str]) -> String {
+    token(&digest(parts)[..15])
+}
+
+/// A person's drive.
+pub(super) fn drive_of(person: &str) -> String {
+    format!("b!{}", short(&["drive", person]))
+}
+
+/// Where a person's files are on the site, percent-encoded.
+pub(super) fn documents_of(person: &str) -> String {
+    format!("/personal/{person}/Documents")
+}
+
+/// The folder of what a person sent to chats.
+pub(super) fn chat_folder(person: &str) -> Folder {
+    let (drive, path) = (drive_of(person), format!("{}/{}", documents_of(person), encode(CHAT_FILES)));
     let id = format!("01{}", short(&["folder", &drive, &path]));
-    Folder { drive: format!("b!{drive}"), id, path, conversation: c.id.clone() }
+    Folder { drive, id, path, whose: Whose::Person(person.to_owned()) }
+}
+
+/// The folder of a conversation's files: of a channel its own on the team's site, of a chat its sender's.
+pub(super) fn folder(c: &Conversation, sender: &str) -> Folder {
+    let Some(team) = &c.team else { return chat_folder(sender) };
+    // Private and shared channels have sites of their own.
+    let site = if c.membership == "standard" { team.clone() } else { format!("{team}-{}", short(&[&c.id])) };
+    let name = encode(c.name.as_deref().unwrap_or("General"));
+    let (drive, path) = (short(&["drive", &site]), format!("/sites/{site}/Shared%20Documents/{name}"));
+    let id = format!("01{}", short(&["folder", &drive, &path]));
+    Folder { drive: format!("b!{drive}"), id, path, whose: Whose::Channel(c.id.clone()) }
 }
 
 /// Why a name cannot be one of a file: characters that SharePoint reserves, spaces or a full stop at an end.
@@ -156,9 +202,21 @@ impl Drives {
         self.items.values().find(|item| item.path() == path)
     }
 
-    /// Whether a folder was ever written to.
+    /// Whether a folder is there: made, or written to.
     pub(super) fn is_provisioned(&self, folder: &Folder) -> bool {
-        self.items.values().any(|item| item.folder.id == folder.id)
+        self.folders.contains(&folder.id)
+    }
+
+    /// Makes a folder. `false`: it is there.
+    pub(super) fn make(&mut self, folder: &Folder) -> bool {
+        self.folders.insert(folder.id.clone())
+    }
+
+    /// Lets people see a file of somebody's drive.
+    pub(super) fn invite(&mut self, id: &str, people: impl IntoIterator<Item = String>) {
+        if let Some(item) = self.items.get_mut(id) {
+            item.shared.extend(people);
+        }
     }
 
     fn named(&self, folder: &Folder, name: &str) -> Option<String> {
@@ -195,12 +253,14 @@ impl Drives {
                 }
             }
         }
+        self.make(folder);
         let random = self.next("item");
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&random[16..32]);
         let id = format!("01{}", hex::encode_upper(&random[..16]));
-        let item =
-            Item { id: id.clone(), folder: folder.clone(), name, guid: guid(bytes).to_uppercase(), blob };
+        let guid = guid(bytes).to_uppercase();
+        let (folder, shared) = (folder.clone(), BTreeSet::new());
+        let item = Item { id: id.clone(), folder, name, guid, blob, shared };
         self.items.insert(id, item.clone());
         Some((item, true))
     }

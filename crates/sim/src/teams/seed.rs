@@ -110,7 +110,7 @@ impl AppSeed {
             redirect_uris: vec![],
             rsc: DEFAULT_RSC.map(String::from).to_vec(),
             catalog_id: format!("{}ca7a", id.get(..id.len().saturating_sub(4)).unwrap_or("")),
-            bot: Some(BotSeed { endpoint: None, multi_tenant: false }),
+            bot: Some(BotSeed { endpoint: None, multi_tenant: false, supports_files: true }),
             installed_teams: vec![],
             installed_chats: vec![],
             installed_people: vec![],
@@ -134,7 +134,8 @@ impl AppSeed {
     /// The same app with its bot's messaging endpoint.
     #[must_use]
     pub fn with_endpoint(mut self, endpoint: &str) -> Self {
-        self.bot = Some(BotSeed { endpoint: Some(endpoint.into()), multi_tenant: false });
+        self.bot =
+            Some(BotSeed { endpoint: Some(endpoint.into()), multi_tenant: false, supports_files: true });
         self
     }
 }

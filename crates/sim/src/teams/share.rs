@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::drive::{Conflict, Item, bad_name, folder};
+use super::drive::{Conflict, Item, Whose, bad_name, folder};
 use super::handle::TeamsSim;
 use super::html::escape;
 use super::ids::{one_on_one, opaque};
@@ -46,10 +46,11 @@ impl TeamsSim {
     }
 
     /// Attaches files to a draft, as Teams' own client does: they go into the channel's folder, or for chats into the
-    /// sender's, a number added where the name is taken.
+    /// sender's, where they are shared with the members; a number is added where the name is taken.
     ///
     /// # Errors
-    /// When there is no such conversation, or SharePoint takes no file of this name.
+    /// When there is no such conversation, SharePoint takes no file of this name, or it is the chat with a bot that takes
+    /// no files: there the client offers none.
     pub fn attaching(
         &self,
         person: &str,
@@ -59,8 +60,13 @@ impl TeamsSim {
     ) -> Result<Draft, Refusal> {
         let mut core = self.inner.core();
         let base = core.tenant.config.site_host.clone().unwrap_or_else(|| self.base_url().to_owned());
-        let place = core.tenant.conversations.get(conversation).map(|c| folder(c, person));
-        let place = place.ok_or(Refusal::NoConversation)?;
+        let found = core.tenant.conversations.get(conversation);
+        let (place, members) =
+            found.map(|c| (folder(c, person), c.members.clone())).ok_or(Refusal::NoConversation)?;
+        let bot = found.and_then(|c| core.tenant.apps.get(c.bot.as_deref()?)?.seed.bot.as_ref());
+        if bot.is_some_and(|bot| !bot.supports_files) {
+            return Err(Refusal::Blocked);
+        }
         if !draft.html {
             draft.content = format!("<p>{}</p>", escape(&draft.content));
             draft.html = true;
@@ -71,6 +77,9 @@ impl TeamsSim {
             }
             let put = core.drives.put(&place, name, Blob::from(*bytes), Conflict::Rename);
             let (item, _) = put.ok_or(Refusal::BadName)?;
+            if matches!(place.whose, Whose::Person(_)) {
+                core.drives.invite(&item.id, members.iter().filter(|it| *it != person).cloned());
+            }
             attach(&mut draft, &base, &item);
         }
         Ok(draft)
@@ -114,9 +123,14 @@ impl TeamsSim {
     }
 }
 
+/// What stands in a text for a file.
+pub(super) fn attachment_tag(id: &str) -> String {
+    format!("<attachment id=\"{id}\"></attachment>")
+}
+
 fn attach(draft: &mut Draft, base: &str, item: &Item) {
     let id = item.guid.to_lowercase();
-    let _ = write!(draft.content, "<attachment id=\"{id}\"></attachment>");
+    draft.content.push_str(&attachment_tag(&id));
     draft.attachments.push(json!({
         "id": id, "contentType": "reference", "contentUrl": format!("{base}{}", item.path()), "content": null,
         "name": item.name, "thumbnailUrl": null, "teamsAppId": null,

@@ -2,6 +2,7 @@
 
 use dragoman_seal::Token;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::nullable;
 use crate::ids::segment;
@@ -30,6 +31,41 @@ pub(crate) struct Item {
     pub(crate) web_url: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) parent_reference: Parent,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) created_by: Maker,
+}
+
+/// Who made an item.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Maker {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) user: Drive,
+}
+
+/// A drive, or whoever has nothing but an id.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Drive {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) id: String,
+}
+
+/// Somebody in a chat.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ChatMember {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) user_id: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) tenant_id: String,
+}
+
+/// What became of one recipient of an invitation.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Invited {
+    pub(crate) error: Option<IgnoredAny>,
 }
 
 /// Where an item is.

@@ -19,6 +19,8 @@ use crate::support::{self, BOT_KEY, MESSAGE, NOW_MS, ROOM, World, paragraph, pos
 struct TeamsKit {
     world: World,
     app: App,
+    /// Whether files go into a chat, in a person's name, and not into a channel.
+    chat: bool,
 }
 
 #[async_trait]
@@ -64,7 +66,7 @@ impl Kit for TeamsKit {
     }
 
     fn conversation(&self) -> Conversation {
-        self.world.room()
+        if self.chat { self.world.chat() } else { self.world.room() }
     }
 
     fn rendered(&self, document: &Document) -> String {
@@ -75,7 +77,7 @@ impl Kit for TeamsKit {
     }
 
     fn floor(&self) -> Target {
-        Target::TeamsChannel
+        if self.chat { Target::TeamsChat } else { Target::TeamsChannel }
     }
 
     fn not_yet(&self) -> &'static [Feature] {
@@ -96,6 +98,9 @@ impl Kit for TeamsKit {
     }
 
     async fn share(&self, manner: FileManner, name: &str, file: FileBytes) -> Shared {
+        if self.chat {
+            return crate::chat_files::shared(manner, name, file).await;
+        }
         let world = crate::files::treating(manner).await;
         let share = Share { name: name.to_owned(), ..crate::files::share("") };
         let outcome = world.connector.share(&world.session(), &world.room(), &share, file).await;
@@ -106,6 +111,9 @@ impl Kit for TeamsKit {
     }
 
     async fn download(&self, manner: FileManner) -> Result<FileBytes, Failure> {
+        if self.chat {
+            return crate::chat_files::downloaded(manner).await;
+        }
         let world = crate::files::holding_one(manner).await;
         let file = crate::files::file("01REF", Some("https://t.sharepoint.com/sites/T/plan.txt"));
         world.connector.download(&world.session(), &world.room(), &MESSAGE.into(), &file).await
@@ -128,6 +136,12 @@ impl Kit for TeamsKit {
 
 #[tokio::test]
 async fn the_connector_keeps_the_contract() {
-    let kit = TeamsKit { world: World::quiet().await, app: support::app() };
+    let kit = TeamsKit { world: World::quiet().await, app: support::app(), chat: false };
     conformance::all(&kit).await;
+}
+
+#[tokio::test]
+async fn files_of_chats_keep_it_too() {
+    let kit = TeamsKit { world: World::quiet().await, app: support::app(), chat: true };
+    conformance::files(&kit).await;
 }

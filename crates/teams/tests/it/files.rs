@@ -18,7 +18,7 @@ use crate::support::{APP, CHAT, Keeper, MESSAGE, ROOM, TEAM, World, chat_message
 const GUID: &str = "5A1B2C3D-0000-4000-8000-00000000000F";
 const PART: usize = 32 * 320 * 1024;
 
-fn bytes(size: usize) -> FileBytes {
+pub(crate) fn bytes(size: usize) -> FileBytes {
     // Chunks that fit no border.
     let all = vec![b'x'; size];
     let parts: Vec<Result<Bytes, Failure>> =
@@ -441,7 +441,4 @@ async fn capabilities_follow_what_graph_grants() {
         assert_eq!(levels(world, &room), expected);
     }
     assert_eq!(granted.fake.lines().last().unwrap(), "DELETE /up/secret", "nothing is left behind");
-    let mut chat = granted.chat();
-    chat.facts.insert("files".to_owned(), "yes".to_owned());
-    assert_eq!(levels(&granted, &chat), (Level::Fallback, Level::Fallback));
 }

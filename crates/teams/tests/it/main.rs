@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails in a test fails loudly")]
 
+mod chat_files;
 mod conformance;
 mod door;
 mod fake;

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use dragoman_gateway::admin::api;
 use dragoman_sim::core::{FaultKind, FaultOrder};
 use dragoman_sim::slack::SeedApp;
-use dragoman_sim::teams::{Place, seed};
+use dragoman_sim::teams::{Draft, Place, seed};
 use dragoman_sim::webex::seed as webex;
 use dragoman_sim::zoom::config as zoom;
 use e2e::{Options, Seen, Side, World, eventually};
@@ -169,6 +169,37 @@ async fn people_of_all_platforms_ask_for_conversations_and_have_them() -> Result
             bail!("{} → {}: {error:#}; {here:?}; {there:?}", one.first, other.first);
         }
     }
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_come_out_of_a_chat_with_the_app_on_teams() -> Result<()> {
+    let world = world().await?;
+    let (ana, dana) = (ana(&world)?, dana(&world));
+    ana.says(&format!("dm {} hello", dana.email)).await?;
+    dana.sees(&["wants to write with you"]).await?;
+    dana.says("accept").await?;
+    ana.sees(&["You are writing with", dana.first]).await?;
+
+    let chat = world.teams.personal_chat_in_graph(seed::APP, seed::DANA);
+    let files = [("plan.txt", &b"the plan"[..])];
+    let draft = world.teams.attaching(seed::DANA, &chat, Draft::html("<p>look here</p>"), &files)?;
+    world.teams.post(seed::DANA, &chat, draft)?;
+    eventually("Ana has the file", SOON, async || {
+        let failed = |error| format!("{error:#}");
+        let mut found = Vec::new();
+        for seen in ana.side.read().await.map_err(failed)? {
+            found.extend(ana.side.files(&seen).await.map_err(failed)?);
+        }
+        let wanted = [("plan.txt".to_owned(), b"the plan".to_vec())];
+        if found == wanted { Ok(()) } else { Err(format!("{} files", found.len())) }
+    })
+    .await?;
+    ana.sees(&["look here"]).await?;
+    // The other way only its name and where it is: a bot attaches nothing.
+    ana.side.post_file("draft.txt", b"words", "", None).await?;
+    dana.sees(&["draft.txt"]).await?;
+    ensure!(world.settled(SOON).await?.dead_letters == 0, "something was given up");
     world.end().await
 }
 

@@ -4,6 +4,7 @@ mod backfill;
 mod browser;
 mod canary;
 mod carriers;
+mod chat_files;
 mod direct;
 mod doubts;
 mod edits;

@@ -4,34 +4,40 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::super::drive::{Conflict, Folder, Item, SIMPLE_MAX, bad_name, folder, media_type};
+use super::super::drive::{
+    Conflict, Folder, Item, SIMPLE_MAX, Whose, bad_name, chat_folder, drive_of, folder, media_type,
+};
 use super::super::http::Res;
 use super::super::ids::{encode, iso};
-use super::super::message::Conversation;
 use super::super::model::Place;
 use super::super::rights;
 use super::super::wire;
 use super::call::{Call, Error, bad, error};
 use crate::core::blob::Blob;
 
-fn missing() -> Error {
+pub(super) fn missing() -> Error {
     error(404, "itemNotFound", "The resource could not be found.")
 }
 
+pub(super) fn denied() -> Error {
+    error(403, "accessDenied", "Access denied")
+}
+
 /// Scheme and host of the tenant's sites.
-fn sites(call: &Call<'_>) -> String {
+pub(super) fn sites(call: &Call<'_>) -> String {
     call.core.tenant.config.site_host.clone().unwrap_or_else(|| call.req.origin.clone())
 }
 
 fn shown(call: &Call<'_>, item: &Item) -> Value {
     let folder = &item.folder;
+    let kind = if item.owner().is_some() { "business" } else { "documentLibrary" };
     json!({
         "id": item.id, "name": item.name, "size": item.blob.size(),
         "eTag": format!("\"{{{}}},1\"", item.guid), "cTag": format!("\"c:{{{}}},1\"", item.guid),
-        "createdDateTime": iso(call.req.now), "lastModifiedDateTime": iso(call.req.now),
+        "createdBy": item.created_by(), "createdDateTime": iso(call.req.now), "lastModifiedDateTime": iso(call.req.now),
         "webUrl": format!("{}{}", sites(call), item.path()),
         "file": {"mimeType": media_type(&item.name)},
-        "parentReference": {"driveId": folder.drive, "driveType": "documentLibrary", "id": folder.id},
+        "parentReference": {"driveId": folder.drive, "driveType": kind, "id": folder.id},
     })
 }
 
@@ -56,20 +62,28 @@ pub(super) fn files_folder(call: &mut Call<'_>, team: &str, channel: &str) -> Re
     Ok(Res::json(200, &wire::with_context(&call.view(), &context, object)))
 }
 
-/// The folder of a drive, where the caller may see its conversation.
+/// The folder of a drive, where the caller may write.
 fn place(call: &Call<'_>, drive: &str, id: &str) -> Result<Folder, Error> {
     let state = &call.core.tenant;
-    let owners = |c: &Conversation| if c.is_channel() { vec![String::new()] } else { c.members.clone() };
-    let found = state
-        .conversations
-        .values()
-        .flat_map(|c| owners(c).into_iter().map(move |owner| (c, folder(c, &owner))))
-        .find(|(_, folder)| folder.drive == drive && folder.id == id);
-    let (c, folder) = found.ok_or_else(missing)?;
-    if call.user().is_some_and(|oid| !state.sees(oid, c)) {
-        return Err(error(403, "accessDenied", "Access denied"));
-    }
-    Ok(folder)
+    let channels = state.conversations.values().filter(|c| c.is_channel()).map(|c| folder(c, ""));
+    let people = state.people.keys().filter(|oid| drive_of(oid) == drive).map(|oid| chat_folder(oid));
+    let found = channels
+        .chain(people.filter(|it| call.core.drives.is_provisioned(it)))
+        .find(|it| it.drive == drive && it.id == id);
+    let found = found.ok_or_else(missing)?;
+    own(call, &found)?;
+    Ok(found)
+}
+
+/// Whether a caller may change what is in a folder.
+pub(super) fn own(call: &Call<'_>, folder: &Folder) -> Result<(), Error> {
+    let state = &call.core.tenant;
+    let may = match (call.user(), &folder.whose) {
+        (None, _) => true,
+        (Some(oid), Whose::Channel(id)) => state.conversations.get(id).is_some_and(|c| state.sees(oid, c)),
+        (Some(oid), Whose::Person(owner)) => oid == owner,
+    };
+    if may { Ok(()) } else { Err(denied()) }
 }
 
 /// What follows `items/` in `{folder}:/{name}:`.
@@ -82,7 +96,7 @@ fn target(call: &Call<'_>, drive: &str, folder: &str, name: &str) -> Result<(Fol
     Ok((place(call, drive, id)?, name.to_owned()))
 }
 
-fn taken() -> Error {
+pub(super) fn taken() -> Error {
     error(409, "nameAlreadyExists", "An item with the same name already exists under the parent")
 }
 
@@ -122,13 +136,10 @@ pub(super) fn session(call: &mut Call<'_>, drive: &str, folder: &str, name: &str
     Ok(Res::json(200, &wire::with_context(&call.view(), "uploadSession", object)))
 }
 
+/// Whether a caller may see a file: its folder is theirs, or it is shared with them.
 fn readable(call: &Call<'_>, item: &Item) -> Result<(), Error> {
-    let state = &call.core.tenant;
-    let c = state.conversations.get(&item.folder.conversation).ok_or_else(missing)?;
-    match call.user() {
-        Some(oid) if !state.sees(oid, c) => Err(error(403, "accessDenied", "Access denied")),
-        _ => Ok(()),
-    }
+    let shared = call.user().is_some_and(|oid| item.shared.contains(oid));
+    if shared { Ok(()) } else { own(call, &item.folder) }
 }
 
 /// `GET /drives/{id}/items/{id}`, `…/content`
@@ -142,7 +153,7 @@ pub(super) fn item(call: &mut Call<'_>, drive: &str, id: &str, content: bool) ->
 pub(super) fn delete(call: &mut Call<'_>, drive: &str, id: &str) -> Result<Res, Error> {
     call.need(&rights::FILES_WRITE, None)?;
     let item = call.core.drives.item(drive, id).cloned().ok_or_else(missing)?;
-    readable(call, &item)?;
+    own(call, &item.folder)?;
     call.core.drives.delete(drive, id);
     Ok(Res::empty(204))
 }

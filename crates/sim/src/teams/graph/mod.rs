@@ -6,6 +6,7 @@ mod draft;
 mod files;
 mod list;
 mod messages;
+mod onedrive;
 mod route;
 mod subscribe;
 

@@ -14,7 +14,7 @@ use super::super::model::Place;
 use super::super::sim::Inner;
 use super::call::{Call, Error, bad, body, error};
 use super::messages::{self, Done};
-use super::{directory, files, subscribe};
+use super::{directory, files, onedrive, subscribe};
 
 const BATCH_MAX: usize = 20;
 
@@ -131,6 +131,10 @@ fn operation(call: &mut Call<'_>, s: &[String], low: &[&str]) -> Result<Done, Er
         ["users", _, "chats", "getallmessages"] if get => messages::all_of_person(call, &s[1])?,
         ["users", _, "chats", _] if get => directory::chat(call, &s[3])?.into(),
         ["users", _, "chats", _, "members"] if get => directory::chat_members(call, &s[3])?.into(),
+        ["users", _, "drive"] if get => onedrive::drive(call, &s[1])?.into(),
+        ["users", _, "drive", "root:", _] if get => onedrive::folder(call, &s[1], &s[4])?.into(),
+        ["users", _, "drive", "root", "children"] if post => onedrive::make(call, &s[1])?.into(),
+        ["drives", _, "items", _, "invite"] if post => onedrive::invite(call, &s[1], &s[3])?.into(),
         ["drives", _, "items", _, _, "content"] if call.req.method == Method::PUT => {
             files::put(call, &s[1], &s[3], &s[4])?.into()
         }

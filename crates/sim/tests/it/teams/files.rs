@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use dragoman_sim::teams::seed::{APP, DANA, EMRE, GENERAL, LUNCH_CHAT, TEAM};
-use dragoman_sim::teams::{Draft, Refusal};
+use dragoman_sim::teams::seed::{APP, DANA, EMRE, FARAH, GENERAL, LUNCH_CHAT, TEAM};
+use dragoman_sim::teams::{Draft, Place, Refusal};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -279,5 +279,129 @@ async fn the_page_sends_and_fetches_files() {
     let content = m["body"]["content"].as_str().unwrap();
     assert!(content.contains("<b>see</b>") && content.contains("hostedContents/"), "{content}");
     assert_eq!(m["attachments"][0]["name"], "c.txt");
+    rig.stop().await;
+}
+
+/// Dana's own token for her own drive.
+fn hers(rig: &Rig) -> String {
+    rig.dana(&["Files.ReadWrite", "Chat.ReadWrite", "ChatMessage.Send"])
+}
+
+#[tokio::test]
+async fn people_have_drives_of_their_own_and_guests_have_none() {
+    let mut config = quick();
+    config.apps[0].roles.push("Files.ReadWrite.All".into());
+    config.people.iter_mut().filter(|it| it.id == FARAH).for_each(|it| it.guest = true);
+    let rig = Rig::with(config).await;
+    let read = async |who: &str, token: &str| rig.get(&format!("/v1.0/{who}/drive"), token).await;
+    let mine = read("me", &hers(&rig)).await.json();
+    assert_eq!((&mine["driveType"], &mine["owner"]["user"]["id"]), (&json!("business"), &json!(DANA)));
+    let seen = read(&format!("users/{DANA}"), &rig.app()).await.json();
+    assert_eq!(seen["id"], mine["id"]);
+    assert_eq!(read(&format!("users/{EMRE}"), &hers(&rig)).await.status, 403, "another's");
+    assert_eq!(read(&format!("users/{DANA}"), &rig.dana(&["ChatMessage.Send"])).await.status, 403);
+    assert_eq!(read("me", &rig.app()).await.status, 400, "an app is nobody");
+    let guest = read(&format!("users/{FARAH}"), &rig.app()).await;
+    assert_eq!((guest.status, guest.error().0.as_str()), (404, "ResourceNotFound"));
+    // The folder of chats is there from the first file on.
+    let path = "/v1.0/me/drive/root:/Microsoft%20Teams%20Chat%20Files";
+    assert_eq!(rig.get(path, &hers(&rig)).await.error().0, "itemNotFound");
+    let children = "/v1.0/me/drive/root/children";
+    let wanted = json!({"name": "Microsoft Teams Chat Files", "folder": {}});
+    assert_eq!(rig.post(children, &hers(&rig), &wanted).await.status, 201);
+    assert_eq!(rig.post(children, &hers(&rig), &wanted).await.error().0, "nameAlreadyExists");
+    let folder = rig.get(path, &hers(&rig)).await.json();
+    assert_eq!(folder["parentReference"]["driveId"], mine["id"]);
+    let draft = rig.sim.attaching(EMRE, LUNCH_CHAT, Draft::html(""), &[("menu.pdf", b"pdf")]).unwrap();
+    rig.sim.post(EMRE, LUNCH_CHAT, draft).unwrap();
+    let emre = rig.sim.user_token(APP, EMRE, &["Files.ReadWrite"]);
+    assert_eq!(rig.get(path, &emre).await.status, 200, "Teams' own client made it");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_of_a_drive_is_seen_by_those_it_is_shared_with() {
+    let rig = rig().await;
+    let token = hers(&rig);
+    let wanted = json!({"name": "Microsoft Teams Chat Files", "folder": {}});
+    let folder = rig.post("/v1.0/me/drive/root/children", &token, &wanted).await.json();
+    let place = format!(
+        "/v1.0/drives/{}/items/{}",
+        folder["parentReference"]["driveId"].as_str().unwrap(),
+        folder["id"].as_str().unwrap()
+    );
+    let path = format!("{place}:/plan.txt:/content");
+    let emre = rig.sim.user_token(APP, EMRE, &["Files.ReadWrite.All", "ChatMessage.Send"]);
+    let away = rig.call(Method::PUT, &path, &emre, &[], Bytes::from_static(b"abc")).await;
+    assert_eq!(away.status, 403, "into another's drive");
+    let item = rig.call(Method::PUT, &path, &token, &[], Bytes::from_static(b"abc")).await.json();
+    assert_eq!(item["createdBy"]["user"]["id"], DANA);
+    let link = shares(item["webUrl"].as_str().unwrap());
+    assert_eq!(rig.get(&link, &emre).await.status, 403, "not shared yet");
+    assert_eq!(rig.get(&link, &rig.app()).await.status, 200, "an app sees all");
+
+    let invite = format!(
+        "/v1.0/drives/{}/items/{}/invite",
+        item["parentReference"]["driveId"].as_str().unwrap(),
+        item["id"].as_str().unwrap()
+    );
+    let asks = |recipients: Value, roles: Value| json!({"recipients": recipients, "roles": roles, "requireSignIn": true, "sendInvitation": false});
+    let of_emre = asks(json!([{"objectId": EMRE}]), json!(["read"]));
+    assert_eq!(rig.post(&invite, &emre, &of_emre).await.status, 403, "only its owner shares it");
+    assert_eq!(rig.post(&invite, &token, &asks(json!([]), json!(["read"]))).await.status, 400);
+    assert_eq!(
+        rig.post(&invite, &token, &asks(json!([{"objectId": EMRE}]), json!(["rule"]))).await.status,
+        400
+    );
+    let mixed =
+        asks(json!([{"objectId": EMRE}, {"objectId": "nobody"}, {"objectId": DANA}]), json!(["read"]));
+    let some = rig.post(&invite, &token, &mixed).await;
+    let refused =
+        some.json()["value"].as_array().unwrap().iter().filter(|it| it["error"].is_object()).count();
+    assert_eq!((some.status, refused), (207, 2), "one by one");
+    assert_eq!(rig.get(&link, &emre).await.json()["id"], item["id"]);
+    assert_eq!(rig.post(&invite, &token, &of_emre).await.status, 200);
+    let remove = format!(
+        "/v1.0/drives/{}/items/{}",
+        item["parentReference"]["driveId"].as_str().unwrap(),
+        item["id"].as_str().unwrap()
+    );
+    assert_eq!(rig.send(Method::DELETE, &remove, &emre, &Value::Null).await.status, 403, "shared to be read");
+
+    // In a chat it is named as in a channel; an app names nothing there.
+    let guid = item["eTag"].as_str().unwrap()[2..38].to_owned();
+    let message = json!({"body": {"contentType": "html", "content": format!("<attachment id=\"{guid}\"></attachment>")},
+        "attachments": [{"id": guid, "contentType": "reference", "contentUrl": item["webUrl"], "name": "plan.txt"}]});
+    let chat = format!("/v1.0/chats/{LUNCH_CHAT}/messages");
+    assert_eq!(rig.post(&chat, &rig.app(), &message).await.status, 403);
+    assert_eq!(rig.post(&chat, &token, &message).await.json()["attachments"][0]["id"], guid);
+    assert_eq!(rig.send(Method::DELETE, &remove, &token, &Value::Null).await.status, 204);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_bot_that_takes_files_is_given_addresses_of_theirs() {
+    let rig = rig().await;
+    rig.sim.install(APP, &Place::Person(DANA.into()), DANA);
+    let chat = rig.sim.personal_chat_in_graph(APP, DANA);
+    let draft = rig.sim.attaching(DANA, &chat, Draft::html("<p>look</p>"), &[("a.txt", b"abc")]).unwrap();
+    rig.sim.post(DANA, &chat, draft).unwrap();
+    let told = rig.inbox.activities(1, "message").await.remove(0);
+    let [file, html] = told["attachments"].as_array().unwrap().as_slice() else { panic!("{told}") };
+    assert_eq!(
+        (&file["contentType"], &file["name"], &file["content"]["fileType"]),
+        (&json!("application/vnd.microsoft.teams.file.download.info"), &json!("a.txt"), &json!("txt"))
+    );
+    assert_eq!(html["content"], "<p>look</p>", "nothing stands for it in the text");
+    let address = file["content"]["downloadUrl"].as_str().unwrap();
+    assert_eq!(&rig.get(address, "").await.bytes[..], b"abc");
+    assert_eq!(rig.get(address, &rig.bot()).await.status, 401, "it takes no token");
+    rig.sim.with_app(APP, |app| {
+        if let Some(bot) = &mut app.bot {
+            bot.supports_files = false;
+        }
+    });
+    let offered = rig.sim.attaching(DANA, &chat, Draft::html(""), &[("b.txt", b"x")]);
+    assert_eq!(offered.err(), Some(Refusal::Blocked), "the client offers none");
     rig.stop().await;
 }

@@ -222,7 +222,9 @@ async fn bot_tokens_come_from_the_home_tenant_unless_the_bot_is_multi_tenant() {
         .to_owned();
     assert_eq!(rig.get(&rig.connector("v3/teams/x"), &token).await.status, 404, "known at the connector");
     assert_eq!(rig.get("/v1.0/teams", &token).await.status, 401, "unknown at Graph");
-    rig.sim.with_app(APP, |a| a.bot = Some(BotSeed { endpoint: None, multi_tenant: true }));
+    rig.sim.with_app(APP, |a| {
+        a.bot = Some(BotSeed { endpoint: None, multi_tenant: true, supports_files: false });
+    });
     assert_eq!(credentials(&rig, "botframework.com", APP_SECRET, scope).await.status, 200);
     rig.stop().await;
 }
