@@ -40,7 +40,10 @@ async fn frames() {
     for n in order {
         let File { name, json } = &files[n];
         let mut frame = json.clone();
-        if let Some(payload) = frame.get("payload").filter(|payload| payload.get("event").is_some()) {
+        // A command is said in the workspace that the app is installed in, as an event happens there.
+        let is_of_workspace =
+            |payload: &&Value| payload.get("event").is_some() || payload.get("command").is_some();
+        if let Some(payload) = frame.get("payload").filter(is_of_workspace) {
             let payload = live(&bench, n, name, &payload.clone(), &BTreeMap::new()).await.unwrap();
             frame["payload"] = payload;
         }
