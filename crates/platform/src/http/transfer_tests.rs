@@ -1,14 +1,18 @@
 //! Uploads and downloads against servers that speak bytes.
 
-use std::sync::Arc;
+use std::io;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use dragoman_model::{Code, Outcome, Random, codes};
 use futures_util::{StreamExt as _, stream};
 use http::{Method, StatusCode};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use url::Url;
@@ -275,6 +279,77 @@ async fn what_moves_has_time_and_what_is_silent_has_not() {
     assert_eq!(answer.body.next().await.unwrap().err().unwrap(), retry(codes::NO_ANSWER));
     assert!(answer.body.next().await.is_none());
     drop(server.await.unwrap());
+}
+
+/// A connection that notes from which addresses it is written.
+struct Noted {
+    stream: TcpStream,
+    from: Arc<Mutex<Vec<usize>>>,
+}
+
+impl AsyncRead for Noted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Noted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.from.lock().unwrap().push(bytes.as_ptr().addr());
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.from.lock().unwrap().extend(slices.iter().map(|slice| slice.as_ptr().addr()));
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// Makes such connections.
+struct Noting(Arc<Mutex<Vec<usize>>>);
+
+#[async_trait]
+impl Dialer for Noting {
+    async fn dial(&self, host: &str, port: u16, _: Reach) -> io::Result<Box<dyn Stream>> {
+        let stream = TcpStream::connect((host, port)).await?;
+        Ok(Box::new(Noted { stream, from: Arc::clone(&self.0) }))
+    }
+}
+
+#[tokio::test]
+async fn a_chunk_is_written_from_where_it_was_read_to() {
+    let (url, server) = serve(take).await;
+    let chunks = [Bytes::from(vec![1; 70_000]), Bytes::from(vec![2; 3])];
+    let from: Arc<Mutex<Vec<usize>>> = Arc::default();
+    let settings = HttpSettings { allow_private: true, ..HttpSettings::default() };
+    let client = HttpClient::new(&settings, Arc::new(Noting(Arc::clone(&from)))).unwrap();
+    let bytes = file(Some(70_003), chunks.iter().cloned().map(Ok).collect());
+    client.transfer(post(&url), Some(Upload::raw(bytes))).await.unwrap();
+    assert_eq!(server.await.unwrap().1, chunks.concat());
+    let from = from.lock().unwrap();
+    for chunk in chunks {
+        assert!(from.contains(&chunk.as_ptr().addr()), "a chunk of {} bytes was copied", chunk.len());
+    }
 }
 
 #[tokio::test]
