@@ -1,13 +1,16 @@
 //! Measures the gateway against floors of the same machine. See `docs/PERFORMANCE.md`.
 
+mod carrying;
 mod clock;
 mod cpu;
+mod depot;
 mod events;
 mod goals;
 mod latency;
 mod proxy;
 mod relaying;
 mod report;
+mod sendfile;
 mod stats;
 mod subject;
 mod sync;
@@ -25,7 +28,7 @@ use clap::Parser;
 use crate::report::{Figures, Machine, Report};
 
 /// The whole run takes no longer; a hanging gateway must not hang whoever waits for the figures.
-const LIMIT: Duration = Duration::from_mins(4);
+const LIMIT: Duration = Duration::from_mins(5);
 
 #[derive(Debug, Parser)]
 #[command(about = "Measures the gateway against floors of the same machine")]
@@ -105,15 +108,17 @@ async fn measure(blocks: usize) -> Result<Report> {
     cpus.to_first(subject.pid)?;
     let busy = relaying::measure(&mut subject, &mut target, &mut dialer, &proxy, blocks).await?;
     let ratios = |ratio: fn(&latency::Block) -> f64| slow.iter().map(ratio).collect::<Vec<_>>();
-    let report = Report {
+    subject.end().await?;
+    report::progress("measuring files");
+    let (large, sendfile) = carrying::measure(folder.path(), &cpus, blocks).await?;
+    Ok(Report {
         goals: vec![
             goals::ACK.judge(&ratios(latency::Block::ack_ratio)),
             goals::ADDED.judge(&ratios(latency::Block::added_ratio)),
             goals::CPU.judge(&busy.iter().map(relaying::Block::ratio).collect::<Vec<_>>()),
+            goals::FILE.judge(&large.iter().map(carrying::Block::ratio).collect::<Vec<_>>()),
         ],
-        figures: Figures::of(&slow, &busy),
-        machine: Machine { cpus: cpus.count(), proxy: proxy.name },
-    };
-    subject.end().await?;
-    Ok(report)
+        figures: Figures::of(&slow, &busy, &large),
+        machine: Machine { cpus: cpus.count(), proxy: proxy.name, sendfile },
+    })
 }

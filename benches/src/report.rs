@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::goals::{Judged, round};
 use crate::stats::median;
-use crate::{latency, relaying};
+use crate::{carrying, latency, relaying};
 
 /// Everything that was found out.
 #[derive(Debug, Serialize)]
@@ -28,6 +28,9 @@ pub(crate) struct Figures {
     proxy_utmost_cpu_us: f64,
     relay_cpu_us: f64,
     relays_per_second: f64,
+    sendfile_gb_per_second: f64,
+    file_gb_per_second: f64,
+    file_memory_mib: f64,
 }
 
 /// The machine.
@@ -37,13 +40,20 @@ pub(crate) struct Machine {
     pub(crate) cpus: u32,
     /// What stood for PROXY.
     pub(crate) proxy: &'static str,
+    /// What stood for SENDFILE.
+    pub(crate) sendfile: &'static str,
 }
 
 impl Figures {
     /// Of all blocks.
-    pub(crate) fn of(latency: &[latency::Block], relaying: &[relaying::Block]) -> Self {
+    pub(crate) fn of(
+        latency: &[latency::Block],
+        relaying: &[relaying::Block],
+        carrying: &[carrying::Block],
+    ) -> Self {
         let slow = |figure: fn(&latency::Block) -> f64| of(latency, figure);
         let busy = |figure: fn(&relaying::Block) -> f64| of(relaying, figure);
+        let large = |figure: fn(&carrying::Block) -> f64| of(carrying, figure);
         Self {
             rtt_us: slow(|block| block.rtt),
             sync_us: slow(|block| block.sync),
@@ -53,6 +63,9 @@ impl Figures {
             proxy_utmost_cpu_us: busy(|block| block.utmost),
             relay_cpu_us: busy(|block| block.relay),
             relays_per_second: busy(|block| block.per_second),
+            sendfile_gb_per_second: large(|block| block.floor),
+            file_gb_per_second: large(|block| block.relayed),
+            file_memory_mib: large(|block| block.grown),
         }
     }
 }
@@ -77,6 +90,13 @@ impl Report {
         lines.push(format!(
             "acknowledged after {:.0} us, at the target after {:.0} us; {:.0} us of CPU a message, {:.0} messages a second",
             figures.ack_us, figures.trip_us, figures.relay_cpu_us, figures.relays_per_second
+        ));
+        lines.push(format!(
+            "SENDFILE {:.2} GB/s ({}); a file passes at {:.2} GB/s, the gateway grows by {:.1} MiB",
+            figures.sendfile_gb_per_second,
+            self.machine.sendfile,
+            figures.file_gb_per_second,
+            figures.file_memory_mib
         ));
         lines.push(String::new());
         lines.push("goal   value  (quartiles)      gate  target  moonshot".to_owned());
