@@ -51,7 +51,7 @@ pub use crate::core::{AvatarLinks, Parts, Relay, Timing};
 pub use acquaintances::Acquaintance;
 pub use activity::{Activity, Stage};
 pub use backfill::{Held, MOST_BACKFILLED};
-pub use direct::{DirectPerson, DirectState, DirectTalk};
+pub use direct::{DirectPerson, DirectState, DirectTalk, is_of_people, kept_out_in};
 pub use directory::{Bridge, Directory, Place, Route, Spot};
 pub use error::RelayError;
 pub use intake::Accepted;

@@ -259,7 +259,7 @@ impl Relay {
         for (with, mine) in stance::list(here.facts()) {
             let With::Peer(peer) = with else { continue };
             let Some(there) = directory.spot(&peer) else { continue };
-            let asked = matches!(stands(there, here), Some(Stance::Asked(_)));
+            let asked = stands(there, here).is_some_and(Stance::is_unanswered);
             if matches!(mine, Stance::Willing(_)) && asked {
                 waits = self.party(&peer).await?;
             }
@@ -271,9 +271,13 @@ impl Relay {
         let Some(open) = self.open_in(here.id()) else {
             return Ok(text(&[Say::Text("Nothing is open.")]));
         };
-        if let With::Peer(_) = &open.with {
-            self.put_stance(here.id(), &open.with, None).await?;
-        }
+        let left = match (&open.with, stance::stance(here.facts(), &open.with)) {
+            // Back with the others they come by themselves, not when one of them goes there.
+            (With::Group(_), Some(Stance::Willing(since_ms))) => Some(Stance::Left(since_ms)),
+            (With::Group(_), _) => Some(Stance::Left(self.now_ms())),
+            (With::Peer(_), _) => None,
+        };
+        self.put_stance(here.id(), &open.with, left).await?;
         let name = self.leave(here, request, &open, "ended this conversation").await?;
         Ok(match &open.with {
             With::Peer(_) => {
@@ -294,7 +298,8 @@ impl Relay {
             None => open.as_ref().map(|open| open.with.clone()).or_else(|| only_asking(here)),
         };
         let Some(with) = with else { return Ok(nobody_meant()) };
-        self.put_stance(here.id(), &with, Some(Stance::Blocked(self.now_ms()))).await?;
+        let blocked = Stance::blocked(stance::stance(here.facts(), &with));
+        self.put_stance(here.id(), &with, Some(blocked)).await?;
         let left = match open.filter(|open| open.with == with) {
             Some(open) => Some(self.leave(here, request, &open, "ended this conversation").await?),
             None => None,
@@ -326,11 +331,13 @@ impl Relay {
 
     async fn unblock(&self, here: &Party, who: Who) -> Result<Document, Hitch> {
         let with = self.listed(here, &who).await?;
-        let blocked =
-            with.filter(|with| matches!(stance::stance(here.facts(), with), Some(Stance::Blocked(_))));
-        let Some(with) = blocked else { return Ok(nobody_meant()) };
+        let stance = with.as_ref().and_then(|with| stance::stance(here.facts(), with));
+        let (Some(with), Some(Stance::Blocked(asked_ms))) = (with, stance) else {
+            return Ok(nobody_meant());
+        };
         // Nobody asks twice for a conversation of several: it is as before.
-        let stance = matches!(with, With::Group(_)).then(|| Stance::Asked(self.now_ms()));
+        let before = if asked_ms > 0 { Stance::Asked(asked_ms) } else { Stance::Left(self.now_ms()) };
+        let stance = matches!(with, With::Group(_)).then_some(before);
         self.put_stance(here.id(), &with, stance).await?;
         Ok(match with {
             With::Peer(_) => text(&[Say::Text("They may ask you again.")]),

@@ -55,7 +55,17 @@ impl Relay {
         self.tell_chat(&there.spot, &format!("told/{}", request.id), Note::words(words)).await
     }
 
-    /// Says the first words of somebody to another, in their name.
+    /// Tells somebody that another one left, once. Of what the same request opens they are told beside it.
+    pub(crate) async fn tell_left(
+        &self,
+        there: &Party,
+        request: &Request,
+        words: Document,
+    ) -> Result<(), RelayError> {
+        self.tell_chat(&there.spot, &format!("left/{}", request.id), Note::words(words)).await
+    }
+
+    /// Says the first words of somebody to another, in their name, if there are any.
     pub(crate) async fn pass_on(
         &self,
         by: &Party,
@@ -63,6 +73,9 @@ impl Relay {
         request: &Request,
         first: &str,
     ) -> Result<(), RelayError> {
+        if first.is_empty() {
+            return Ok(());
+        }
         let words = Document::plain(first).normalise();
         let note = Note { by: Some((by.name.clone(), by.on().to_owned())), ..Note::words(words) };
         let key = format!("direct/{}/words/{}", there.id(), request.id);

@@ -8,10 +8,10 @@ use dragoman_platform::Failure;
 use dragoman_store::{BridgeState, Mutation};
 
 use super::acquaint::{Party, Sought};
-use super::act::{Hitch, stands};
+use super::act::{Hitch, Open, stands};
 use super::answer::Request;
 use super::command::Who;
-use super::open::{MOST_ASKED, say_where, sought_enough, too_many, unknown};
+use super::open::{MOST_ASKED, UNSAID, say_where, sought_enough, too_many, unknown};
 use super::stance::{self, Stance, With};
 use super::words::{self, Say, crowd, text};
 use crate::core::Relay;
@@ -60,9 +60,14 @@ impl Relay {
         if self.unanswered(here) + named.len() > MOST_ASKED {
             return Ok(too_many());
         }
+        // At the same time: others of the organisation wait meanwhile.
+        let looks = named.into_iter().map(async |(address, on)| {
+            let sought = self.seek(here, &address, on.as_deref()).await;
+            (address, sought)
+        });
         let (mut invited, mut missing) = (Vec::new(), Vec::new());
-        for (address, on) in named {
-            match self.seek(here, &address, on.as_deref()).await? {
+        for (address, sought) in futures_util::future::join_all(looks).await {
+            match sought? {
                 Sought::One(place, profile) | Sought::Here(place, profile) => {
                     let named = format!(
                         "{} ({})",
@@ -109,7 +114,10 @@ impl Relay {
         if asked.is_empty() {
             return Ok(text(&[Say::Text("None of them can be written to through this app now.")]));
         }
-        self.put_stance(here.id(), &group, Some(Stance::Willing(now_ms))).await?;
+        let mut wish = stance::change(&group, Some(Stance::Willing(now_ms)));
+        wish.extend(stance::ask_for(&group));
+        self.amend(here.id(), wish).await?;
+        self.reload().await?;
         let subject = format!("{} {}", here.id(), group.id());
         self.audit(&here.spot.place, "direct.ask", &subject).await?;
         let mut blocks = vec![words::line(&[Say::Text(&format!(
@@ -139,8 +147,9 @@ impl Relay {
             Err(hitch) => return Err(hitch),
         };
         let Some(there) = self.party(&id).await? else { return Ok(false) };
-        // Who is blocked is not told so.
+        // Who is blocked is not told so: in everybody's list they are one who does not answer.
         if matches!(stands(&there.spot, here), Some(Stance::Blocked(_))) {
+            self.put_stance(&id, group, Some(Stance::Blocked(self.now_ms()))).await?;
             return Ok(true);
         }
         if !greeted && self.invite(&there, invitation).await?.is_some() {
@@ -160,40 +169,16 @@ impl Relay {
     ) -> Result<Document, Hitch> {
         let with = With::Group(group.to_owned());
         if let Some(open) = self.open_in(here.id()).filter(|open| open.with == with) {
-            let state = if open.bridge.row.state == BridgeState::Paused {
-                "This conversation is paused by an administrator."
-            } else {
-                "This conversation is open."
-            };
-            return Ok(text(&[Say::Text(state)]));
+            return self.join_again(here, request, &open, first).await;
         }
         if let Some(refusal) = self.make_room(here, request).await? {
             return Ok(refusal);
         }
-        self.be_willing(here, &with).await?;
         let directory = self.directory();
-        let now_ms = self.now_ms();
         if let Some(bridge) = directory.talk(group).cloned() {
-            let mut members = bridge.row.members.clone();
-            let there = self.parties(&members).await?;
-            members.push(here.id().clone());
-            let set = Mutation::SetMembers { bridge: bridge.row.id.clone(), members, since_ms: Some(now_ms) };
-            self.store().commit(set).await?;
-            let subject = format!("{} {}", bridge.row.id, here.id());
-            self.audit(&here.spot.place, "direct.join", &subject).await?;
-            self.reload().await?;
-            self.watch_member(here.id()).await?;
-            for party in &there {
-                let joined = text(&[
-                    Say::Name(&here.name),
-                    Say::Text(&format!(" on {} is in this conversation now.", here.on())),
-                ]);
-                self.tell_party(party, request, joined).await?;
-                self.first_words(here, party, request, first).await?;
-            }
-            let names: Vec<String> = there.iter().map(Party::named).collect();
-            return Ok(words::opened_together(&crowd(&names)));
+            return self.join_open(here, request, &with, &bridge, first).await;
         }
+        let now_ms = self.now_ms();
         let (mut free, mut busy) = (Vec::new(), Vec::new());
         for id in directory.group(group).iter().filter(|id| *id != here.id()) {
             let Some(there) = self.party(id).await? else { continue };
@@ -211,31 +196,109 @@ impl Relay {
             }
         }
         if free.is_empty() {
-            return Ok(text(&[Say::Text(
-                "Nobody else is there now. You are told here when the conversation begins; what you write until then is not delivered.",
-            )]));
+            self.be_willing(here, &with).await?;
+            return Ok(text(&[
+                Say::Text(
+                    "Nobody else is there now. You are told here when the conversation begins; what you write until then is not delivered.",
+                ),
+                Say::Text(if first.is_empty() { "" } else { UNSAID }),
+            ]));
         }
         let mut members: Vec<ConversationId> = free.iter().map(|there| there.id().clone()).collect();
         members.push(here.id().clone());
         self.link(here, group, members).await?;
+        self.tell_all(here, request, &free).await?;
         for there in &free {
-            let others = free.iter().filter(|other| other.id() != there.id()).chain([here]);
-            let others: Vec<String> = others.map(Party::named).collect();
-            self.tell_party(there, request, words::opened_together(&crowd(&others))).await?;
-            self.first_words(here, there, request, first).await?;
+            self.pass_on(here, there, request, first).await?;
         }
-        let names: Vec<String> = free.iter().map(Party::named).collect();
-        Ok(words::opened_together(&crowd(&names)))
+        // Only now, so that an agreement that was interrupted is heard as one again.
+        self.be_willing(here, &with).await?;
+        Ok(words::opened_together(&named(&free)))
     }
 
-    async fn first_words(
+    /// Joins a conversation in which others are.
+    async fn join_open(
         &self,
         here: &Party,
-        there: &Party,
         request: &Request,
+        with: &With,
+        bridge: &Bridge,
         first: &str,
-    ) -> Result<(), RelayError> {
-        if first.is_empty() { Ok(()) } else { self.pass_on(here, there, request, first).await }
+    ) -> Result<Document, Hitch> {
+        let mut members = bridge.row.members.clone();
+        let there = self.parties(&members).await?;
+        members.push(here.id().clone());
+        let since_ms = Some(self.now_ms());
+        let set = Mutation::SetMembers { bridge: bridge.row.id.clone(), members, since_ms };
+        self.store().commit(set).await?;
+        let subject = format!("{} {}", bridge.row.id, here.id());
+        self.audit(&here.spot.place, "direct.join", &subject).await?;
+        self.reload().await?;
+        self.watch_member(here.id()).await?;
+        let paused = bridge.row.state == BridgeState::Paused;
+        for party in &there {
+            let joined = text(&[
+                Say::Name(&here.name),
+                Say::Text(&format!(" on {} is in this conversation now.", here.on())),
+            ]);
+            self.tell_party(party, request, joined).await?;
+            if !paused {
+                self.pass_on(here, party, request, first).await?;
+            }
+        }
+        self.be_willing(here, with).await?;
+        if paused {
+            return Ok(text(&[
+                Say::Text(
+                    "You are in this conversation now. An administrator paused it: what you write here is not delivered until it goes on.",
+                ),
+                Say::Text(if first.is_empty() { "" } else { UNSAID }),
+            ]));
+        }
+        Ok(words::opened_together(&named(&there)))
+    }
+
+    /// Answers who wants to go where they are.
+    async fn join_again(
+        &self,
+        here: &Party,
+        request: &Request,
+        open: &Open,
+        first: &str,
+    ) -> Result<Document, Hitch> {
+        if open.bridge.row.state == BridgeState::Paused {
+            self.be_willing(here, &open.with).await?;
+            return Ok(text(&[
+                Say::Text("This conversation is paused by an administrator."),
+                Say::Text(if first.is_empty() { "" } else { UNSAID }),
+            ]));
+        }
+        let mut there = self.parties(&open.bridge.row.members).await?;
+        there.retain(|party| party.id() != here.id());
+        let is_told = matches!(stance::stance(here.facts(), &open.with), Some(Stance::Willing(_)));
+        if !is_told {
+            // It was opened, and not told to the end.
+            self.tell_all(here, request, &there).await?;
+        }
+        for party in &there {
+            self.pass_on(here, party, request, first).await?;
+        }
+        self.be_willing(here, &open.with).await?;
+        Ok(if is_told {
+            text(&[Say::Text("This conversation is open.")])
+        } else {
+            words::opened_together(&named(&there))
+        })
+    }
+
+    /// Tells everybody else in a conversation of several that it is open, and with whom.
+    async fn tell_all(&self, here: &Party, request: &Request, there: &[Party]) -> Result<(), RelayError> {
+        for party in there {
+            let others = there.iter().filter(|other| other.id() != party.id()).chain([here]);
+            let others: Vec<String> = others.map(Party::named).collect();
+            self.tell_party(party, request, words::opened_together(&crowd(&others))).await?;
+        }
+        Ok(())
     }
 
     /// Leaves a conversation of several. With the last but one it ends.
@@ -268,7 +331,7 @@ impl Relay {
                 told.push(Say::Type("dm list"));
                 told.push(Say::Text(" shows how to come back to it."));
             }
-            self.tell_party(party, request, text(&told)).await?;
+            self.tell_left(party, request, text(&told)).await?;
         }
         Ok(())
     }
@@ -280,10 +343,10 @@ impl Relay {
         let mut others = Vec::new();
         for id in directory.group(group).iter().filter(|id| *id != here.id()) {
             let Some(there) = self.party(id).await? else { continue };
+            // Who does not want to is told of as one who does not answer, or who left.
             let (rank, word) = match stance::stance(there.facts(), &with) {
-                Some(Stance::Willing(_)) => (0, ""),
-                // Who does not want to is told of as one who does not answer.
-                Some(Stance::Asked(_) | Stance::Blocked(_)) => (1, ", no answer yet"),
+                Some(stance) if stance.is_unanswered() => (1, ", no answer yet"),
+                Some(_) => (0, ""),
                 None => continue,
             };
             others.push((rank, format!("{} ({}{word})", there.name, there.on())));
@@ -307,6 +370,11 @@ impl Relay {
         }
         Ok(parties)
     }
+}
+
+/// Everybody by name and platform.
+fn named(people: &[Party]) -> String {
+    crowd(&people.iter().map(Party::named).collect::<Vec<_>>())
 }
 
 fn waiting(here: &Party) -> Document {

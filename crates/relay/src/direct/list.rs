@@ -43,13 +43,13 @@ impl Relay {
     ) -> Result<Option<dragoman_model::Block>, RelayError> {
         let With::Peer(peer) = with else { return Ok(None) };
         let Some(there) = self.party(peer).await? else { return Ok(None) };
-        let state = match (mine, stands(&there.spot, here)) {
+        let state = match (mine, stands(&there.spot, here).and_then(Stance::shown)) {
             _ if is_open => "open".to_owned(),
             (Stance::Blocked(_), _) => "blocked by you".to_owned(),
             (Stance::Asked(_), _) => asks(number),
-            (Stance::Willing(_), Some(Stance::Willing(_))) => format!("not open: dm {number} opens it"),
-            (Stance::Willing(_), Some(_)) => "asked by you, no answer yet".to_owned(),
-            (Stance::Willing(_), None) => format!("not open: dm {number} asks again"),
+            (_, Some(Stance::Willing(_))) => format!("not open: dm {number} opens it"),
+            (_, Some(_)) => "asked by you, no answer yet".to_owned(),
+            (_, None) => format!("not open: dm {number} asks again"),
         };
         let address = there.email.as_ref().map(|email| format!(", {email}")).unwrap_or_default();
         Ok(Some(words::line(&[
@@ -75,7 +75,7 @@ impl Relay {
             }
             Stance::Blocked(_) => "blocked by you".to_owned(),
             Stance::Asked(_) => asks(number),
-            Stance::Willing(_) => format!("not open: dm {number} opens it"),
+            Stance::Willing(_) | Stance::Left(_) => format!("not open: dm {number} opens it"),
         };
         Ok(words::line(&[Say::Text(&format!("{number}. Together with {others}: {state}"))]))
     }

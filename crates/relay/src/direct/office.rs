@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use dragoman_model::{BridgeId, ConversationId, InstallationId, OrgId, RemoteUser};
-use dragoman_store::{BridgeState, InstallationRow, Mutation};
+use dragoman_platform::Facts;
+use dragoman_store::{BridgeState, Mutation};
 
 use super::stance::{self, Stance, With, bar_of};
 use super::words::{Say, text};
@@ -113,8 +114,8 @@ impl Relay {
         Ok(())
     }
 
-    /// Keeps somebody out of direct conversations, or lets them in again. What is open with them ends. `false`: there is
-    /// no such installation, or it was so already.
+    /// Keeps somebody out of direct conversations, or lets them in again. Whatever is open with whom is kept out ends.
+    /// `false`: there is no such installation, or it was so already.
     pub async fn keep_out(
         &self,
         installation: &InstallationId,
@@ -129,16 +130,17 @@ impl Relay {
         let _acting = acting.lock().await;
         let Some(mut row) = self.store().installation(installation).await? else { return Ok(false) };
         let key = bar_of(user.as_str());
-        if row.facts.contains_key(&key) == out {
-            return Ok(false);
+        let changed = row.facts.contains_key(&key) != out;
+        if changed {
+            if out {
+                row.facts.insert(key, "yes".to_owned());
+            } else {
+                row.facts.remove(&key);
+            }
+            self.store().commit(Mutation::PutInstallation(row)).await?;
+            self.reload().await?;
         }
-        if out {
-            row.facts.insert(key, "yes".to_owned());
-        } else {
-            row.facts.remove(&key);
-        }
-        self.store().commit(Mutation::PutInstallation(InstallationRow { ..row })).await?;
-        self.reload().await?;
+        // Whatever changed: what was open may have outlived a process that died between the two.
         if out {
             let directory = self.directory();
             let theirs = directory.spots().into_iter().filter(|spot| {
@@ -152,8 +154,13 @@ impl Relay {
                 }
             }
         }
-        Ok(true)
+        Ok(changed)
     }
+}
+
+/// What an installation's facts tell of whom operators keep out: it outlives their being replaced.
+pub fn kept_out_in(facts: &Facts) -> Facts {
+    stance::barred(facts).map(|user| (bar_of(user), "yes".to_owned())).collect()
 }
 
 fn person(spot: &Spot) -> DirectPerson {
@@ -188,7 +195,7 @@ fn several(directory: &Directory, group: &str) -> Option<DirectTalk> {
     let spots: Vec<_> = directory.group(group).iter().filter_map(|id| directory.spot(id)).collect();
     let stances: Vec<Stance> =
         spots.iter().filter_map(|spot| stance::stance(&spot.row.facts, &with)).collect();
-    let willing = stances.iter().filter(|it| matches!(it, Stance::Willing(_))).count();
+    let willing = stances.iter().filter(|it| matches!(it, Stance::Willing(_) | Stance::Left(_))).count();
     let bridge = directory.talk(group);
     Some(DirectTalk {
         org: spots.first()?.org.clone(),

@@ -20,6 +20,8 @@ use crate::error::RelayError;
 const AGAIN_MS: i64 = 24 * 60 * 60 * 1000;
 /// Somebody in another conversation is told so often of one who wants to go on, in milliseconds.
 const REMIND_MS: i64 = 10 * 60 * 1000;
+/// Behind an answer, where first words go to nobody.
+pub(crate) const UNSAID: &str = " Your first words were not passed on; say them then.";
 /// People whom one person may ask without having an answer of them.
 pub(crate) const MOST_ASKED: usize = 20;
 
@@ -95,14 +97,17 @@ impl Relay {
                 self.be_willing(here, &with).await?;
                 return Ok(words::opened(&there.name, there.on()));
             }
-            let state = match open.bridge.row.state {
-                BridgeState::Paused => " is paused by an administrator.",
-                _ => " is open.",
+            let (state, unsaid) = if open.bridge.row.state == BridgeState::Paused {
+                (" is paused by an administrator.", if first.is_empty() { "" } else { UNSAID })
+            } else {
+                self.pass_on(here, &there, request, first).await?;
+                (" is open.", "")
             };
             return Ok(text(&[
                 Say::Text("Your conversation with "),
                 Say::Name(&there.name),
                 Say::Text(state),
+                Say::Text(unsaid),
             ]));
         }
         // The organisation may have decided otherwise since they agreed.
@@ -115,13 +120,14 @@ impl Relay {
         }
         let now_ms = self.now_ms();
         let theirs = stands(&there.spot, here);
-        match theirs {
-            Some(Stance::Blocked(_)) => {}
+        let mut unsaid = "";
+        // Who is blocked reads what they would read anyway.
+        match theirs.and_then(Stance::shown) {
             Some(Stance::Willing(_)) if self.directory().living_bridge(peer).is_none() => {
                 let answer = self.begin(here, request, &there).await?;
                 // Only now, so that an agreement that was interrupted is heard as one again.
                 self.be_willing(here, &with).await?;
-                if !first.is_empty() && self.open_in(here.id()).is_some_and(|open| open.with == with) {
+                if self.open_in(here.id()).is_some_and(|open| open.with == with) {
                     self.pass_on(here, &there, request, first).await?;
                 }
                 return Ok(answer);
@@ -130,16 +136,29 @@ impl Relay {
                 self.be_willing(here, &with).await?;
                 if self.0.direct.is_due(format!("{peer} {}", here.id()), now_ms, REMIND_MS) {
                     self.tell_party(&there, request, reminder(here, first)).await?;
+                } else if !first.is_empty() {
+                    unsaid = UNSAID;
                 }
                 return Ok(text(&[
                     Say::Name(&there.name),
                     Say::Text(" is in another conversation and was told that you want to go on."),
+                    Say::Text(unsaid),
                 ]));
             }
-            Some(Stance::Asked(asked_ms)) if now_ms < asked_ms + AGAIN_MS => {}
-            Some(Stance::Asked(_)) | None => {
-                if self.unanswered(here) >= MOST_ASKED && theirs.is_none() {
+            Some(Stance::Asked(asked_ms)) if now_ms < asked_ms + AGAIN_MS => {
+                if !first.is_empty() {
+                    unsaid = " They were asked before; your new words were not passed on.";
+                }
+            }
+            asked => {
+                if asked.is_none() && self.unanswered(here) >= MOST_ASKED {
                     return Ok(too_many());
+                }
+                if matches!(theirs, Some(Stance::Blocked(_))) {
+                    let as_if = Some(Stance::Blocked(now_ms));
+                    self.put_stance(peer, &With::Peer(here.id().clone()), as_if).await?;
+                    self.be_willing(here, &with).await?;
+                    return Ok(was_asked(&there, ""));
                 }
                 let asks = words::invitation(&here.name, here.email.as_deref(), here.on(), None, first);
                 if !greeted && let Some(code) = self.invite(&there, &asks).await? {
@@ -152,13 +171,7 @@ impl Relay {
             }
         }
         self.be_willing(here, &with).await?;
-        Ok(text(&[
-            Say::Name(&there.name),
-            Say::Text(&format!(
-                " on {} was asked. You are told here when the conversation begins; what you write until then is not delivered.",
-                there.on()
-            )),
-        ]))
+        Ok(was_asked(&there, unsaid))
     }
 
     /// Asks somebody at once, so that the one who asks learns what became of it. Why they cannot be asked, if so.
@@ -206,27 +219,18 @@ impl Relay {
         self.ask_chat(here, request, &peer, "", false).await
     }
 
-    /// How many people a person asked who have not answered.
+    /// How many people a person asked who have not answered, whatever became of their own wish meanwhile.
     pub(crate) fn unanswered(&self, here: &Party) -> usize {
         let directory = self.directory();
-        let mut unanswered = 0;
-        for (with, mine) in stance::list(here.facts()) {
-            if !matches!(mine, Stance::Willing(_)) {
-                continue;
-            }
-            unanswered += match &with {
-                With::Peer(peer) => {
-                    let theirs = directory.spot(peer).and_then(|there| stands(there, here));
-                    usize::from(!matches!(theirs, Some(Stance::Willing(_))))
-                }
-                With::Group(group) => {
-                    let members = directory.group(group).iter().filter_map(|id| directory.spot(id));
-                    let stances = members.filter_map(|spot| stance::stance(&spot.row.facts, &with));
-                    stances.filter(|stance| matches!(stance, Stance::Asked(_))).count()
-                }
-            };
-        }
-        unanswered
+        let waits = |stance: &Stance| stance.is_unanswered();
+        let spots = directory.spots();
+        let peers = spots.iter().filter(|there| stands(there, here).as_ref().is_some_and(waits)).count();
+        let groups = stance::asked_for(here.facts()).map(|group| {
+            let with = With::Group(group.to_owned());
+            let members = directory.group(group).iter().filter_map(|id| directory.spot(id));
+            members.filter_map(|spot| stance::stance(&spot.row.facts, &with)).filter(waits).count()
+        });
+        peers + groups.sum::<usize>()
     }
 
     /// Begins a conversation of two who want it; what the one who brought it about reads.
@@ -309,7 +313,7 @@ impl Relay {
             Say::Type("dm list"),
             Say::Text(" shows how to ask again."),
         ]);
-        self.tell_party(&there, request, note).await?;
+        self.tell_left(&there, request, note).await?;
         Ok(there.name)
     }
 
@@ -329,12 +333,26 @@ impl Relay {
         Ok(())
     }
 
+    /// Remembers that a person wants it. Who left and comes back finds it at its place in their list.
     pub(crate) async fn be_willing(&self, here: &Party, with: &With) -> Result<(), RelayError> {
-        if matches!(stance::stance(here.facts(), with), Some(Stance::Willing(_))) {
-            return Ok(());
-        }
-        self.put_stance(here.id(), with, Some(Stance::Willing(self.now_ms()))).await
+        let since_ms = match stance::stance(here.facts(), with) {
+            Some(Stance::Willing(_)) => return Ok(()),
+            Some(Stance::Left(since_ms)) => since_ms,
+            Some(Stance::Asked(_) | Stance::Blocked(_)) | None => self.now_ms(),
+        };
+        self.put_stance(here.id(), with, Some(Stance::Willing(since_ms))).await
     }
+}
+
+/// What somebody reads who asked another one; `unsaid` may be empty.
+fn was_asked(there: &Party, unsaid: &str) -> Document {
+    text(&[
+        Say::Name(&there.name),
+        Say::Text(&format!(
+            " on {} was asked. You are told here when the conversation begins; what you write until then is not delivered.{unsaid}",
+            there.on()
+        )),
+    ])
 }
 
 /// What somebody in another conversation reads of one who wants to go on.

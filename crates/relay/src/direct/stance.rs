@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use dragoman_model::{ConversationId, RemoteMessage};
 use dragoman_platform::Facts;
 
+/// The beginning of all of these facts.
+const DIRECT: &str = "direct_";
 /// The fact with the id of the person whose chat with the app this is.
 pub(crate) const PERSON: &str = "direct_person";
 /// The beginning of facts about other people's chats.
 const PEER: &str = "direct_peer:";
 /// The beginning of facts about conversations of several.
 const GROUP: &str = "direct_group:";
+/// The beginning of facts about conversations of several for which this person asked the others.
+const ASKED_FOR: &str = "direct_asked:";
 /// The fact with the messages that were taken for commands last.
 const HANDLED: &str = "direct_handled";
 /// How many of them.
@@ -28,21 +32,47 @@ pub(crate) enum Stance {
     Asked(i64),
     /// Wants to write with the other.
     Willing(i64),
-    /// Does not want to hear from the other.
+    /// Left a conversation of several for which they were willing then, and comes back by themselves or not at all.
+    Left(i64),
+    /// Does not want to hear from the other, who asked then and was not answered; 0: who did not ask since.
     Blocked(i64),
 }
 
 impl Stance {
     fn since_ms(self) -> i64 {
         match self {
-            Self::Asked(ms) | Self::Willing(ms) | Self::Blocked(ms) => ms,
+            Self::Asked(ms) | Self::Willing(ms) | Self::Left(ms) | Self::Blocked(ms) => ms,
         }
+    }
+
+    /// As who does not want to hear of somebody any more.
+    pub(crate) fn blocked(before: Option<Self>) -> Self {
+        match before {
+            Some(Self::Asked(ms) | Self::Blocked(ms)) => Self::Blocked(ms),
+            Some(Self::Willing(_) | Self::Left(_)) | None => Self::Blocked(0),
+        }
+    }
+
+    /// As everybody else may know it: who does not want to hear of somebody is one who was asked and does not answer.
+    /// `None`: it is as if they were not asked.
+    pub(crate) fn shown(self) -> Option<Self> {
+        match self {
+            Self::Blocked(0) => None,
+            Self::Blocked(ms) => Some(Self::Asked(ms)),
+            open => Some(open),
+        }
+    }
+
+    /// Whether the other waits for an answer, as far as they know.
+    pub(crate) fn is_unanswered(self) -> bool {
+        matches!(self.shown(), Some(Self::Asked(_)))
     }
 
     fn written(self) -> String {
         let word = match self {
             Self::Asked(_) => "asked",
             Self::Willing(_) => "willing",
+            Self::Left(_) => "left",
             Self::Blocked(_) => "blocked",
         };
         format!("{word}@{}", self.since_ms())
@@ -54,6 +84,7 @@ impl Stance {
         match word {
             "asked" => Some(Self::Asked(ms)),
             "willing" => Some(Self::Willing(ms)),
+            "left" => Some(Self::Left(ms)),
             "blocked" => Some(Self::Blocked(ms)),
             _ => None,
         }
@@ -96,7 +127,8 @@ pub(crate) fn change(with: &With, stance: Option<Stance>) -> Changes {
     Changes::from([(with.key(), stance.map(Stance::written))])
 }
 
-/// Everybody that a person has to do with, in the order in which that began.
+/// Everybody that a person has to do with, in the order in which that began; whom they do not want to hear of comes
+/// last and stays where it is, whatever those do: nobody else moves the numbers of a list.
 pub(crate) fn list(facts: &Facts) -> Vec<(With, Stance)> {
     let known = facts.iter().filter_map(|(key, text)| {
         let peer = key.strip_prefix(PEER).map(|peer| With::Peer(peer.into()));
@@ -104,8 +136,30 @@ pub(crate) fn list(facts: &Facts) -> Vec<(With, Stance)> {
         Some((with, Stance::read(text)?))
     });
     let mut list: Vec<_> = known.collect();
-    list.sort_by(|a, b| (a.1.since_ms(), &a.0).cmp(&(b.1.since_ms(), &b.0)));
+    list.sort_by(|a, b| place(a).cmp(&place(b)));
     list
+}
+
+fn place((with, stance): &(With, Stance)) -> (bool, i64, &With) {
+    match stance {
+        Stance::Blocked(_) => (true, 0, with),
+        stance => (false, stance.since_ms(), with),
+    }
+}
+
+/// Remembers that a person asked others for a conversation of several, whatever becomes of their own wish.
+pub(crate) fn ask_for(group: &With) -> Changes {
+    Changes::from([(format!("{ASKED_FOR}{}", group.id()), Some("yes".to_owned()))])
+}
+
+/// Conversations of several for which a person asked others.
+pub(crate) fn asked_for(facts: &Facts) -> impl Iterator<Item = &str> {
+    facts.keys().filter_map(|key| key.strip_prefix(ASKED_FOR))
+}
+
+/// Whether a fact of a chat is what its person decided in direct conversations.
+pub fn is_of_people(fact: &str) -> bool {
+    fact.starts_with(DIRECT)
 }
 
 /// The conversation of several that a fact is about.
@@ -164,9 +218,9 @@ mod tests {
         put(&mut facts, change(&peer("di"), Some(Stance::Blocked(5))));
         let listed = [
             (peer("cy"), Stance::Asked(3)),
-            (all, Stance::Willing(4)),
-            (peer("di"), Stance::Blocked(5)),
+            (all.clone(), Stance::Willing(4)),
             (peer("bo"), Stance::Willing(9)),
+            (peer("di"), Stance::Blocked(5)),
         ];
         assert_eq!(list(&facts), listed);
         put(&mut facts, change(&peer("di"), None));
@@ -176,6 +230,41 @@ mod tests {
         );
         facts.insert(peer("di").key(), "unheard-of@1".to_owned());
         assert_eq!(stance(&facts, &peer("di")), None);
+        put(&mut facts, change(&all, Some(Stance::Left(4))));
+        assert_eq!(stance(&facts, &all), Some(Stance::Left(4)));
+        assert_eq!(asked_for(&facts).count(), 0);
+        put(&mut facts, ask_for(&all));
+        assert_eq!(asked_for(&facts).collect::<Vec<_>>(), ["g1"]);
+        assert_eq!(list(&facts).len(), 3);
+    }
+
+    #[test]
+    fn who_is_blocked_sees_what_they_would_see_anyway() {
+        let blocked = |before| Stance::blocked(before).shown();
+        // Of one who was asked and does not answer, and of one who ended the conversation.
+        assert_eq!(blocked(Some(Stance::Asked(7))), Some(Stance::Asked(7)));
+        assert_eq!(blocked(Some(Stance::Willing(7))), None);
+        assert_eq!(blocked(Some(Stance::Left(7))), None);
+        assert_eq!(blocked(None), None);
+        assert_eq!(Stance::blocked(Some(Stance::Blocked(7))), Stance::Blocked(7));
+        for open in [Stance::Asked(7), Stance::Willing(7), Stance::Left(7)] {
+            assert_eq!(open.shown(), Some(open));
+        }
+        assert!(Stance::Asked(7).is_unanswered() && Stance::Blocked(7).is_unanswered());
+        assert!(!Stance::Blocked(0).is_unanswered() && !Stance::Left(7).is_unanswered());
+    }
+
+    #[test]
+    fn who_is_blocked_does_not_move_the_numbers_of_a_list() {
+        let peer = |id: &str| With::Peer(id.into());
+        let mut facts = Facts::new();
+        put(&mut facts, change(&peer("bo"), Some(Stance::Willing(9))));
+        put(&mut facts, change(&peer("di"), Some(Stance::Blocked(0))));
+        put(&mut facts, change(&peer("ed"), Some(Stance::Blocked(5))));
+        let order = |facts: &Facts| list(facts).into_iter().map(|(with, _)| with).collect::<Vec<_>>();
+        let before = order(&facts);
+        put(&mut facts, change(&peer("di"), Some(Stance::Blocked(12))));
+        assert_eq!(order(&facts), before);
     }
 
     #[test]

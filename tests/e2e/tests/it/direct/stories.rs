@@ -1,124 +1,16 @@
-//! People who ask the app for a conversation with somebody on another platform.
-
-use std::time::Duration;
+//! What people do in direct conversations, from asking to parting.
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use dragoman_gateway::admin::api;
-use dragoman_sim::core::{FaultKind, FaultOrder};
+use dragoman_sim::core::{FaultKind, FaultOrder, LogEntry, LogKind};
 use dragoman_sim::slack::SeedApp;
-use dragoman_sim::teams::{Draft, Place, seed};
-use dragoman_sim::webex::seed as webex;
+use dragoman_sim::teams::{Draft, seed};
 use dragoman_sim::zoom::config as zoom;
-use e2e::{Options, Seen, Side, World, eventually};
+use e2e::{World, eventually};
 
-const ANA: &str = "U07ANASOUZA";
-const BEN: &str = "U07BENOKAFOR";
-const SOON: Duration = Duration::from_secs(20);
-
-/// Somebody in their own chat with the app, and their address.
-struct Person {
-    side: Box<dyn Side>,
-    email: &'static str,
-    first: &'static str,
-}
-
-impl Person {
-    async fn says(&self, text: &str) -> Result<String> {
-        self.side.post(text, None).await
-    }
-
-    async fn sees(&self, words: &[&str]) -> Result<Seen> {
-        eventually(&format!("{} sees {words:?}", self.first), SOON, async || {
-            let all = self.side.read().await.map_err(|error| format!("{error:#}"))?;
-            let shown: Vec<&str> = all.iter().map(|seen| seen.markup.as_str()).collect();
-            let shown = format!("{shown:?}");
-            let mut found: Vec<Seen> = all
-                .into_iter()
-                .filter(|seen| {
-                    words.iter().all(|word| seen.markup.contains(word) || seen.author.contains(word))
-                })
-                .collect();
-            let count = found.len();
-            found.pop().filter(|_| count == 1).ok_or_else(|| format!("{count} messages in {shown}"))
-        })
-        .await
-    }
-
-    async fn sees_no(&self, word: &str) -> Result<()> {
-        eventually(&format!("{} sees {word} no more", self.first), SOON, async || {
-            let all = self.side.read().await.map_err(|error| format!("{error:#}"))?;
-            if all.iter().any(|seen| seen.markup.contains(word)) { Err(String::new()) } else { Ok(()) }
-        })
-        .await
-    }
-
-    async fn all(&self) -> Result<Vec<String>> {
-        Ok(self.side.read().await?.into_iter().map(|seen| seen.markup).collect())
-    }
-
-    async fn count(&self, word: &str) -> Result<usize> {
-        Ok(self.side.read().await?.iter().filter(|seen| seen.markup.contains(word)).count())
-    }
-}
-
-/// Four platforms on which people may write to the app.
-async fn world() -> Result<World> {
-    let world = World::start(Options { direct: true, ..Options::four() }).await?;
-    for person in [seed::DANA, seed::EMRE] {
-        ensure!(
-            world.teams.install(seed::APP, &Place::Person(person.to_owned()), person),
-            "the app could not be added for a person"
-        );
-    }
-    // Whom the app may find on Teams it knows from the conversations that it is in.
-    world.link(&["slack:C07LAUNCH".to_owned(), format!("teams:{}", seed::LAUNCH)]).await?;
-    Ok(world)
-}
-
-fn on_slack(
-    world: &World,
-    user: &str,
-    handle: &str,
-    name: &'static str,
-    email: &'static str,
-) -> Result<Person> {
-    let bot = world.slack.bot(&SeedApp::default().app_id, "T07HARBOR").context("no bot")?;
-    let chat = world.slack.open_direct(&[user, &bot.user_id]).map_err(|error| anyhow!("{error:?}"))?;
-    let first = name.split(' ').next().unwrap_or(name);
-    Ok(Person { side: Box::new(world.slack_person(handle, name, &chat)), email, first })
-}
-
-fn ana(world: &World) -> Result<Person> {
-    on_slack(world, ANA, "ana.souza", "Ana Souza", "ana.souza@harbor-works.example")
-}
-
-fn ben(world: &World) -> Result<Person> {
-    on_slack(world, BEN, "ben.okafor", "Ben Okafor", "ben.okafor@harbor-works.example")
-}
-
-fn dana(world: &World) -> Person {
-    let side = world.teams_chat(seed::DANA, "Dana Lindqvist");
-    Person { side: Box::new(side), email: "dana@fabrikant.example", first: "Dana" }
-}
-
-fn emre(world: &World) -> Person {
-    let side = world.teams_chat(seed::EMRE, "Emre Kaya");
-    Person { side: Box::new(side), email: "emre@fabrikant.example", first: "Emre" }
-}
-
-fn gita(world: &World) -> Result<Person> {
-    let sim = world.webex();
-    let room = sim.direct(webex::GITA, webex::SERVICE).map_err(|error| anyhow!("{}", error.message))?;
-    let side = world.webex_person(webex::GITA, "Gita Rao", &room);
-    Ok(Person { side: Box::new(side), email: "gita.rao@larkfield.example", first: "Gita" })
-}
-
-fn imani(world: &World) -> Result<Person> {
-    let sim = world.zoom();
-    let room = sim.open_direct(zoom::IMANI, zoom::BRIDGE).map_err(|error| anyhow!("{}", error.message))?;
-    let side = world.zoom_person(zoom::IMANI, "Imani Okoye", &room);
-    Ok(Person { side: Box::new(side), email: "imani.okoye@kestrel-outfitters.example", first: "Imani" })
-}
+use super::people::{
+    ANA, BEN, Person, SOON, ana, ben, chat_on_slack, dana, emre, gita, imani, is_copy_of, world,
+};
 
 /// One asks, the other accepts, both write, edit and delete, and one ends it.
 async fn converse(world: &World, one: &Person, other: &Person, mark: &str) -> Result<()> {
@@ -152,6 +44,9 @@ async fn converse(world: &World, one: &Person, other: &Person, mark: &str) -> Re
     other.sees(&[one.first, "ended this conversation"]).await?;
     one.sees(&[other.first, "has ended"]).await?;
     other.says(&mine("late")).await?;
+    // What comes later in the same chat is answered, so that what came before was heard by then.
+    other.says("dm list").await?;
+    other.sees(&[one.email, "not open"]).await?;
     world.settled(SOON).await?;
     ensure!(one.count(&mine("late")).await? == 0, "it was relayed after the end");
     Ok(())
@@ -257,13 +152,20 @@ async fn nobody_is_reached_who_does_not_want_it_or_may_not_be() -> Result<()> {
 
     policy(&world, "direct_domains", "any").await?;
     policy(&world, "direct_messages", "off").await?;
-    let dropped = ben.says("dm list").await?;
-    // What comes later in the same chat is answered, so that what came before was heard by then.
-    world.settled(SOON).await?;
+    let chat = chat_on_slack(&world, BEN)?;
+    let is_told = |entry: &LogEntry| {
+        let taken = entry.kind == LogKind::Delivery && entry.status == 200;
+        taken && entry.conversation.as_deref() == Some(chat.as_str())
+    };
+    let before = world.slack.log().count(is_told);
+    ben.says("dm list").await?;
+    // It was off when the gateway heard this.
+    ensure!(world.slack.log().wait_for(before + 1, SOON, is_told).await.is_some(), "nobody was told");
     policy(&world, "direct_messages", "known").await?;
     ben.says("dm list").await?;
     ben.sees(&["There is nobody yet"]).await?;
-    ensure!(!dropped.is_empty() && ben.count("There is nobody yet").await? == 1, "it was off");
+    world.settled(SOON).await?;
+    ensure!(ben.count("There is nobody yet").await? == 1, "it was off");
     world.end().await
 }
 
@@ -283,8 +185,15 @@ async fn one_chat_holds_one_conversation_at_a_time_and_commands_are_not_done_twi
     gita.says("accept").await?;
     gita.sees(&["Ana", "is in another conversation"]).await?;
     ana.sees(&["Gita", "wants to write with you"]).await?;
+    // Ana is not told twice within minutes, and Gita knows that these words are lost.
+    gita.says("dm 1 hurry").await?;
+    gita.sees(&["is in another conversation", "first words were not passed on"]).await?;
     ana.says("still to Dana").await?;
     dana.sees(&["still to Dana", "Ana"]).await?;
+    ana.says("dm 1 and by number").await?;
+    let by_number = dana.sees(&["and by number", "Ana"]).await?;
+    ensure!(is_copy_of(&by_number, "and by number"), "{}", by_number.markup);
+    ensure!(ana.count("hurry").await? == 0, "Ana reads what Gita was told is lost");
 
     ana.says("dm 2").await?;
     dana.sees(&["Ana", "went to another conversation"]).await?;
@@ -348,7 +257,8 @@ async fn several_people_write_together_and_come_and_go() -> Result<()> {
     for (mark, person) in ["uno", "due", "tre", "quattro", "cinque"].iter().zip(everybody) {
         person.says(mark).await?;
         for other in everybody.iter().filter(|other| other.first != person.first) {
-            other.sees(&[mark, person.first]).await?;
+            let copy = other.sees(&[mark, person.first]).await?;
+            ensure!(is_copy_of(&copy, mark), "no copy: {} {}", copy.author, copy.markup);
         }
     }
     ensure!(gita.count("before the others").await? == 0, "who joins reads nothing from before");
@@ -379,10 +289,10 @@ async fn several_people_write_together_and_come_and_go() -> Result<()> {
 
     world.settled(SOON).await?;
     for person in everybody {
-        for word in ["dm close", "dm list", "dm 1"] {
-            let shown = person.all().await?;
-            let relayed = shown.iter().filter(|text| text.contains(word) && text.contains('\u{2014}'));
-            ensure!(relayed.count() == 0, "{} reads a command: {shown:?}", person.first);
+        let shown = person.side.read().await?;
+        for word in ["dm close", "dm list", "dm 1", "accept"] {
+            let relayed = shown.iter().find(|seen| is_copy_of(seen, word));
+            ensure!(relayed.is_none(), "{} reads a command: {relayed:?}", person.first);
         }
     }
     let talks = world.ask(&api::DirectList {}).await?.talks;

@@ -1,0 +1,5 @@
+//! People who ask the app for a conversation with somebody on another platform.
+
+mod people;
+mod stories;
+mod told;
