@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dragoman_model::{AppId, InstallationId, PersonId, Random, codes};
 use dragoman_platform::{App, Grant, InstallError, Installed, TokenSlot};
-use dragoman_relay::{ConsentLinks, Place, Relay};
+use dragoman_relay::{ConsentLinks, Place, Relay, kept_out_in};
 use dragoman_seal::Token;
 use dragoman_store::{AuditRow, InstallationRow, Mutation};
 use http::StatusCode;
@@ -317,8 +317,13 @@ impl InstallDesk {
             Some(id) => relay.store().installation(id).await?,
             None => None,
         };
+        let mut facts = installed.facts;
         let (id, created_ms) = match known {
-            Some(row) => (row.id, row.created_ms),
+            Some(row) => {
+                // Whom an operator keeps out does not come in with a new token.
+                facts.extend(kept_out_in(&row.facts));
+                (row.id, row.created_ms)
+            }
             None => (InstallationId::fresh(now_ms, &**relay.random()), now_ms),
         };
         let row = InstallationRow {
@@ -327,7 +332,7 @@ impl InstallDesk {
             app: app.id.clone(),
             workspace: installed.workspace,
             name: installed.name.clone(),
-            facts: installed.facts,
+            facts,
             scopes: installed.scopes,
             trouble: None,
             created_ms,

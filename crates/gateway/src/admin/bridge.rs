@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dragoman_model::{BridgeId, ConversationId, OrgId, codes};
 use dragoman_platform::{ALLOW_EXTERNAL, Conversation};
-use dragoman_relay::{Directory, Place, Spot};
+use dragoman_relay::{Directory, Place, Spot, is_of_people};
 use dragoman_seal::FieldRef;
 use dragoman_store::{
     Amendment, BridgePast, BridgeRow, BridgeState as Stored, ConversationRow, Mutation, Notices, WatchColumns,
@@ -125,6 +125,11 @@ impl Act for BridgeMembers {
         if row.state == Stored::Ended {
             let what = format!("bridge {} has ended", row.id);
             return Err(Problem::wrong(what, "link the conversations again with `dragoman bridge add`"));
+        }
+        if row.talk.is_some() {
+            let what = format!("people asked the app for {} themselves", row.id);
+            let cure = format!("they decide who is in it; end it with `dragoman dm close {}`", row.id);
+            return Err(Problem::wrong(what, cure));
         }
         let leaving = leaving(&directory, &row, &self.remove)?;
         let joining = find(desk, &self.add, self.allow_external).await?;
@@ -264,6 +269,10 @@ async fn keep(desk: &Desk, joining: &[Found]) -> Result<Vec<ConversationId>, Pro
         let known = directory.spot_at(&installation.id, &conversation.remote);
         let id =
             known.map_or_else(|| ConversationId::fresh(now_ms, &**relay.random()), |spot| spot.id.clone());
+        // What people decided in their own chat with the app is not the operator's to forget.
+        let mut facts = known.map(|spot| spot.row.facts.clone()).unwrap_or_default();
+        facts.retain(|fact, _| is_of_people(fact));
+        facts.extend(conversation.facts.clone());
         let field = FieldRef { org: &installation.org, purpose: "conversation-name", row: id.as_str() };
         let row = ConversationRow {
             org: installation.org.clone(),
@@ -272,7 +281,7 @@ async fn keep(desk: &Desk, joining: &[Found]) -> Result<Vec<ConversationId>, Pro
             kind: conversation.kind.as_str().to_owned(),
             sealed_name: relay.vault().seal_text(&field, &conversation.name).await?,
             external: conversation.external,
-            facts: conversation.facts.clone(),
+            facts,
             watch_id: None,
             watch_renew_ms: None,
             watch_expires_ms: None,

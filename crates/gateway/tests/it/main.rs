@@ -4,6 +4,7 @@
 
 mod admin;
 mod avatar;
+mod direct;
 mod door;
 mod fake;
 mod install;
