@@ -43,8 +43,6 @@ pub const POINTS: &[&str] = &[
     "checkpoint.before",
     // A new epoch key is written, not in use yet.
     "epoch.created",
-    // An organisation's key is destroyed, its rows are not.
-    "org.key-destroyed",
     // A step of the schema is applied, not committed.
     "migrate.uncommitted",
 ];

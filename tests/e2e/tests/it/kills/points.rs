@@ -8,6 +8,7 @@ use dragoman_gateway::admin::api::{OrgAdd, StatusGet};
 use dragoman_store::POINTS;
 use e2e::{Binary, World};
 
+use super::chat;
 use super::talk::{Talk, world};
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -161,21 +162,14 @@ async fn a_step_of_the_schema_not_committed() -> Result<()> {
 }
 
 const SCHEMA: &str = "migrate.uncommitted";
-/// Where two people open a conversation.
-const OPENING: [&str; 2] = ["direct.agreed", "direct.opened"];
-/// Nothing that a running gateway is asked to do passes it yet.
-const NOT_PASSED: &str = "org.key-destroyed";
 /// Files have kills of their own.
 const FILE: &str = "file.moving";
 
 #[test]
 fn every_point_is_here() {
     for point in POINTS.iter().copied() {
-        let passed = PASSED.iter().any(|fault| fault.split(':').next() == Some(point));
-        let known = [SCHEMA, NOT_PASSED, FILE];
-        assert!(
-            passed || OPENING.contains(&point) || known.contains(&point),
-            "nobody kills the gateway at {point}"
-        );
+        let killed = PASSED.iter().chain(&chat::KILLED);
+        let passed = killed.into_iter().any(|fault| fault.split(':').next() == Some(point));
+        assert!(passed || [SCHEMA, FILE].contains(&point), "nobody kills the gateway at {point}");
     }
 }
