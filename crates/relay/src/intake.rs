@@ -6,7 +6,7 @@ use dragoman_model::{
     Code, ConversationId, EventId, EventKind, InstallationId, LegId, RemoteMessage, SlotId, codes,
 };
 use dragoman_platform::{App, Delivery, Item};
-use dragoman_seal::{Content, EventHeader, SealedRecord, SlotSecret};
+use dragoman_seal::{Content, EventHeader, FreshSecret, SealedRecord, SlotSecret};
 use dragoman_store::{
     Appended, EventRow, LaneId, Mutation, NewEvent, NewLeg, Reply, SealedPayload, StoreError,
 };
@@ -15,6 +15,7 @@ use crate::activity::Stage;
 use crate::core::Relay;
 use crate::error::RelayError;
 use crate::leg::{Leg, LiveEvent};
+use crate::slots::Writing;
 
 /// What became of the items of a delivery.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -31,6 +32,16 @@ const REFUSED_MS: i64 = 30_000;
 /// Installation, conversation, message, kind and time of an event.
 pub(crate) type Delivered = (InstallationId, Option<ConversationId>, Option<RemoteMessage>, String, i64);
 
+/// An event that will be kept.
+struct Routed {
+    item: Item,
+    event: EventRow,
+    lanes: Vec<LaneId>,
+    order: i64,
+    slot: SlotId,
+    secret: FreshSecret,
+}
+
 struct Sealed {
     /// Without its payload.
     new: NewEvent,
@@ -45,25 +56,42 @@ impl Relay {
     /// durable and not be handed on before the next start.
     pub async fn accept(&self, app: &App, delivery: Delivery) -> Result<Accepted, RelayError> {
         let mut accepted = Accepted { fresh: 0, dropped: delivery.dropped };
-        let mut batch = Vec::new();
+        let mut routed: Vec<Routed> = Vec::new();
         for item in delivery.items {
-            match self.seal(app, &item).await {
-                Ok(Ok(sealed)) => batch.push(sealed),
-                Ok(Err(code)) => accepted.dropped.push(code),
-                Err(error) => {
-                    self.owe(&batch);
-                    self.owe_item(app, &item);
-                    self.give_back(&batch);
-                    return Err(error);
-                }
+            match self.route(app, &item) {
+                Ok((event, lanes)) => match self.0.parts.slots.reserve() {
+                    Ok(slot) => {
+                        let order = self.order_of(item.at_ms);
+                        let secret = FreshSecret::random(&*self.0.parts.random);
+                        routed.push(Routed { item, event, lanes, order, slot, secret });
+                    }
+                    Err(error) => {
+                        self.owe(routed.iter().map(|it| &it.event.conversation).chain([&event.conversation]));
+                        self.give_back(routed.iter().map(|it| it.slot));
+                        return Err(error.into());
+                    }
+                },
+                Err(code) => accepted.dropped.push(code),
             }
         }
-        if batch.is_empty() {
+        if routed.is_empty() {
             return Ok(accepted);
         }
-        let (slots, replies) = self.append(&batch).await?;
+        // What takes longest begins first.
+        let writing = routed.iter().map(|it| (it.slot, it.secret.to_write())).collect();
+        let writing = self.0.parts.slots.begin(writing);
+        let held: Vec<_> = routed.iter().map(|it| (it.slot, it.event.conversation.clone())).collect();
+        let batch = match self.seal(routed).await {
+            Ok(batch) => batch,
+            Err(error) => {
+                self.owe(held.iter().map(|(_, conversation)| conversation));
+                self.give_back(held.iter().map(|(slot, _)| *slot));
+                return Err(error);
+            }
+        };
+        let (slots, replies) = self.append(&batch, writing).await?;
         if slots.is_err() {
-            self.owe(&batch);
+            self.owe(batch.iter().map(|sealed| &sealed.new.event.conversation));
         }
         self.0.parts.faults.hit("dispatch.before");
         let mut lost = Vec::new();
@@ -78,7 +106,7 @@ impl Relay {
                 }
                 Appended::Redelivery => {
                     accepted.dropped.push(codes::REDELIVERY);
-                    self.give_back(&[sealed]);
+                    self.give_back([sealed.slot]);
                 }
             }
         }
@@ -88,22 +116,31 @@ impl Relay {
         slots.map(|()| accepted)
     }
 
-    /// Makes rows and secrets durable, both at the same time. The first result is that of the secrets.
-    async fn append(&self, batch: &[Sealed]) -> Result<(Result<(), RelayError>, Vec<Appended>), RelayError> {
+    /// Begins to write the secrets of events.
+    fn write_secrets(&self, batch: &[Sealed]) -> Writing {
+        let secrets = batch.iter().map(|sealed| (sealed.slot, sealed.secret.duplicate()));
+        self.0.parts.slots.begin(secrets.collect())
+    }
+
+    /// Makes rows durable while their secrets are written. The first result is that of the secrets.
+    async fn append(
+        &self,
+        batch: &[Sealed],
+        writing: Writing,
+    ) -> Result<(Result<(), RelayError>, Vec<Appended>), RelayError> {
         let events = batch.iter().map(|sealed| {
             let payload = SealedPayload { record: sealed.record.as_bytes().to_vec(), slot: sealed.slot };
             NewEvent { payload: Some(payload), ..sealed.new.clone() }
         });
         let events = events.collect();
-        let secrets = batch.iter().map(|sealed| (sealed.slot, sealed.secret.duplicate()));
         let append = self.0.parts.store.commit(Mutation::Append { events, lease: self.lease() });
-        let (slots, reply) = tokio::join!(self.0.parts.slots.write(secrets.collect()), append);
+        let (slots, reply) = tokio::join!(writing.end(), append);
         match reply {
             Ok(Reply::Appended(replies)) => Ok((slots, replies)),
             Ok(_) => Err(StoreError::Closed.into()),
             Err(error) => {
-                self.owe(batch);
-                self.give_back(batch);
+                self.owe(batch.iter().map(|sealed| &sealed.new.event.conversation));
+                self.give_back(batch.iter().map(|sealed| sealed.slot));
                 Err(error.into())
             }
         }
@@ -117,7 +154,7 @@ impl Relay {
         for sealed in &mut lost {
             sealed.new.delivery_digest = None;
         }
-        let (slots, replies) = self.append(&lost).await?;
+        let (slots, replies) = self.append(&lost, self.write_secrets(&lost)).await?;
         let count = lost.len();
         for (sealed, reply) in lost.into_iter().zip(replies) {
             if let Appended::Fresh(places) = reply {
@@ -138,7 +175,8 @@ impl Relay {
     ) -> Result<bool, RelayError> {
         let header = header_of(&event);
         let vault = &self.0.parts.vault;
-        let (record, secret) = vault.keyring().seal_event(&header, payload)?;
+        let secret = FreshSecret::random(&*self.0.parts.random);
+        let (record, secret) = vault.keyring().seal_event(&header, payload, secret)?;
         let delivery_digest = Some(vault.digest(&event.org, "delivery", key.as_bytes()).await?);
         let slot = self.0.parts.slots.reserve()?;
         let (now_ms, order) = (self.now_ms(), self.next_order());
@@ -148,14 +186,14 @@ impl Relay {
         let redelivery_until_ms = key_until_ms;
         let new = NewEvent { event, payload: None, legs, delivery_digest, redelivery_until_ms };
         let batch = [Sealed { new, slot, record, secret }];
-        let (slots, replies) = self.append(&batch).await?;
+        let (slots, replies) = self.append(&batch, self.write_secrets(&batch)).await?;
         let mut fresh = false;
         for (sealed, reply) in batch.into_iter().zip(replies) {
             if let Appended::Fresh(places) = reply {
                 fresh = true;
                 self.hand_on(sealed, &places);
             } else {
-                self.give_back(&[sealed]);
+                self.give_back([sealed.slot]);
             }
         }
         slots.map(|()| fresh)
@@ -172,24 +210,15 @@ impl Relay {
     }
 
     /// What could not be made durable and is perhaps not sent again is looked for later.
-    fn owe(&self, batch: &[Sealed]) {
+    fn owe<'a>(&self, conversations: impl Iterator<Item = &'a Option<ConversationId>>) {
         let due_ms = self.now_ms() + REFUSED_MS;
-        for conversation in batch.iter().filter_map(|sealed| sealed.new.event.conversation.clone()) {
-            self.catch_up_at(conversation, due_ms);
+        for conversation in conversations.flatten() {
+            self.catch_up_at(conversation.clone(), due_ms);
         }
     }
 
-    fn owe_item(&self, app: &App, item: &Item) {
-        let directory = self.directory();
-        let installation = directory.installation(&app.id, &item.workspace);
-        let spot = installation.zip(item.conversation.as_ref()).and_then(|(i, c)| directory.spot_at(i, c));
-        if let Some(spot) = spot {
-            self.catch_up_at(spot.id.clone(), self.now_ms() + REFUSED_MS);
-        }
-    }
-
-    fn give_back(&self, batch: &[Sealed]) {
-        self.0.parts.slots.erase(batch.iter().map(|sealed| sealed.slot).collect());
+    fn give_back(&self, slots: impl IntoIterator<Item = SlotId>) {
+        self.0.parts.slots.erase(slots.into_iter().collect());
     }
 
     fn hand_on(&self, sealed: Sealed, places: &[dragoman_store::AppendedLeg]) {
@@ -219,14 +248,12 @@ impl Relay {
         }
     }
 
-    /// `Ok(Err(code))`: not to be kept, and why.
-    async fn seal(&self, app: &App, item: &Item) -> Result<Result<Sealed, Code>, RelayError> {
+    /// The row of an event and where it goes, or why it is not to be kept.
+    fn route(&self, app: &App, item: &Item) -> Result<(EventRow, Vec<LaneId>), Code> {
         let directory = self.directory();
-        let Some(installation) = directory.installation(&app.id, &item.workspace) else {
-            return Ok(Err(codes::UNKNOWN_INSTALLATION));
-        };
+        let installation =
+            directory.installation(&app.id, &item.workspace).ok_or(codes::UNKNOWN_INSTALLATION)?;
         let now_ms = self.now_ms();
-        let order = self.order_of(item.at_ms);
         let spot = item.conversation.as_ref().and_then(|remote| directory.spot_at(installation, remote));
         let route = spot.and_then(|spot| directory.route_at(&spot.id, item.at_ms, now_ms));
         let about_the_gateway = matches!(item.kind, EventKind::Control | EventKind::Conversation);
@@ -237,14 +264,13 @@ impl Relay {
             (Some(_), None) if self.is_for_app(app, installation, item) => {
                 vec![LaneId::Control(installation.clone())]
             }
-            (Some(_), None) => return Ok(Err(codes::UNBRIDGED)),
+            (Some(_), None) => return Err(codes::UNBRIDGED),
         };
         if lanes.is_empty() {
-            return Ok(Err(codes::UNBRIDGED));
+            return Err(codes::UNBRIDGED);
         }
-        let random = &*self.0.parts.random;
         let event = EventRow {
-            id: EventId::fresh(now_ms, random),
+            id: EventId::fresh(now_ms, &*self.0.parts.random),
             org: app.org.clone(),
             installation: installation.clone(),
             bridge: route.map(|route| route.bridge.clone()),
@@ -256,24 +282,26 @@ impl Relay {
             at_ms: item.at_ms,
             received_ms: now_ms,
         };
-        let header = header_of(&event);
-        let vault = &self.0.parts.vault;
-        let (record, secret) = vault.keyring().seal_event(&header, &item.payload)?;
-        let delivery_digest = match &item.delivery_key {
-            Some(key) => Some(vault.digest(&app.org, "delivery", key.as_str().as_bytes()).await?),
-            None => None,
-        };
-        let slot = self.0.parts.slots.reserve()?;
-        let legs =
-            lanes.into_iter().map(|lane| NewLeg { id: LegId::fresh(now_ms, random), lane, order }).collect();
-        let new = NewEvent {
-            event,
-            payload: None,
-            legs,
-            delivery_digest,
-            redelivery_until_ms: now_ms + self.timing().redelivery_ms,
-        };
-        Ok(Ok(Sealed { new, slot, record, secret }))
+        Ok((event, lanes))
+    }
+
+    async fn seal(&self, batch: Vec<Routed>) -> Result<Vec<Sealed>, RelayError> {
+        let (vault, random) = (&self.0.parts.vault, &*self.0.parts.random);
+        let mut sealed = Vec::with_capacity(batch.len());
+        for Routed { item, event, lanes, order, slot, secret } in batch {
+            let (record, secret) = vault.keyring().seal_event(&header_of(&event), &item.payload, secret)?;
+            let delivery_digest = match &item.delivery_key {
+                Some(key) => Some(vault.digest(&event.org, "delivery", key.as_str().as_bytes()).await?),
+                None => None,
+            };
+            let now_ms = event.received_ms;
+            let leg = |lane| NewLeg { id: LegId::fresh(now_ms, random), lane, order };
+            let legs = lanes.into_iter().map(leg).collect();
+            let redelivery_until_ms = now_ms + self.timing().redelivery_ms;
+            let new = NewEvent { event, payload: None, legs, delivery_digest, redelivery_until_ms };
+            sealed.push(Sealed { new, slot, record, secret });
+        }
+        Ok(sealed)
     }
 }
 

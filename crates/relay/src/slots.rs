@@ -5,13 +5,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use dragoman_model::SlotId;
 use dragoman_seal::{SlotError, SlotSecret, SlotStore};
-use dragoman_store::Batcher;
+use dragoman_store::{Batcher, Begun};
 
 use crate::error::RelayError;
 
 enum Work {
     Write(Vec<(SlotId, SlotSecret)>),
     Erase(Vec<SlotId>),
+}
+
+/// Secrets on their way into their slots.
+#[must_use]
+pub struct Writing(Begun<Result<(), String>>);
+
+impl Writing {
+    /// When it returns well, they last.
+    pub async fn end(self) -> Result<(), RelayError> {
+        self.0.answer().await.map_err(|_| RelayError::Stopping)?.map_err(RelayError::SlotFile)
+    }
 }
 
 /// The slot file as the relay uses it.
@@ -41,16 +52,9 @@ impl Slots {
         self.file.reserve()
     }
 
-    /// Writes secrets into reserved slots, durably.
-    pub async fn write(&self, secrets: Vec<(SlotId, SlotSecret)>) -> Result<(), RelayError> {
-        if secrets.is_empty() {
-            return Ok(());
-        }
-        self.writer
-            .call(Work::Write(secrets))
-            .await
-            .map_err(|_| RelayError::Stopping)?
-            .map_err(RelayError::SlotFile)
+    /// Begins to write secrets into reserved slots.
+    pub fn begin(&self, secrets: Vec<(SlotId, SlotSecret)>) -> Writing {
+        Writing(self.writer.begin(Work::Write(secrets)))
     }
 
     /// The secret in a slot; `None` when it is erased.

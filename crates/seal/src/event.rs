@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use dragoman_model::{EventId, OrgId, Random};
+use dragoman_model::{EventId, OrgId};
 
 use crate::envelope::{self, HeaderWriter, Reader, Tampered};
 use crate::epochs::EpochId;
 use crate::field::Root;
 use crate::secret::{Content, Key32};
-use crate::slots::SlotSecret;
+use crate::slots::{FreshSecret, SlotSecret};
 
 const PURPOSE: &str = "event";
 
@@ -118,15 +118,15 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Seals an event under an epoch key, with a fresh secret.
+/// Seals an event under an epoch key and a secret.
 pub(crate) fn seal(
     epoch: EpochId,
     key: &Key32,
     header: &EventHeader,
     content: &Content,
-    random: &dyn Random,
+    secret: FreshSecret,
 ) -> (SealedRecord, SlotSecret) {
-    let secret = SlotSecret::random(random);
+    let secret = secret.into_used();
     let encoded = header.encode(epoch);
     let mut record =
         Vec::with_capacity(encoded.len() + envelope::COMMITMENT_LEN + content.len() + envelope::TAG_LEN);

@@ -18,7 +18,7 @@ use crate::event::{self, EventHeader, OpenError, SealedRecord};
 use crate::field::{self, FieldRef, Root};
 use crate::keyservice::{KeyService, KeyServiceError};
 use crate::secret::{Content, Key32};
-use crate::slots::SlotSecret;
+use crate::slots::{FreshSecret, SlotSecret};
 
 use self::state::{EpochKey, Now, OrgKey, State};
 
@@ -261,10 +261,11 @@ impl Keyring {
         &self,
         header: &EventHeader,
         content: &Content,
+        secret: FreshSecret,
     ) -> Result<(SealedRecord, SlotSecret), KeyringError> {
         let (epoch, key) =
             self.current(&header.org).ok_or_else(|| KeyringError::NoEpoch { org: header.org.clone() })?;
-        Ok(event::seal(epoch, &key, header, content, self.random.as_ref()))
+        Ok(event::seal(epoch, &key, header, content, secret))
     }
 
     /// Opens an event that has to be the one that `expected` (from its row) names. `secret` is what the slot

@@ -29,5 +29,5 @@ pub use local::{KeyFileError, LocalKeys};
 pub use locked::{Protection, protection};
 pub use random::SystemRandom;
 pub use secret::{Content, ContentString, Key32, Token, equal};
-pub use slots::{SLOT_LEN, SlotError, SlotLimits, SlotSecret, SlotStore};
+pub use slots::{FreshSecret, SLOT_LEN, SlotError, SlotLimits, SlotSecret, SlotStore};
 pub use spool::{Spool, SpoolReader, SpoolWriter};

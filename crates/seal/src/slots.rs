@@ -38,13 +38,6 @@ const GENERATION_MASK: u32 = (1 << 23) - 1;
 pub struct SlotSecret(Zeroizing<[u8; 32]>);
 
 impl SlotSecret {
-    /// A fresh secret.
-    pub fn random(random: &dyn Random) -> Self {
-        let mut secret = Zeroizing::new([0; 32]);
-        random.fill(secret.as_mut());
-        Self(secret)
-    }
-
     /// Takes given bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
@@ -59,6 +52,29 @@ impl SlotSecret {
     #[must_use]
     pub fn duplicate(&self) -> Self {
         Self::new(*self.0)
+    }
+}
+
+/// A secret that nothing was sealed under yet. One use, so that no key is ever used twice; its way to the disk may begin
+/// before.
+pub struct FreshSecret(SlotSecret);
+
+impl FreshSecret {
+    /// Makes one.
+    pub fn random(random: &dyn Random) -> Self {
+        let mut secret = Zeroizing::new([0; 32]);
+        random.fill(secret.as_mut());
+        Self(SlotSecret(secret))
+    }
+
+    /// What goes into the slot.
+    pub fn to_write(&self) -> SlotSecret {
+        self.0.duplicate()
+    }
+
+    /// Now it is used.
+    pub(crate) fn into_used(self) -> SlotSecret {
+        self.0
     }
 }
 

@@ -119,28 +119,60 @@ impl<Req: Send + 'static, Rep: Send + 'static> Batcher<Req, Rep> {
     /// # Errors
     /// [`Ended`] after a panic of the handler.
     pub async fn call(&self, request: Req) -> Result<Rep, Ended> {
+        self.begin(request).answer().await
+    }
+
+    /// Hands a request over. Its answer can be waited for later.
+    pub fn begin(&self, request: Req) -> Begun<Rep> {
         match &self.0 {
             Mode::Thread { shared, sender, .. } => {
-                let sender = sender.as_ref().ok_or(Ended)?;
+                let Some(sender) = sender else { return Begun::done(Err(Ended)) };
                 let request = match shared.near(request) {
                     Near::Done(reply, quiet) => {
                         if quiet == RESTING {
                             // Nobody else wakes the thread up to tidy after this.
                             let _ = sender.send(None);
                         }
-                        return reply;
+                        return Begun::done(reply);
                     }
                     Near::Not(request) => request,
                 };
                 let (reply, answer) = oneshot::channel();
                 shared.queued.fetch_add(1, Ordering::SeqCst);
-                sender.send(Some((request, reply))).map_err(|_| Ended)?;
-                answer.await.map_err(|_| Ended)
+                // Where the thread has ended, the answer's other end goes with the request.
+                let _ = sender.send(Some((request, reply)));
+                Begun(State::Coming(answer))
             }
             Mode::Inline(worker) => {
                 let mut worker = worker.lock().unwrap_or_else(PoisonError::into_inner);
-                worker.batch(vec![request]).pop().ok_or(Ended)
+                Begun::done(worker.batch(vec![request]).pop().ok_or(Ended))
             }
+        }
+    }
+}
+
+/// A request that was handed over. Dropping it takes nothing back.
+#[must_use]
+pub struct Begun<Rep>(State<Rep>);
+
+enum State<Rep> {
+    Done(Result<Rep, Ended>),
+    Coming(oneshot::Receiver<Rep>),
+}
+
+impl<Rep> Begun<Rep> {
+    fn done(reply: Result<Rep, Ended>) -> Self {
+        Self(State::Done(reply))
+    }
+
+    /// Waits for its answer.
+    ///
+    /// # Errors
+    /// [`Ended`] after a panic of the handler.
+    pub async fn answer(self) -> Result<Rep, Ended> {
+        match self.0 {
+            State::Done(reply) => reply,
+            State::Coming(answer) => answer.await.map_err(|_| Ended),
         }
     }
 }

@@ -17,7 +17,7 @@ mod sqlite;
 
 pub use amend::{Amendment, WatchColumns};
 pub use api::{Appended, AppendedLeg, Mutation, Reply, Settled, Store};
-pub use batch::Batcher;
+pub use batch::{Batcher, Begun};
 pub use error::StoreError;
 pub use faults::{Faults, POINTS};
 pub use model::ModelStore;

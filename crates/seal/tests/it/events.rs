@@ -6,7 +6,7 @@ use dragoman_seal::{
 };
 use proptest::prelude::*;
 
-use crate::support::{CrashDisk, Seeded, TestClock, error, header, secret};
+use crate::support::{CrashDisk, Seeded, TestClock, error, fresh, header, secret};
 
 const PLAIN: &[u8] = b"{\"text\":\"the quick brown fox\"}";
 
@@ -30,7 +30,7 @@ async fn keyring(orgs: &[&str]) -> Keyring {
 }
 
 fn sealed(keyring: &Keyring, header: &EventHeader) -> (SealedRecord, SlotSecret) {
-    keyring.seal_event(header, &Content::copied_from(PLAIN)).expect("sealed")
+    keyring.seal_event(header, &Content::copied_from(PLAIN), fresh()).expect("sealed")
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use dragoman_seal::{
     LocalKeys, OpenError, SealedRecord, SlotSecret, Tampered,
 };
 
-use crate::support::{CrashDisk, MINUTE, Seeded, TestClock, error, header};
+use crate::support::{CrashDisk, MINUTE, Seeded, TestClock, error, fresh, header};
 
 const START: i64 = 1_700_000_000_000;
 
@@ -119,7 +119,7 @@ impl Machine {
     }
 
     fn seal(&self, header: &EventHeader) -> (SealedRecord, SlotSecret) {
-        self.keyring.seal_event(header, &Content::copied_from(b"hello")).expect("sealed")
+        self.keyring.seal_event(header, &Content::copied_from(b"hello"), fresh()).expect("sealed")
     }
 
     fn open(
@@ -252,7 +252,7 @@ async fn an_epoch_is_on_the_disk_before_anything_is_sealed_in_it() {
     let org = OrgId::new("acme");
     machine.keyring.create_org(&org).await.expect("made");
     assert!(!machine.keyring.is_ready());
-    let sealed = machine.keyring.seal_event(&header("acme", "e1"), &Content::new(Vec::new()));
+    let sealed = machine.keyring.seal_event(&header("acme", "e1"), &Content::new(Vec::new()), fresh());
     assert!(matches!(error(sealed), KeyringError::NoEpoch { .. }));
     machine.disk.fail_sync(true);
     assert!(matches!(error(machine.keyring.ready(&org).await), KeyringError::Folder { .. }));
@@ -338,7 +338,7 @@ async fn an_outage_of_the_key_service_is_sat_out() {
     let report = machine.keyring.tick().await;
     assert!(matches!(report.failed[..], [(_, KeyringError::Service(_)), ..]), "{report:?}");
     assert_eq!(machine.open(&header, &record, &secret), Err(OpenError::EpochLocked));
-    assert!(machine.keyring.seal_event(&header, &Content::new(Vec::new())).is_err());
+    assert!(machine.keyring.seal_event(&header, &Content::new(Vec::new()), fresh()).is_err());
     machine.service.away.store(false, Ordering::Relaxed);
     machine.tick().await;
     assert_eq!(machine.open(&header, &record, &secret), Ok(()));

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use dragoman_model::disk::{Disk, DiskFile};
 use dragoman_model::{Clock, EventId, OrgId, Random};
-use dragoman_seal::{EventHeader, SlotSecret};
+use dragoman_seal::{EventHeader, FreshSecret, SlotSecret};
 
 pub(crate) const MINUTE: i64 = 60_000;
 
@@ -64,6 +64,12 @@ impl Random for Seeded {
             chunk.copy_from_slice(&(z ^ z >> 31).to_le_bytes()[..chunk.len()]);
         }
     }
+}
+
+/// Another one each time.
+pub(crate) fn fresh() -> FreshSecret {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    FreshSecret::random(&*Seeded::new(NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
 /// A disk in memory. [`CrashDisk::crash`] takes it back to what was synced, names and bytes apart.
