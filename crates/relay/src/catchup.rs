@@ -11,12 +11,14 @@ use dragoman_model::{
 };
 use dragoman_platform::{Failure, HistoryQuery};
 use dragoman_store::{
-    Appended, BridgeRow, EventRow, LaneId, Mutation, NewEvent, NewLeg, OriginalRow, Reply, TombstoneRow,
+    Appended, BridgeRow, EventRow, LaneId, LegRow, Mutation, NewEvent, NewLeg, OriginalRow, Reply,
+    TombstoneRow,
 };
 
 use crate::core::Relay;
 use crate::directory::{Route, Spot};
 use crate::error::RelayError;
+use crate::files::is_file;
 use crate::leg::{Leg, LiveEvent};
 use crate::reaction_look::ReactedTo;
 use crate::reaction_plan::is_note;
@@ -391,6 +393,7 @@ impl Relay {
                 after = Some((last.order, last.seq));
                 let here = legs.into_iter().filter(|leg| leg.event.conversation.as_ref() == Some(&spot.id));
                 for leg in here.filter(|leg| leg.event.kind != EventKind::Reaction.as_str()) {
+                    let current = is_current(&leg);
                     let Some(message) = leg.event.message else { continue };
                     let text = waiting.entry((target.clone(), message)).or_insert_with(|| WaitingText {
                         root: leg.event.thread_root,
@@ -401,7 +404,7 @@ impl Relay {
                     text.received_ms = text.received_ms.max(leg.event.received_ms);
                     text.posts |= leg.event.kind != EventKind::Changed.as_str()
                         || leg.event.received_ms <= patient_since_ms;
-                    text.current |= !leg.has_payload || leg.event.kind == EventKind::Deleted.as_str();
+                    text.current |= current;
                 }
             }
         }
@@ -569,6 +572,13 @@ fn threads_to_ask(originals: &[OriginalRow], since_ms: i64, gap_ms: i64) -> (BTr
     (threads, left_out.len())
 }
 
+/// Whether what a leg leaves at its target is the message as it is when its turn comes: it is read then. A text of which
+/// a part is there from an earlier attempt stays what it was.
+fn is_current(leg: &LegRow) -> bool {
+    let begun = leg.parts.iter().any(|part| !is_file(part.part));
+    leg.event.kind == EventKind::Deleted.as_str() || !leg.has_payload && !begun
+}
+
 /// Whether we posted it.
 pub(crate) fn is_ours(message: &Message) -> bool {
     message.origin.ours || message.origin.marker.is_some()
@@ -587,7 +597,57 @@ impl From<Message> for Listed {
 
 #[cfg(test)]
 mod tests {
+    use dragoman_store::CopyRow;
+
     use super::*;
+    use crate::files::FILES_AT;
+
+    #[test]
+    fn what_is_half_there_does_not_become_what_it_is_by_then() {
+        let row = |kind: EventKind| EventRow {
+            id: "e1".into(),
+            org: "o1".into(),
+            installation: "i1".into(),
+            bridge: None,
+            conversation: None,
+            message: None,
+            thread_root: None,
+            kind: kind.as_str().to_owned(),
+            feed: String::new(),
+            at_ms: 1,
+            received_ms: 1,
+        };
+        let part = |part: u32| CopyRow {
+            conversation: "c1".into(),
+            part,
+            message: "m1".into(),
+            thread_root: None,
+            spokesman: String::new(),
+            edits: 0,
+            version: None,
+            fingerprint: None,
+            epoch: None,
+            file: None,
+            beside: None,
+        };
+        let leg = |kind: EventKind, has_payload: bool, parts: &[u32]| LegRow {
+            id: "l1".into(),
+            lane: LaneId::Control("i1".into()),
+            order: 1,
+            seq: 1,
+            event: row(kind),
+            has_payload,
+            attempts: 1,
+            not_before_ms: 0,
+            parts: parts.iter().copied().map(part).collect(),
+            code: None,
+        };
+        assert!(is_current(&leg(EventKind::Created, false, &[])), "it is read when its turn comes");
+        assert!(!is_current(&leg(EventKind::Created, true, &[])), "it is what was told");
+        assert!(!is_current(&leg(EventKind::Created, false, &[0])), "its text is there, as it was");
+        assert!(is_current(&leg(EventKind::Created, false, &[FILES_AT])), "a file is no text");
+        assert!(is_current(&leg(EventKind::Deleted, true, &[0])), "it goes");
+    }
 
     #[test]
     fn threads_come_first_and_there_are_more_after_a_longer_gap() {

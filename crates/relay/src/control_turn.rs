@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use dragoman_model::{Event, Happening};
+use dragoman_model::{Event, EventKind, Happening, codes};
 
 use crate::admit::message_of;
 use crate::core::Relay;
 use crate::direct::Heard;
-use crate::directory::{Place, Spot};
+use crate::directory::{Bridge, Place, Spot};
 use crate::error::RelayError;
 use crate::leg::Leg;
+use crate::notes::is_note;
 use crate::open::Opened;
 use crate::settle::{Ending, Fate};
 use crate::turn::{Turn, nothing};
@@ -53,6 +54,33 @@ impl Relay {
         let code = self.obey(place, &event).await?;
         let ending = code.map_or_else(Ending::delivered, Ending::dropped);
         self.end(leg, fence, ending).await
+    }
+
+    /// What was accepted for a conversation that is over by now, or that its author left: of people's own only a command
+    /// is heard, which may be the very one that ended it and was interrupted.
+    pub(crate) async fn parted_turn(
+        &self,
+        leg: &Arc<Leg>,
+        fence: i64,
+        source: &Spot,
+        bridge: &Bridge,
+    ) -> Result<Turn, RelayError> {
+        let over = Ending::dropped(codes::UNBRIDGED);
+        if bridge.row.talk.is_none() || leg.event.kind() != EventKind::Created || is_note(&leg.event.row) {
+            return self.end(leg, fence, over).await;
+        }
+        let event = match self.open(leg, &source.place, Some(source)).await? {
+            Opened::Event(event) => event,
+            Opened::Nothing(_) => return self.end(leg, fence, over).await,
+            Opened::Failed(failure) => {
+                let outcome = failure.into_outcome();
+                return self.judge_at(&source.place, leg, fence, &outcome, over).await;
+            }
+        };
+        match self.heard_within(&event, source, bridge).await? {
+            Some(heard) => self.end_heard(leg, fence, &source.place, heard, Some((source, &event))).await,
+            None => self.end(leg, fence, over).await,
+        }
     }
 
     /// Ends a leg with something that was said to the app; `within` an open conversation it is remembered as over, so

@@ -156,6 +156,17 @@ impl Leg {
         Self { failures: AtomicU32::new(failures), parts: Mutex::new(parts), ..self }
     }
 
+    /// When what its event tells of was done, as far as is known, milliseconds since 1970. What catching up found has
+    /// the time of that, but a message stands in its lane where it was written.
+    pub(crate) fn sent_ms(&self) -> i64 {
+        let row = &self.event.row;
+        let at_ms = if row.at_ms > 0 { row.at_ms } else { row.received_ms };
+        match self.event.kind() {
+            EventKind::Created if self.place.0 > 0 => at_ms.min(self.place.0.saturating_add(1) / 1000),
+            _ => at_ms,
+        }
+    }
+
     /// Failed attempts so far.
     pub(crate) fn failures(&self) -> u32 {
         self.failures.load(Ordering::Relaxed)
@@ -210,5 +221,41 @@ impl Leg {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         parts.retain(|part| part.part != copy.part);
         parts.push(copy);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leg(kind: EventKind, at_ms: i64, order: i64) -> Leg {
+        let row = EventRow {
+            id: "e1".into(),
+            org: "o1".into(),
+            installation: "i1".into(),
+            bridge: None,
+            conversation: None,
+            message: None,
+            thread_root: None,
+            kind: kind.as_str().to_owned(),
+            feed: String::new(),
+            at_ms,
+            received_ms: 9_000,
+        };
+        let live = Arc::new(LiveEvent::new(row, false, None));
+        Leg::new("l1".into(), LaneId::Control("i1".into()), (order, 1), live)
+    }
+
+    #[test]
+    fn a_message_that_catching_up_found_was_sent_when_it_was_written() {
+        // As `catchup` appends it: at the time of that, before what was accepted in the millisecond of the message.
+        assert_eq!(leg(EventKind::Created, 9_000, 4_000 * 1000 - 1).sent_ms(), 4_000);
+        // Live.
+        assert_eq!(leg(EventKind::Created, 4_000, 4_000 * 1000).sent_ms(), 4_000);
+        // Where the source tells no time, and where its clock is ahead.
+        assert_eq!(leg(EventKind::Created, 0, 9_000 * 1000).sent_ms(), 9_000);
+        assert_eq!(leg(EventKind::Created, 4_000, 9_000 * 1000).sent_ms(), 4_000);
+        // When a message that was found changed is found changed, nobody knows since when.
+        assert_eq!(leg(EventKind::Changed, 9_000, 4_000 * 1000).sent_ms(), 9_000);
     }
 }

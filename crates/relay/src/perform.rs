@@ -166,10 +166,17 @@ impl Relay {
         self.0.parts.faults.hit("send.before");
         let expected = self.0.pending.expect(post.marker.clone());
         let outcome = match (&step.freight, &leg.event.row.message) {
-            (Some(file), Some(message)) => match self.carry(leg, source, message, target, post, file).await {
-                Carried::Answered(outcome) => outcome,
-                other => return Ok(other),
-            },
+            (Some(file), Some(message)) => {
+                let carried = self.carry(leg, source, message, target, post, file).await;
+                if worth && stays_behind(&carried) {
+                    // What may have gone out is the line that stood for it then; it is looked for when it is due.
+                    leg.set_doubt(doubt);
+                }
+                match carried {
+                    Carried::Answered(outcome) => outcome,
+                    other => return Ok(other),
+                }
+            }
             _ => self.call(leg, target, &step.operation).await,
         };
         Ok(Carried::Answered(match outcome {
@@ -269,4 +276,10 @@ impl Relay {
         self.settle(leg, fence, ending).await?;
         Ok(Turn::Settled)
     }
+}
+
+/// Whether a file did not pass, so that a line may take its place.
+fn stays_behind(carried: &Carried) -> bool {
+    use Outcome::{Gone, MessageGone, Refused};
+    matches!(carried, Carried::Unread(..) | Carried::Answered(Refused(_) | Gone(_) | MessageGone(_)))
 }

@@ -74,7 +74,7 @@ impl Relay {
         let state = bridge.row.state;
         let linked = state != BridgeState::Ended && bridge.row.members.contains(target_id);
         if !linked && !is_under_way(leg, &bridge, &source, &target) {
-            return self.end(leg, fence, Ending::dropped(codes::UNBRIDGED)).await;
+            return self.parted_turn(leg, fence, &source, &bridge).await;
         }
         if state == BridgeState::Paused {
             // What was accepted before the pause goes out after it.
@@ -162,6 +162,7 @@ impl Relay {
             && bridge.row.talk.is_some()
             && let Some(code) = meant_for_another(&event, &known)
         {
+            self.heard_too_late(&event, &source).await?;
             admission = Admission::Drop(code);
         }
         if admission == Admission::Create
@@ -499,9 +500,7 @@ impl Relay {
 
 /// Whether people parted while a message of theirs was on its way.
 fn is_under_way(leg: &Leg, bridge: &Bridge, source: &Spot, target: &Spot) -> bool {
-    let row = &leg.event.row;
-    let at_ms = if row.at_ms > 0 { row.at_ms } else { row.received_ms };
-    bridge.row.is_under_way(&source.id, &target.id, at_ms) && !is_blocked(source, target)
+    bridge.row.is_under_way(&source.id, &target.id, leg.sent_ms()) && !is_blocked(source, target)
 }
 
 /// Where the root of a reply was found.

@@ -14,6 +14,7 @@ use dragoman_store::{Amendment, BridgeState, Mutation};
 use super::acquaint::Party;
 use super::answer::Request;
 use super::command::{Command, Who, parse, parse_given};
+use super::open::ENDED;
 use super::stance::{self, Changes, Stance, With};
 use super::words::{self, Say, text};
 use crate::admit::Known;
@@ -154,6 +155,9 @@ impl Relay {
         if bridge.row.talk.is_none() {
             return Ok(None);
         }
+        if unheard(message).is_some() {
+            return Ok(None);
+        }
         let Some(command) = parse(&message.body, true) else { return Ok(None) };
         let acting = self.0.direct.acting(&source.org);
         let _acting = acting.lock().await;
@@ -161,10 +165,32 @@ impl Relay {
         self.obeyed(&here, &Request::of(message, event), command).await.map(Some)
     }
 
+    /// Tells who wrote something before the conversation began that is open by the time it is heard that it went nowhere,
+    /// once. It is not done as a command either: it was about what was open then.
+    pub(crate) async fn heard_too_late(&self, event: &Event, source: &Spot) -> Result<(), RelayError> {
+        let Happening::Posted(message) = &event.happening else { return Ok(()) };
+        let row = self.store().conversation(&source.id).await?;
+        let handled = row.is_none_or(|row| stance::is_handled(&row.facts, &message.id));
+        // What went to somebody with whom the chat was linked before was heard in time.
+        let relayed = self.store().original(&source.id, &message.id).await?.is_some();
+        if handled || relayed || unheard(message).is_some() {
+            return Ok(());
+        }
+        let acting = self.0.direct.acting(&source.org);
+        let _acting = acting.lock().await;
+        let Some(here) = self.party(&source.id).await? else { return Ok(()) };
+        self.answer(&here, &Request::of(message, event), too_late()).await
+    }
+
     /// Does what a command says and answers it.
     async fn obeyed(&self, here: &Party, request: &Request, command: Command) -> Result<Heard, RelayError> {
         let harmless = matches!(command, Command::Help | Command::List);
         if !harmless && !self.is_first_time(here, request).await? {
+            self.tell_interrupted(here, request, &command).await?;
+            if let Some(answer) = self.tell_opened(here, request, &command).await? {
+                self.answer(here, request, answer).await?;
+                return Ok(Heard::Over(codes::COMMAND));
+            }
             // Said once: where it was answered, this is not.
             let unsure = text(&[
                 Say::Text("Something interrupted your last command; it may have been done or not. "),
@@ -229,9 +255,7 @@ impl Relay {
         }
         let paused = directory.living_bridge(here.id()).is_some_and(|it| it.row.state == BridgeState::Paused);
         let answer = if late {
-            text(&[Say::Text(
-                "Your last message came before the conversation was open and was not delivered. Please send it again.",
-            )])
+            too_late()
         } else if paused {
             text(&[Say::Text(
                 "An administrator paused this conversation. What you write here is not delivered until it goes on.",
@@ -278,7 +302,7 @@ impl Relay {
             (With::Peer(_), _) => None,
         };
         self.put_stance(here.id(), &open.with, left).await?;
-        let name = self.leave(here, request, &open, "ended this conversation").await?;
+        let name = self.leave(here, request, &open, ENDED).await?;
         Ok(match &open.with {
             With::Peer(_) => {
                 text(&[Say::Text("Your conversation with "), Say::Name(&name), Say::Text(" has ended.")])
@@ -301,7 +325,7 @@ impl Relay {
         let blocked = Stance::blocked(stance::stance(here.facts(), &with));
         self.put_stance(here.id(), &with, Some(blocked)).await?;
         let left = match open.filter(|open| open.with == with) {
-            Some(open) => Some(self.leave(here, request, &open, "ended this conversation").await?),
+            Some(open) => Some(self.leave(here, request, &open, ENDED).await?),
             None => None,
         };
         let subject = format!("{} {}", here.id(), with.id());
@@ -367,7 +391,10 @@ impl Relay {
         how: &str,
     ) -> Result<String, Hitch> {
         match &open.with {
-            With::Peer(peer) => self.end_between(here, request, &open.bridge, peer, how).await,
+            With::Peer(peer) => {
+                self.end_talk(here, request, &open.bridge).await?;
+                Ok(self.tell_end(here, request, peer, how).await?)
+            }
             With::Group(_) => self.leave_group(here, request, &open.bridge).await.map(|()| String::new()),
         }
     }
@@ -430,6 +457,12 @@ pub(crate) fn meant_for_another(event: &Event, known: &Known) -> Option<Code> {
     let Happening::Changed { after, .. } = &event.happening else { return None };
     // What was done leaves a tombstone.
     (known.grave.is_some() || parse(&after.body, true).is_some()).then_some(codes::COMMAND)
+}
+
+fn too_late() -> Document {
+    text(&[Say::Text(
+        "Your last message came before the conversation was open and was not delivered. Please send it again.",
+    )])
 }
 
 fn not_allowed() -> Document {

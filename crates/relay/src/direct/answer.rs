@@ -24,7 +24,10 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn of(message: &Message, event: &Event) -> Self {
-        Self { id: message.id.clone(), at_ms: event.at_ms, given: false, answer_at: None }
+        // Some events bear the time of their sending.
+        let written_ms = if message.sent_at_ms > 0 { message.sent_at_ms } else { event.at_ms };
+        let at_ms = event.at_ms.min(written_ms);
+        Self { id: message.id.clone(), at_ms, given: false, answer_at: None }
     }
 
     /// Since when nothing of them is meant for those whom they leave.

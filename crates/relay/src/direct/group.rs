@@ -322,7 +322,18 @@ impl Relay {
             self.audit(&here.spot.place, "direct.leave", &format!("{id} {}", here.id())).await?;
             self.reload().await?;
         }
-        for party in &there {
+        Ok(self.tell_stayed(here, request, &there).await?)
+    }
+
+    /// Tells those who stay that somebody left; to one alone it is over.
+    pub(crate) async fn tell_stayed(
+        &self,
+        here: &Party,
+        request: &Request,
+        there: &[Party],
+    ) -> Result<(), RelayError> {
+        let over = there.len() < 2;
+        for party in there {
             let mut told = vec![Say::Name(&here.name), Say::Text(" left this conversation.")];
             if over {
                 told.push(Say::Text(
@@ -363,7 +374,7 @@ impl Relay {
         Ok(there.iter().map(Party::named).collect())
     }
 
-    async fn parties(&self, ids: &[ConversationId]) -> Result<Vec<Party>, RelayError> {
+    pub(crate) async fn parties(&self, ids: &[ConversationId]) -> Result<Vec<Party>, RelayError> {
         let mut parties = Vec::with_capacity(ids.len());
         for id in ids {
             parties.extend(self.party(id).await?);

@@ -7,9 +7,9 @@ use dragoman_platform::Failure;
 use dragoman_store::{BridgePast, BridgeRow, BridgeState, Mutation, Notices};
 
 use super::acquaint::{Party, Sought, is_named, one_word};
-use super::act::{Hitch, PAIR, nobody_meant, only_asking, stands};
+use super::act::{Hitch, Open, PAIR, nobody_meant, only_asking, stands};
 use super::answer::Request;
-use super::command::Who;
+use super::command::{Command, Who};
 use super::stance::{self, Stance, With};
 use super::words::{self, Say, text};
 use crate::core::Relay;
@@ -22,6 +22,12 @@ const AGAIN_MS: i64 = 24 * 60 * 60 * 1000;
 const REMIND_MS: i64 = 10 * 60 * 1000;
 /// Behind an answer, where first words go to nobody.
 pub(crate) const UNSAID: &str = " Your first words were not passed on; say them then.";
+/// How somebody left a conversation, as the other reads it.
+pub(crate) const ENDED: &str = "ended this conversation";
+/// The same, for another one.
+const WENT: &str = "went to another conversation";
+/// So much a platform's clock may be ahead of ours, in milliseconds. Who is told of something twice for it reads it once.
+const CLOCKS_MS: i64 = 10_000;
 /// People whom one person may ask without having an answer of them.
 pub(crate) const MOST_ASKED: usize = 20;
 
@@ -247,7 +253,7 @@ impl Relay {
     /// Leaves what is open in a chat, so that something else can be. What to answer where that is not theirs to do.
     pub(crate) async fn make_room(&self, here: &Party, request: &Request) -> Result<Option<Document>, Hitch> {
         if let Some(open) = self.open_in(here.id()) {
-            self.leave(here, request, &open, "went to another conversation").await?;
+            self.leave(here, request, &open, WENT).await?;
         } else if self.directory().living_bridge(here.id()).is_some() {
             return Ok(Some(text(&[Say::Text(
                 "An administrator linked this chat; nothing else can be opened here.",
@@ -296,16 +302,64 @@ impl Relay {
         Ok(())
     }
 
-    /// Ends what is open between a person and another, who is told; the other's name.
-    pub(crate) async fn end_between(
+    /// Tells those whom a person left by a command that was interrupted between doing and telling.
+    pub(crate) async fn tell_interrupted(
         &self,
         here: &Party,
         request: &Request,
-        bridge: &Arc<Bridge>,
+        command: &Command,
+    ) -> Result<(), RelayError> {
+        let how = match command {
+            Command::Close | Command::Block(_) => ENDED,
+            _ => WENT,
+        };
+        let directory = self.directory();
+        for bridge in directory.bridges().filter(|bridge| is_left_by(&bridge.row, here.id(), request)) {
+            let others = bridge.row.members.iter().filter(|member| *member != here.id());
+            if bridge.row.talk.as_deref() == Some(PAIR) {
+                for peer in others {
+                    self.tell_end(here, request, peer, how).await?;
+                }
+            } else {
+                let there = self.parties(&others.cloned().collect::<Vec<_>>()).await?;
+                self.tell_stayed(here, request, &there).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells two of the conversation that a command opened which was interrupted between doing and telling; what its
+    /// author reads. `None`: it opened none, or one of several, of which `dm list` tells.
+    pub(crate) async fn tell_opened(
+        &self,
+        here: &Party,
+        request: &Request,
+        command: &Command,
+    ) -> Result<Option<Document>, RelayError> {
+        let first = match command {
+            Command::Ask { words, .. } => words,
+            Command::Accept(_) => "",
+            _ => return Ok(None),
+        };
+        let open = self.open_in(here.id()).filter(|open| is_opened_by(&open.bridge.row, request));
+        let Some(Open { with: With::Peer(peer), .. }) = open else { return Ok(None) };
+        let Some(there) = self.party(&peer).await? else { return Ok(None) };
+        self.tell_party(&there, request, words::opened(&here.name, here.on())).await?;
+        self.be_willing(here, &With::Peer(peer)).await?;
+        if !first.is_empty() {
+            self.pass_on(here, &there, request, first).await?;
+        }
+        Ok(Some(words::opened(&there.name, there.on())))
+    }
+
+    /// Tells the other one that their conversation is over; their name.
+    pub(crate) async fn tell_end(
+        &self,
+        here: &Party,
+        request: &Request,
         peer: &ConversationId,
         how: &str,
-    ) -> Result<String, Hitch> {
-        self.end_talk(here, request, bridge).await?;
+    ) -> Result<String, RelayError> {
         let Some(there) = self.party(peer).await? else { return Ok(String::new()) };
         let note = text(&[
             Say::Name(&here.name),
@@ -353,6 +407,18 @@ fn was_asked(there: &Party, unsaid: &str) -> Document {
             there.on()
         )),
     ])
+}
+
+/// Whether it was by this request that somebody left a conversation of people.
+fn is_left_by(row: &BridgeRow, who: &ConversationId, request: &Request) -> bool {
+    // Where the platform's clock is ahead they left when it was heard.
+    let then = |left_ms: &i64| (0..CLOCKS_MS).contains(&(request.at_ms - left_ms));
+    row.talk.is_some() && request.at_ms > 0 && row.past.left_ms.get(who).is_some_and(then)
+}
+
+/// Whether what is open was opened when this request was heard.
+fn is_opened_by(row: &BridgeRow, request: &Request) -> bool {
+    request.at_ms > 0 && row.created_ms > request.at_ms - CLOCKS_MS
 }
 
 /// What somebody in another conversation reads of one who wants to go on.
@@ -406,4 +472,40 @@ fn out_of_reach(on: &str, code: Code) -> Document {
         format!("They cannot be written to on {on} (")
     };
     text(&[Say::Text(&why), Say::Type(code.as_str()), Say::Text(").")])
+}
+
+#[cfg(test)]
+mod tests {
+    use dragoman_model::RemoteMessage;
+
+    use super::*;
+
+    #[test]
+    fn what_began_or_ended_a_conversation_is_known_by_the_time_of_the_command() {
+        let mut row = BridgeRow {
+            id: "b1".into(),
+            org: "o1".into(),
+            state: BridgeState::Ended,
+            members: vec!["ana".into(), "bo".into()],
+            created_ms: 1,
+            since_ms: 1,
+            past: BridgePast::default(),
+            notices: Notices::default(),
+            talk: Some(PAIR.to_owned()),
+        };
+        row.past.left_ms.insert("ana".into(), 500);
+        let request = |at_ms| Request { id: RemoteMessage::from("m1"), at_ms, given: false, answer_at: None };
+        assert!(is_left_by(&row, &"ana".into(), &request(500)));
+        assert!(is_left_by(&row, &"ana".into(), &request(500 + CLOCKS_MS - 1)), "their clock is ahead");
+        assert!(!is_left_by(&row, &"ana".into(), &request(500 + CLOCKS_MS)), "that is another command");
+        assert!(!is_left_by(&row, &"ana".into(), &request(499)), "they were there then");
+        assert!(!is_left_by(&row, &"bo".into(), &request(500)), "he was left");
+        assert!(!is_left_by(&row, &"ana".into(), &request(0)), "nobody knows when that was");
+        row.created_ms = 500;
+        assert!(is_opened_by(&row, &request(500)) && is_opened_by(&row, &request(499)));
+        assert!(!is_opened_by(&row, &request(500 + CLOCKS_MS)), "it was open before");
+        assert!(!is_opened_by(&row, &request(0)));
+        row.talk = None;
+        assert!(!is_left_by(&row, &"ana".into(), &request(500)), "an operator's bridge");
+    }
 }
