@@ -64,7 +64,7 @@ pub(super) fn kept(scene: &Scene) -> Vec<String> {
             }
         }
         let mut found: BTreeMap<&str, usize> = BTreeMap::new();
-        for name in kept {
+        for name in kept.iter().filter(|name| name.starts_with('n')) {
             *found.entry(name.get(..6).unwrap_or(name)).or_default() += 1;
         }
         let mut left = Vec::new();

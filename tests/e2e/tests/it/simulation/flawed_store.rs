@@ -23,7 +23,8 @@ type Result<T> = std::result::Result<T, StoreError>;
 /// Between the acknowledgement and the append that it should have waited for.
 const LATE: Duration = Duration::from_millis(1500);
 
-/// A store with a planted bug: it answers before it appends, or does not know its copies.
+/// A store with a planted bug: it answers before it appends, does not know its copies, or keeps wrong what it is told
+/// of direct conversations.
 pub(super) struct FlawedStore {
     inner: Arc<dyn Store>,
     bug: Bug,
@@ -56,6 +57,20 @@ impl FlawedStore {
     }
 }
 
+/// What is kept of a change in direct conversations.
+fn spoiled(bug: Bug, mut mutation: Mutation) -> Mutation {
+    match (bug, &mut mutation) {
+        (Bug::CommandAgain, Mutation::Amend { amendment, .. }) => {
+            amendment.facts.retain(|fact, _| fact != "direct_handled");
+        }
+        (Bug::OthersPast, Mutation::AddBridge(row)) if row.talk.is_some() => {
+            (row.created_ms, row.since_ms) = (0, 0);
+        }
+        _ => {}
+    }
+    mutation
+}
+
 #[async_trait]
 impl Store for FlawedStore {
     async fn commit(&self, mutation: Mutation) -> Result<Reply> {
@@ -69,7 +84,7 @@ impl Store for FlawedStore {
                 self.append_late(mutation, lanes);
                 Ok(reply)
             }
-            _ => self.inner.commit(mutation).await,
+            _ => self.inner.commit(spoiled(self.bug, mutation)).await,
         }
     }
 

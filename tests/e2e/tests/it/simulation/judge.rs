@@ -9,6 +9,7 @@ use dragoman_store::{LaneId, Receipt};
 use super::carried;
 use super::machine::conversation;
 use super::platforms::{CHANNELS, key};
+use super::private_judge;
 use super::shown::Shown;
 use super::stage::{Said, Scene, numbered, text};
 
@@ -67,6 +68,7 @@ pub(super) fn judge(scene: &Scene) -> Vec<String> {
     wrong.extend(carried::kept(scene));
     wrong.extend(carried::reactions(scene, &copies));
     wrong.extend(broken_promises(scene));
+    wrong.extend(private_judge::judge(scene));
     // There is no other bridge here: what was cut as its loop is a copy of ours that nobody recognised.
     let cut = |receipt: &&Receipt| receipt.code.as_deref() == Some(codes::LOOP.as_str());
     if let Some(receipt) = scene.receipts.iter().find(cut) {

@@ -421,7 +421,7 @@ impl SetUp<'_> {
     async fn conversation(&self, channel: &Channel, created_ms: i64) -> Result<ConversationId> {
         let (org, id) = (OrgId::from(ORG), channel.ours());
         let field = FieldRef { org: &org, purpose: "conversation-name", row: id.as_str() };
-        let sealed_name = self.vault.seal_text(&field, channel.id).await?;
+        let sealed_name = self.vault.seal_text(&field, &channel.id).await?;
         let facts = match channel.platform {
             "teams" => facts([
                 ("service_url", &self.addresses.service),

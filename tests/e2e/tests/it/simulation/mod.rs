@@ -14,6 +14,8 @@ mod net;
 mod plan;
 mod platforms;
 mod power;
+mod private;
+mod private_judge;
 mod shown;
 mod slack;
 mod stage;
@@ -50,11 +52,14 @@ fn told(seed: u64, bug: Bug) -> Outcome {
 fn every_message_arrives_once_in_order_whatever_crashes() {
     let (from, seeds) = seeds(SEEDS, u64::MAX);
     let (mut crashes, mut messages, mut simulated) = (0, 0, std::time::Duration::ZERO);
+    let (mut commands, mut words) = (0, 0);
     let mut failed = Vec::new();
     for seed in from..from + seeds {
         let outcome = told(seed, Bug::None);
         crashes += outcome.crashes;
         messages += outcome.messages;
+        commands += outcome.commands;
+        words += outcome.words;
         simulated += outcome.took;
         if !outcome.wrong.is_empty() {
             eprintln!("seed {seed}: {:#?}", outcome.wrong);
@@ -62,7 +67,7 @@ fn every_message_arrives_once_in_order_whatever_crashes() {
         }
     }
     println!(
-        "{seeds} seeds: {messages} messages, {crashes} crashes, {} simulated minutes",
+        "{seeds} seeds: {messages} messages, {words} more in direct conversations with {commands} commands, {crashes} crashes, {} simulated minutes",
         simulated.as_secs() / 60
     );
     assert!(failed.is_empty(), "seeds {failed:?} failed; DRAGOMAN_SIM_FROM=n DRAGOMAN_SIM_SEEDS=1 runs one");
@@ -124,4 +129,14 @@ fn an_acknowledgement_before_the_append_is_found() {
 #[test]
 fn a_missing_echo_rule_is_found() {
     println!("{}", find(Bug::NoEchoRule, "a loop"));
+}
+
+#[test]
+fn a_command_that_is_done_again_is_found() {
+    println!("{}", find(Bug::CommandAgain, "is told 2 times"));
+}
+
+#[test]
+fn a_message_that_goes_to_another_ones_conversation_is_found() {
+    println!("{}", find(Bug::OthersPast, "went astray"));
 }

@@ -26,6 +26,8 @@ pub(super) enum Deed {
     Unfile { pick: u64 },
     /// Somebody reacts to a message, or takes that back; and changes their mind after so many milliseconds.
     React { pick: u64, again_ms: Option<u64> },
+    /// Somebody does something in their own chat with the app; the number says what.
+    Direct { pick: u64 },
     /// A platform is told to misbehave.
     Fault { platform: &'static str, order: FaultOrder },
 }
@@ -104,8 +106,22 @@ impl Plan {
         for _ in 0..dice.between(2, 8) {
             deeds.push((dice.between(START_MS, TURBULENT_MS), fault(&dice)));
         }
+        let private = Dice(SeededRandom::new(seed ^ 0x00d1_2ec7));
+        let mut at = START_MS;
+        while at < TURBULENT_MS {
+            deeds.push((at, Deed::Direct { pick: private.below(u64::MAX) }));
+            at += private.between(500, 6_500);
+        }
         deeds.sort_by_key(|(at, _)| *at);
-        Self { deeds, outages: outages(&dice), weather: weather(&dice), latency_ms: dice.between(5, 200) }
+        let mut outages = outages(&dice);
+        // Some when somebody speaks to the app.
+        for outage in outages.iter_mut().filter(|_| private.one_in(2)) {
+            let spoken = deeds.iter().find(|(at, deed)| {
+                matches!(deed, Deed::Direct { .. }) && (outage.at_ms..outage.at_ms + 7_000).contains(at)
+            });
+            outage.at_ms = spoken.map_or(outage.at_ms, |(at, _)| *at);
+        }
+        Self { deeds, outages, weather: weather(&dice), latency_ms: dice.between(5, 200) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The simulated platforms on one machine, each on a port of its own, and people in five conversations that are one
 //! bridge: two channels of two Slack workspaces, a Teams channel, a Webex space, a Zoom channel.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +10,10 @@ use anyhow::{Result, anyhow};
 use dragoman_sim::core::{FaultOrder, LogEntry, World};
 use dragoman_sim::slack::people::Post as SlackPost;
 use dragoman_sim::slack::{BotIdentity, SlackSim};
-use dragoman_sim::teams::{Draft, TeamsSim, TeamsSimConfig, seed};
-use dragoman_sim::webex::seed::{GITA, HENRIK, INES};
+use dragoman_sim::teams::{Draft, Place, TeamsSim, TeamsSimConfig, seed};
+use dragoman_sim::webex::seed::{GITA, HENRIK, INES, SERVICE};
 use dragoman_sim::webex::{Post as WebexPost, WebexSim, WebexSimConfig, ids};
-use dragoman_sim::zoom::config::{IMANI, LAUNCH, RUI, THEO};
+use dragoman_sim::zoom::config::{BRIDGE, IMANI, LAUNCH, RUI, THEO};
 use dragoman_sim::zoom::{Post as ZoomPost, SeedApp, ZoomSim, ZoomSimConfig};
 use serde_json::Value;
 
@@ -25,13 +26,13 @@ pub(super) const HOST: &str = "platforms";
 /// The port of Slack; the others follow.
 pub(super) const PORT: u16 = 80;
 
-/// A conversation of the bridge.
+/// A conversation of the bridge, or somebody's own chat with the app.
 pub(super) struct Channel {
     pub(super) platform: &'static str,
     /// The gateway's installation there.
     pub(super) installation: &'static str,
     /// Its id there; of Webex the UUID.
-    pub(super) id: &'static str,
+    pub(super) id: Cow<'static, str>,
     /// Who writes in it.
     pub(super) people: &'static [&'static str],
 }
@@ -42,15 +43,24 @@ const fn channel(
     id: &'static str,
     people: &'static [&'static str],
 ) -> Channel {
-    Channel { platform, installation, id, people }
+    Channel { platform, installation, id: Cow::Borrowed(id), people }
 }
 
-pub(super) const CHANNELS: [Channel; 5] = [
+pub(super) static CHANNELS: [Channel; 5] = [
     channel("slack", "inst-T07HARBOR", slack::CHANNELS[1].1, slack::PEOPLE[1]),
     channel("slack", "inst-T08TIDEWATER", slack::CHANNELS[2].1, slack::PEOPLE[2]),
     channel("teams", "inst-teams", seed::LAUNCH, &[seed::DANA, seed::EMRE, seed::FARAH]),
     channel("webex", "inst-webex", dragoman_sim::webex::seed::LAUNCH, &[GITA, HENRIK, INES]),
     channel("zoom", "inst-zoom", LAUNCH, &[THEO, IMANI, RUI]),
+];
+
+/// Who writes to the app, at each channel's installation, and their addresses.
+pub(super) static PEOPLE: [(&str, &str); 5] = [
+    ("U07ANASOUZA", "ana.souza@harbor-works.example"),
+    ("U08DARIOCONTI", "dario.conti@tidewater.example"),
+    (seed::DANA, "dana@fabrikant.example"),
+    (GITA, "gita.rao@larkfield.example"),
+    (IMANI, "imani.okoye@kestrel-outfitters.example"),
 ];
 
 /// What people react with: the sign, and its name at Slack.
@@ -84,7 +94,7 @@ const CLUSTER: &str = "urn:TEAM:eu-central-1_k";
 impl Channel {
     /// The id that the gateway knows it by.
     pub(super) fn remote(&self) -> String {
-        if self.platform == "webex" { ids::public(CLUSTER, "ROOM", self.id) } else { self.id.to_owned() }
+        if self.platform == "webex" { ids::public(CLUSTER, "ROOM", &self.id) } else { self.id.to_string() }
     }
 }
 
@@ -159,6 +169,32 @@ impl Platforms {
         })
     }
 
+    /// The chats of everybody with the app, one at each installation, as [`PEOPLE`] names them.
+    pub(super) fn chats(&self) -> Result<Vec<Channel>> {
+        let chat = |channel: &'static Channel, person: &'static &'static str| {
+            let id = match channel.platform {
+                "slack" => {
+                    let team = channel.installation.trim_start_matches("inst-");
+                    let bot = self.slack.bot(APP, team).map(|bot| bot.user_id).unwrap_or_default();
+                    self.slack.open_direct(&[person, &bot]).map_err(|error| anyhow!("{}", error.code))?
+                }
+                "teams" => {
+                    let place = Place::Person((*person).to_owned());
+                    anyhow::ensure!(self.teams.install(seed::APP, &place, person), "the app is not added");
+                    self.teams.personal_chat_in_graph(seed::APP, person)
+                }
+                "webex" => {
+                    let room = self.webex.direct(person, SERVICE).map_err(|error| anyhow!(error.message))?;
+                    ids::read("ROOM", &room).map(|room| room.key).unwrap_or_default()
+                }
+                _ => self.zoom.open_direct(person, BRIDGE).map_err(|error| anyhow!(error.message))?,
+            };
+            let (platform, installation) = (channel.platform, channel.installation);
+            Ok(Channel { platform, installation, id: Cow::Owned(id), people: std::slice::from_ref(person) })
+        };
+        CHANNELS.iter().zip(&PEOPLE).map(|(channel, (person, _))| chat(channel, person)).collect()
+    }
+
     /// From now on events come. Webex and Teams' notifications were told where by the gateway.
     pub(super) fn tell(&self) {
         let hook =
@@ -201,7 +237,7 @@ impl Platforms {
         text: &str,
         files: &[SentFile],
     ) -> Result<String> {
-        let place = channel.id;
+        let place = &*channel.id;
         let files: Vec<(&str, &[u8])> =
             files.iter().map(|file| (file.name.as_str(), file.bytes.as_slice())).collect();
         match channel.platform {
@@ -240,7 +276,7 @@ impl Platforms {
         emoji: usize,
         add: bool,
     ) -> Result<()> {
-        let place = channel.id;
+        let place = &*channel.id;
         let (sign, name) = EMOJI[emoji];
         match channel.platform {
             "slack" if add => self.slack.react(person, place, id, name).map_err(|error| anyhow!(error.code)),
@@ -268,7 +304,7 @@ impl Platforms {
     }
 
     pub(super) fn edit(&self, channel: &Channel, person: &str, id: &str, text: &str) -> Result<()> {
-        let place = channel.id;
+        let place = &*channel.id;
         match channel.platform {
             "slack" => self.slack.edit(person, place, id, text).map_err(|error| anyhow!("{}", error.code)),
             "teams" => self
@@ -281,7 +317,7 @@ impl Platforms {
     }
 
     pub(super) fn delete(&self, channel: &Channel, person: &str, id: &str) -> Result<()> {
-        let place = channel.id;
+        let place = &*channel.id;
         match channel.platform {
             "slack" => self.slack.delete(person, place, id).map_err(|error| anyhow!("{}", error.code)),
             "teams" => self.teams.delete(person, place, id).map_err(|error| anyhow!("{error:?}")),

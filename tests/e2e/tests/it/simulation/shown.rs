@@ -26,7 +26,7 @@ pub(super) struct Shown {
 impl Platforms {
     /// The messages that a conversation shows, oldest first.
     pub(super) fn shown(&self, channel: &Channel) -> Vec<Shown> {
-        let place = channel.id;
+        let place = &*channel.id;
         match channel.platform {
             "slack" => {
                 let all = self.slack.messages(place).into_iter();

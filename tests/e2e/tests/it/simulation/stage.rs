@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use dragoman_model::ConversationId;
 use dragoman_sim::core::{LogEntry, LogKind, World};
 use dragoman_store::{DeadLetterRow, Receipt, Store};
 
 use super::machine::{Machine, lock};
 use super::net::SimNet;
 use super::plan::{Cargo, Deed, Plan, TURBULENT_MS};
-use super::platforms::{Addresses, CHANNELS, EMOJI, Platforms};
+use super::platforms::{Addresses, CHANNELS, Channel, EMOJI, Platforms};
+use super::private::Private;
 use super::shown::Shown;
 
 /// When the simulated world begins: a morning in November 2023, in microseconds since 1970.
@@ -21,10 +23,12 @@ const ATTEMPTS: u32 = 4;
 /// So long without a write or a delivery is rest: longer than any platform waits before it tries again, and than it
 /// takes to find an edit of which nobody tells.
 const REST_MS: i64 = 80_000;
+/// The same when nothing goes wrong any more and nobody edits.
+const BREATH_MS: i64 = 20_000;
 /// After an outage so long a platform may have given up.
 const UNTOLD_MS: u64 = 60_000;
 /// Edits of one message; platforms take no more than ten.
-const EDITS: u32 = 6;
+pub(super) const EDITS: u32 = 6;
 /// Everything has to have come to rest so long after things stopped going wrong.
 const SETTLE: Duration = Duration::from_hours(2);
 
@@ -65,11 +69,13 @@ pub(super) fn text(number: usize, revision: u32) -> String {
 
 /// Files of the n-th message. Every byte says where it belongs.
 fn files(number: usize, cargo: Cargo) -> Vec<SentFile> {
-    let file = |index: usize| SentFile {
-        name: file_name(number, index),
-        bytes: format!("{number}.{index}.").into_bytes().into_iter().cycle().take(cargo.size).collect(),
-    };
+    let file = |index: usize| file_of(file_name(number, index), &format!("{number}.{index}."), cargo.size);
     (0..cargo.files).map(file).collect()
+}
+
+/// A file of so many bytes, with the same over and over.
+pub(super) fn file_of(name: String, mark: &str, size: usize) -> SentFile {
+    SentFile { name, bytes: mark.bytes().cycle().take(size).collect() }
 }
 
 /// What the copy of a file is recognised by.
@@ -83,6 +89,12 @@ pub(super) struct Scene {
     pub(super) said: Vec<Said>,
     /// Messages by channel, as its platform shows them.
     pub(super) messages: Vec<Vec<Shown>>,
+    /// What people and the app wrote in chats with it.
+    pub(super) private: Private,
+    /// Messages of those chats.
+    pub(super) chats: Vec<Vec<Shown>>,
+    /// Our ids of them, where the gateway knows them.
+    pub(super) chat_ids: Vec<Option<ConversationId>>,
     /// Names of files that the gateway put on a platform.
     pub(super) kept: BTreeMap<&'static str, Vec<String>>,
     /// How often the power went.
@@ -125,13 +137,18 @@ impl Stage {
         platforms.tell();
         let untold = plan.outages.iter().any(|outage| outage.down_ms >= UNTOLD_MS);
         let mut said = Vec::new();
+        let mut private = Private { chats: platforms.chats()?, ..Private::default() };
         for (at_ms, deed) in plan.deeds {
             tokio::time::sleep_until(began + Duration::from_millis(at_ms)).await;
-            act(&world, &platforms, &mut said, deed).await?;
+            act(&world, &platforms, (&mut said, &mut private), deed).await?;
         }
         tokio::time::sleep_until(began + Duration::from_millis(TURBULENT_MS)).await;
         platforms.heal();
-        let problem = self.rest(&world, &platforms, &said).await;
+        let mut problem = self.rest(&world, &platforms, &said, REST_MS).await;
+        if problem.is_none() {
+            private.last_words(&world, &platforms)?;
+            problem = self.rest(&world, &platforms, &said, BREATH_MS).await;
+        }
         let running = self.machine.running();
         let (receipts, dead) = match &running {
             Some(running) => (
@@ -140,9 +157,19 @@ impl Stage {
             ),
             None => Default::default(),
         };
+        let rows = match &running {
+            Some(running) => running.store.conversations().await?,
+            None => Vec::new(),
+        };
+        let chat_id = |chat: &Channel| {
+            rows.iter().find(|row| row.remote.as_str() == chat.remote()).map(|row| row.id.clone())
+        };
         *lock(&self.scene) = Scene {
             said,
             messages: CHANNELS.iter().map(|channel| platforms.shown(channel)).collect(),
+            chats: private.chats.iter().map(|chat| platforms.shown(chat)).collect(),
+            chat_ids: private.chats.iter().map(chat_id).collect(),
+            private,
             kept: kept(&platforms),
             untold: untold || given_up(&platforms.log()),
             crashes: 0,
@@ -156,9 +183,15 @@ impl Stage {
     }
 
     /// Waits until nothing is under way any more; what is wrong, if that does not happen.
-    async fn rest(&self, world: &World, platforms: &Platforms, said: &[Said]) -> Option<String> {
+    async fn rest(
+        &self,
+        world: &World,
+        platforms: &Platforms,
+        said: &[Said],
+        rest_ms: i64,
+    ) -> Option<String> {
         let deadline = tokio::time::Instant::now() + SETTLE;
-        let rest = Duration::from_millis(REST_MS.unsigned_abs());
+        let rest = Duration::from_millis(rest_ms.unsigned_abs());
         let mut life: Option<(Arc<dyn Store>, tokio::time::Instant)> = None;
         loop {
             tokio::time::sleep(Duration::from_secs(5)).await;
@@ -172,7 +205,7 @@ impl Stage {
             if life.as_ref().is_some_and(|(_, since)| since.elapsed() < rest) {
                 continue;
             }
-            let unrest = match self.unrest(world, platforms, said).await {
+            let unrest = match self.unrest(world, platforms, said, rest_ms).await {
                 Ok(None) => return None,
                 Ok(Some(unrest)) => unrest,
                 Err(error) => return Some(format!("{error:#}")),
@@ -184,7 +217,13 @@ impl Stage {
     }
 
     /// What is still under way.
-    async fn unrest(&self, world: &World, platforms: &Platforms, said: &[Said]) -> Result<Option<String>> {
+    async fn unrest(
+        &self,
+        world: &World,
+        platforms: &Platforms,
+        said: &[Said],
+        rest_ms: i64,
+    ) -> Result<Option<String>> {
         let ours: usize = CHANNELS
             .iter()
             .map(|channel| platforms.shown(channel).iter().filter(|shown| shown.ours).count())
@@ -204,7 +243,7 @@ impl Stage {
         let log = platforms.log();
         let stirs = |entry: &&LogEntry| entry.kind == LogKind::Delivery || !is_routine(entry);
         if let Some(last) = log.iter().rev().find(stirs)
-            && world.clock.millis() - last.at < REST_MS
+            && world.clock.millis() - last.at < rest_ms
         {
             return Ok(Some(format!("{} is called", last.method)));
         }
@@ -246,8 +285,14 @@ fn kept(platforms: &Platforms) -> BTreeMap<&'static str, Vec<String>> {
     all.filter_map(|platform| Some((platform, platforms.kept(platform)?))).collect()
 }
 
-async fn act(world: &World, platforms: &Platforms, said: &mut Vec<Said>, deed: Deed) -> Result<()> {
+async fn act(
+    world: &World,
+    platforms: &Platforms,
+    (said, private): (&mut Vec<Said>, &mut Private),
+    deed: Deed,
+) -> Result<()> {
     match deed {
+        Deed::Direct { pick } => private.act(world, platforms, pick)?,
         Deed::Fault { platform, order } => platforms.fault(platform, order),
         Deed::Post { channel, person, cargo } => {
             say(world, platforms, said, (channel, CHANNELS[channel].people[person]), None, cargo)?;

@@ -24,6 +24,10 @@ pub(super) enum Bug {
     EarlyAcknowledgement,
     /// Copies of our own are taken for messages of people.
     NoEchoRule,
+    /// Commands to the app are forgotten as soon as they are done.
+    CommandAgain,
+    /// A direct conversation takes what was written in a chat before it for its own.
+    OthersPast,
 }
 
 /// What came of a seed.
@@ -36,6 +40,9 @@ pub(super) struct Outcome {
     pub(super) story: String,
     pub(super) crashes: usize,
     pub(super) messages: usize,
+    /// What people wrote to the app: commands, and words in direct conversations.
+    pub(super) commands: usize,
+    pub(super) words: usize,
     /// Simulated time.
     pub(super) took: Duration,
 }
@@ -119,6 +126,8 @@ pub(super) fn run(seed: u64, bug: Bug) -> Outcome {
         story,
         crashes: driver.crashes.len(),
         messages: scene.said.len(),
+        commands: scene.private.commands.len(),
+        words: scene.private.words.iter().filter(|word| word.to.is_some()).count(),
         took,
     }
 }
@@ -243,7 +252,7 @@ fn story(scene: &Scene, crashes: &[u64]) -> String {
             receipt.received_ms - EPOCH_MICROS / 1000
         ));
     }
-    for message in scene.messages.iter().flatten() {
+    for message in scene.messages.iter().chain(&scene.chats).flatten() {
         line(format_args!("{}", message.raw));
     }
     line(format_args!("rest at {}", scene.rested_ms));

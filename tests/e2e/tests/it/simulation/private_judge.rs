@@ -1,0 +1,248 @@
+//! Whether what people's chats with the app show is what was said there, and nobody else's.
+
+use std::collections::BTreeMap;
+
+use dragoman_sim::core::{LogEntry, LogKind};
+use dragoman_store::LaneId;
+
+use super::platforms::{CHANNELS, PEOPLE, key, name};
+use super::private::{Command, State, Told, Word, read, text};
+use super::shown::Shown;
+use super::stage::Scene;
+
+/// What one chat shows.
+#[derive(Default)]
+struct Chat<'a> {
+    words: BTreeMap<usize, Vec<(usize, &'a Shown)>>,
+    calls: BTreeMap<usize, Vec<&'a Shown>>,
+    opened: BTreeMap<usize, usize>,
+    parted: BTreeMap<usize, usize>,
+    /// Answers to commands, beside that something is open.
+    answers: usize,
+    /// Commands, or words, that were not done because they came late.
+    late: usize,
+    strays: Vec<&'a Shown>,
+}
+
+fn chat(shown: &[Shown]) -> Chat<'_> {
+    let mut chat = Chat::default();
+    for (place, shown) in shown.iter().enumerate().filter(|(_, shown)| shown.ours) {
+        match read(shown) {
+            Told::Word(number) => chat.words.entry(number).or_default().push((place, shown)),
+            Told::Call(number, _) => chat.calls.entry(number).or_default().push(shown),
+            Told::Opened(Some(with)) => *chat.opened.entry(with).or_default() += 1,
+            Told::Parted(Some(by)) => *chat.parted.entry(by).or_default() += 1,
+            Told::Ended | Told::Interrupted | Told::Answered => chat.answers += 1,
+            Told::Late => chat.late += 1,
+            Told::Reminder(Some(_)) | Told::Hint => {}
+            Told::Stray | Told::Opened(None) | Told::Parted(None) | Told::Reminder(None) => {
+                chat.strays.push(shown);
+            }
+        }
+    }
+    chat
+}
+
+fn named(person: usize) -> &'static str {
+    name(PEOPLE[person].0)
+}
+
+/// Everything that is wrong.
+pub(super) fn judge(scene: &Scene) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let chats: Vec<Chat<'_>> = scene.chats.iter().map(|shown| chat(shown)).collect();
+    for (number, word) in scene.private.words.iter().enumerate() {
+        for (person, chat) in chats.iter().enumerate() {
+            let found = chat.words.get(&number).map_or(&[][..], Vec::as_slice);
+            if let Some(fault) = fault(scene, number, word, person, found) {
+                let to = word.to.map_or("nobody", named);
+                let (by, at) = (named(word.by), named(person));
+                wrong.push(format!("word {number:03} ({}) of {by} to {to}, at {at}: {fault}", word.id));
+            }
+        }
+    }
+    for (number, command) in scene.private.commands.iter().enumerate() {
+        for (person, chat) in chats.iter().enumerate() {
+            let times = chat.calls.get(&number).map_or(0, Vec::len);
+            if times > usize::from(command.what.whom() == Some(person)) {
+                let (by, at) = (named(command.by), named(person));
+                wrong.push(format!("call {number:03} of {by} is told {times} times at {at}"));
+            }
+        }
+    }
+    for (person, chat) in chats.iter().enumerate() {
+        wrong.extend(
+            commands(scene, person, chat).into_iter().map(|fault| format!("{}: {fault}", named(person))),
+        );
+        wrong.extend(inversions(scene, person, chat));
+        wrong.extend(
+            chat.strays.iter().map(|stray| format!("a stray message at {}: {}", named(person), stray.text)),
+        );
+    }
+    for (channel, messages) in CHANNELS.iter().zip(&scene.messages) {
+        let private = |it: &&Shown| ["word ", "call ", "dm "].iter().any(|sign| it.text.contains(sign));
+        if let Some(stray) = messages.iter().filter(|it| it.ours).find(private) {
+            wrong.push(format!("what was for the app stands in {}: {}", channel.id, stray.text));
+        }
+    }
+    for (person, shown) in scene.chats.iter().enumerate() {
+        let public =
+            |it: &&Shown| it.text.contains("note ") || it.files.iter().any(|(name, _)| name.starts_with('n'));
+        if let Some(stray) = shown.iter().filter(|it| it.ours).find(public) {
+            wrong.push(format!("what was for a channel stands with {}: {}", named(person), stray.text));
+        }
+    }
+    wrong
+}
+
+/// Whether each of the two asked the other, or said yes.
+fn agreed(commands: &[Command], one: usize, other: usize) -> bool {
+    let wants = |by, whom| commands.iter().any(|it| it.by == by && it.what.whom() == Some(whom));
+    wants(one, other) && wants(other, one)
+}
+
+fn fault(
+    scene: &Scene,
+    number: usize,
+    word: &Word,
+    person: usize,
+    found: &[(usize, &Shown)],
+) -> Option<String> {
+    if person == word.by {
+        return (!found.is_empty()).then(|| format!("came back, {} times", found.len()));
+    }
+    let may = !word.idle
+        && word.to.is_none_or(|to| to == person)
+        && agreed(&scene.private.commands, word.by, person);
+    if !may {
+        return (!found.is_empty()).then(|| "went astray".to_owned());
+    }
+    let is_file = |shown: &Shown| !shown.files.is_empty() || shown.text.contains("f0.txt");
+    let is_text = |shown: &Shown| shown.text.contains("word ");
+    let texts: Vec<&Shown> = found.iter().map(|(_, it)| *it).filter(|it| is_text(it)).collect();
+    let files: Vec<&Shown> = found.iter().map(|(_, it)| *it).filter(|it| is_file(it)).collect();
+    if texts.len() > usize::from(!word.wordless) || files.len() > usize::from(word.file.is_some()) {
+        return Some(format!("there {} times, its file {} times", texts.len(), files.len()));
+    }
+    let spoiled = |it: &&Shown| {
+        let sent = word.file.as_ref().map(|file| &file.bytes);
+        it.files.first().is_some_and(|(_, bytes)| Some(bytes) != sent)
+    };
+    if files.iter().any(spoiled) {
+        return Some("its file has other bytes".to_owned());
+    }
+    if word.to.is_none() || is_reported(scene, word, person) {
+        return None;
+    }
+    // What was done when perhaps nobody listened any more may be there, or not.
+    let known = (0..word.states.len()).rev().find(|at| is_known(scene, word, *at))?;
+    let states = &word.states[known..];
+    let may_be_gone = states.iter().any(|state| state.revision.is_none());
+    let may_be_there = states.iter().any(|state| state.revision.is_some());
+    let there = [(word.wordless, &texts), (word.file.is_none(), &files)];
+    if there.iter().any(|(never, shown)| !never && shown.is_empty()) && !may_be_gone {
+        return Some("lost".to_owned());
+    }
+    if !may_be_there && !found.is_empty() {
+        return Some("deleted, but still there".to_owned());
+    }
+    let shows = |shown: &Shown, state: &State| {
+        state.revision.is_some_and(|revision| shown.text.contains(&text(number, revision)))
+    };
+    let old = texts.first().filter(|shown| !states.iter().any(|state| shows(shown, state)));
+    old.map(|shown| format!("shows {}", shown.text))
+}
+
+/// Whether a state of a message has to be known where it went: it was made in a conversation that lives on, or that ended
+/// after the platform had told of it. Where nobody listens Teams tells a bot of it once, and never again; Webex tells
+/// nothing of edits.
+fn is_known(scene: &Scene, word: &Word, at: usize) -> bool {
+    let state = &word.states[at];
+    let lives = || word.to.is_some_and(|to| scene.private.left.get(word.by) == Some(&Some((to, state.talk))));
+    let told = || is_acknowledged(scene, word.by, &word.id, state.at_ms);
+    state.sure
+        && match scene.private.chats[word.by].platform {
+            "teams" => told(),
+            "webex" => lives() || at == 0 && told(),
+            _ => lives() || !scene.untold || at == 0 && told(),
+        }
+}
+
+/// Whether the operator was told that something about it did not get through.
+fn is_reported(scene: &Scene, word: &Word, person: usize) -> bool {
+    let Some(chat) = &scene.chat_ids[person] else { return false };
+    let lane = LaneId::Conversation(chat.clone());
+    scene.dead.iter().any(|dead| {
+        dead.lane == lane && dead.event.message.as_ref().is_some_and(|message| message.as_str() == word.id)
+    })
+}
+
+/// Whether commands of somebody were answered and told, each once.
+fn commands(scene: &Scene, person: usize, chat: &Chat<'_>) -> Vec<String> {
+    let commands = &scene.private.commands;
+    let by = |by: usize| commands.iter().filter(move |command| command.by == by);
+    let mut wrong = Vec::new();
+    let (said, answers) = (by(person).count(), chat.answers);
+    if answers > said {
+        wrong.push(format!("{answers} answers to {said} commands"));
+    }
+    let opened: usize = chat.opened.values().sum();
+    let heard =
+        by(person).filter(|command| is_acknowledged(scene, person, &command.id, command.at_ms)).count();
+    if answers + opened + chat.late < heard {
+        wrong.push(format!("{answers} answers and {opened} beginnings for {heard} acknowledged commands"));
+    }
+    for (other, times) in &chat.opened {
+        let mine = by(person).filter(|it| it.what.whom() == Some(*other)).count();
+        let theirs = by(*other).filter(|it| it.what.whom() == Some(person)).count();
+        if *times > mine + theirs {
+            wrong.push(format!("{times} beginnings with {}, of {mine} and {theirs} wishes", named(*other)));
+        }
+    }
+    for (other, times) in &chat.parted {
+        let most = by(*other).count();
+        if *times > most {
+            wrong.push(format!("{} went {times} times, with {most} commands", named(*other)));
+        }
+    }
+    wrong
+}
+
+/// Whether the gateway said that it has what was told of a message of somebody's chat since then.
+fn is_acknowledged(scene: &Scene, person: usize, id: &str, since_ms: i64) -> bool {
+    let platform = scene.private.chats[person].platform;
+    let labels = |entry: &LogEntry| {
+        let (detail, label) = (&entry.detail, &entry.detail["label"]);
+        [&label["ts"], &label["id"], &label["message_id"], &detail["id"]].map(|it| it.as_str().map(key))
+    };
+    let here = |entry: &&LogEntry| entry.platform == platform && entry.kind == LogKind::Delivery;
+    let mut told = scene.log.iter().filter(here).filter(|it| it.status == 200 && it.at >= since_ms);
+    told.any(|entry| labels(entry).iter().flatten().any(|it| it == id))
+}
+
+/// Words that stand the wrong way round: the second was written when the first had been accepted already.
+fn inversions(scene: &Scene, person: usize, chat: &Chat<'_>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut accepted: BTreeMap<&str, i64> = BTreeMap::new();
+    for receipt in scene.receipts.iter().filter(|receipt| receipt.kind == "created") {
+        if receipt.to == scene.chat_ids[person]
+            && let Some(message) = &receipt.message
+        {
+            let first = accepted.entry(message.as_str()).or_insert(receipt.received_ms);
+            *first = receipt.received_ms.min(*first);
+        }
+    }
+    let words = &scene.private.words;
+    for (first, shown) in &chat.words {
+        let Some(earlier) = words.get(*first) else { continue };
+        let Some(accepted_ms) = accepted.get(earlier.id.as_str()) else { continue };
+        for (second, others) in chat.words.range(first + 1..) {
+            let Some(later) = words.get(*second) else { continue };
+            let turned = shown.first().zip(others.first()).is_some_and(|(one, other)| other.0 < one.0);
+            if later.by == earlier.by && *accepted_ms < later.at_ms && turned {
+                wrong.push(format!("word {second:03} stands before word {first:03} at {}", named(person)));
+            }
+        }
+    }
+    wrong
+}
