@@ -21,6 +21,15 @@ pub(crate) fn is_file(part: u32) -> bool {
     part % STRIDE >= FILES_AT
 }
 
+/// Who posts the files of a message that stands in somebody's name. What the target does not take from them the app
+/// posts, where its own `level` is above a line: a text may be theirs already, and its files need not become lines.
+pub(crate) fn carrier(level: Level, spokesman: &Spokesman, voiceless: bool) -> Spokesman {
+    if voiceless && level >= Level::Partial {
+        return Spokesman::App;
+    }
+    spokesman.clone()
+}
+
 /// What a target takes.
 pub(crate) struct Bounds<'a> {
     /// How well files arrive there.

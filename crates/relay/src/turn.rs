@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use dragoman_model::{
-    Code, Event, EventKind, Feature, Happening, Level, Marker, Message, Operation, RemoteMessage, Spokesman,
-    codes,
+    Code, Event, EventKind, Feature, Happening, Level, Marker, Message, Operation, Post, RemoteMessage,
+    Spokesman, codes,
 };
 use dragoman_platform::Failure;
 use dragoman_store::{BridgeState, CopyRow, LaneId, OriginalRow};
@@ -257,7 +257,8 @@ impl Relay {
         let refused = mute || leg.uneditable.load(Ordering::Relaxed);
         let generation = plan::revision(&texts, &texts_done, capabilities.max_edits, refused);
         // With their own name above it, it would look as if it had been said now.
-        let new = if leg.voiceless.load(Ordering::Relaxed) || backfilled {
+        let voiceless = leg.voiceless.load(Ordering::Relaxed);
+        let new = if voiceless || backfilled {
             Spokesman::App
         } else {
             voice::voice(&directory, source, target, message)
@@ -267,7 +268,8 @@ impl Relay {
         });
         let there: Vec<CopyRow> = existing.iter().chain(&done_before).cloned().collect();
         let policy = directory.policy(&source.org).files;
-        let bounds = Bounds::of(capabilities, &spokesman, &policy);
+        let carrier = files::carrier(capabilities.level(Feature::File), &spokesman, voiceless);
+        let bounds = Bounds::of(capabilities, &carrier, &policy);
         let mut named = Vec::with_capacity(message.files.len());
         for file in &message.files {
             let key = self.vault().file_key(&source.org, &message.id, file.identity()).await?;
@@ -323,7 +325,7 @@ impl Relay {
         } else {
             plan::steps(&post, bodies, &current, first, &marker)
         };
-        steps.extend(cargo.steps(&post, &marker));
+        steps.extend(cargo.steps(&Post { spokesman: carrier, ..post.clone() }, &marker));
         steps.retain(|step| {
             let deletes = matches!(step.operation, Operation::Delete { .. });
             deletes || !done_before.iter().any(|copy| copy.part == step.part)

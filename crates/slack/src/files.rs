@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use dragoman_model::operation::Candidate;
-use dragoman_model::{FileRef, Operation, Outcome, Post, RemoteConversation, RemoteMessage, Version, codes};
+use dragoman_model::{
+    FileRef, Operation, Outcome, Post, RemoteConversation, RemoteMessage, Spokesman, Version, codes,
+};
 use dragoman_platform::http::{HttpError, HttpRequest, HttpStreamed, Upload, retry_after_ms};
 use dragoman_platform::{Failure, FileBytes, Session, Share, TokenSlot};
 use futures_util::StreamExt as _;
@@ -361,6 +363,10 @@ pub(crate) async fn under_way(
                 }
             },
             Err(error) if is_gone(error.word()) && client.clock.monotonic_ms() - at_ms >= LATE_MS => {
+                // A person's file that nobody shared is not ours to see, and all the same theirs to take back.
+                if post.spokesman != Spokesman::App {
+                    remove(client, session, &slot(&post.spokesman), &file).await;
+                }
                 client.uploads.settled(&file);
             }
             Err(error) if is_gone(error.word()) => {

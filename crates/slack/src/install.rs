@@ -96,13 +96,21 @@ pub(crate) fn authorize_url(
 
 /// What a person grants: to post as them, and to edit and delete what was posted so.
 const PERSON_SCOPE: &str = "chat:write";
-/// What it needs to react; where it is not granted, the app reacts.
-const PERSON_REACTS: &str = "reactions:write";
 
-/// The scopes that people are asked for: to react where the app may.
+/// Everything that people are asked for, each with its reason; what is not granted beyond the first, the app does.
+/// Asked for where the app itself may do the same.
+pub(crate) const PERSON_SCOPES: [(&str, &str); 3] = [
+    (PERSON_SCOPE, "post, edit and delete their copies in their own name"),
+    ("reactions:write", "react in their own name"),
+    ("files:write", "post their files in their own name, and delete them with their messages"),
+];
+
+/// The scopes that people are asked for.
 fn person_scopes(app: &App) -> String {
-    let reacts = package::scopes(&app.features).iter().any(|scope| scope.name == PERSON_REACTS);
-    if reacts { format!("{PERSON_SCOPE},{PERSON_REACTS}") } else { PERSON_SCOPE.to_owned() }
+    let may = package::scopes(&app.features);
+    let asked =
+        PERSON_SCOPES.iter().map(|(name, _)| *name).filter(|name| may.iter().any(|it| it.name == *name));
+    asked.collect::<Vec<_>>().join(",")
 }
 
 /// The consent page for a person's own token.

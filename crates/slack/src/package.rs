@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use dragoman_platform::{Package, PackageFile, PackageRequest, Scope};
 use serde_json::json;
 
+use crate::install::PERSON_SCOPES;
+
 /// A feature with the scopes and events that it needs.
 struct Part {
     feature: &'static str,
@@ -208,6 +210,12 @@ pub(crate) fn package(request: &PackageRequest) -> Package {
     }
     steps.push("Run `dragoman install start slack` and open the link that it prints.".to_owned());
     steps.push("Invite the app to every private channel that is to be bridged.".to_owned());
+    let own = PERSON_SCOPES.iter().filter(|(name, _)| names.contains(name));
+    let own: Vec<String> = own.map(|(name, reason)| format!("{name} ({reason})")).collect();
+    steps.push(format!(
+        "People who let the app speak in their own name grant it themselves: {}.",
+        own.join(", ")
+    ));
     Package { files: vec![PackageFile { name: "slack-manifest.json".to_owned(), bytes }], steps, scopes }
 }
 
@@ -232,6 +240,24 @@ mod tests {
         let count = all.len();
         all.dedup();
         assert_eq!(all.len(), count, "a scope belongs to one feature");
+    }
+
+    #[test]
+    fn people_are_asked_for_what_the_app_may_do_itself() {
+        let said = |features: &[&str]| {
+            let features = features.iter().map(|it| (*it).to_owned()).collect();
+            let request = PackageRequest {
+                name: "Bridge".into(),
+                public_url: "https://bridge.example".into(),
+                app: "a1".into(),
+                facts: dragoman_platform::Facts::new(),
+                features,
+            };
+            package(&request).steps.join(" ")
+        };
+        let (all, lean) = (said(&[]), said(&["messages"]));
+        assert!(all.contains("files:write (post their files in their own name"), "{all}");
+        assert!(lean.contains("chat:write (") && !lean.contains("files:write"), "{lean}");
     }
 
     const ALWAYS: &str = "messages";

@@ -169,3 +169,18 @@ fn a_name_is_cut_here_and_keeps_its_ending() {
     assert_eq!(native(&policy).objection(&disguised, &[], &[], None), Some(codes::FILE_FORBIDDEN));
     assert!(is_alike(&disguised, &format!("{}.bat{}", "a".repeat(116), "x".repeat(20))));
 }
+
+#[test]
+fn the_app_carries_what_a_person_may_not_where_it_can() {
+    let person = Spokesman::Person("p".into());
+    for (level, voiceless, by_app) in [
+        (Level::Native, false, false),
+        (Level::Native, true, true),
+        (Level::Partial, true, true),
+        // A line stands better beside the text than in the app's name below it.
+        (Level::Fallback, true, false),
+    ] {
+        assert_eq!(carrier(level, &person, voiceless) == Spokesman::App, by_app, "{level:?} {voiceless}");
+        assert_eq!(carrier(level, &Spokesman::App, voiceless), Spokesman::App);
+    }
+}

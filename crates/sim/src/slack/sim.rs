@@ -130,6 +130,13 @@ impl SlackSim {
         state.tokens.values().filter(theirs).count()
     }
 
+    /// Ends every token of a person that apps were granted; the event about it is lost.
+    pub fn end_user_tokens(&self, user: &str) {
+        let mut state = lock(&self.engine.state);
+        let theirs = |token: &&mut Token| token.kind == TokenKind::User && token.user == user;
+        state.tokens.values_mut().filter(theirs).for_each(|token| token.revoked = true);
+    }
+
     /// How many Socket Mode connections an app has.
     pub fn sockets(&self, app_id: &str) -> usize {
         self.engine.sockets.count(app_id)

@@ -264,7 +264,11 @@ async fn a_person_grants_a_token_of_their_own() {
     let url =
         Url::parse(&offline().authorize_person_url(&app(), back, "state-1", "challenge-1").unwrap()).unwrap();
     let query: BTreeMap<_, _> = url.query_pairs().into_owned().collect();
-    assert_eq!(query["user_scope"], "chat:write,reactions:write");
+    assert_eq!(query["user_scope"], "chat:write,reactions:write,files:write");
+    let mut lean = app();
+    lean.features = ["messages".to_owned()].into();
+    let url = offline().authorize_person_url(&lean, back, "state-1", "challenge-1").unwrap();
+    assert!(url.contains("user_scope=chat%3Awrite&"), "{url}");
     assert!(!query.contains_key("scope"), "nothing more for the app");
 
     let mut here = installation();

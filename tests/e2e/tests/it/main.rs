@@ -10,6 +10,7 @@ mod doubts;
 mod edits;
 mod files;
 mod kills;
+mod own_files;
 mod own_names;
 mod payloads;
 mod people;

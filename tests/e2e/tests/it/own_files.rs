@@ -1,0 +1,140 @@
+//! Files at Slack in the name of the person who sent them elsewhere.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use dragoman_gateway::admin::api::{self, InstallState};
+use dragoman_sim::slack::SeedApp;
+use dragoman_sim::teams::{Draft, seed};
+use e2e::{Options, Seen, Side, SlackSide, World, eventually};
+
+const CHANNEL: &str = "C07LAUNCH";
+const BEN: &str = "U07BENOKAFOR";
+const SOON: Duration = Duration::from_secs(20);
+
+/// Grants Ben's token at Slack in a browser in which he is signed in, all of it or without files.
+async fn grant(world: &World, files: bool) -> Result<()> {
+    let ask = api::PersonToken { person: format!("slack:{BEN}"), installation: "slack".to_owned() };
+    let started = world.ask(&ask).await?;
+    let asked = "%2Cfiles%3Awrite";
+    ensure!(started.link.contains(asked), "he is not asked: {}", started.link);
+    let link = if files { started.link.clone() } else { started.link.replace(asked, "") };
+    let link = link.replacen("/authorize?", "/authorize/decision?", 1);
+    world.http.browse(&format!("{link}&sim_allow=1&sim_user={BEN}")).await?;
+    for _ in 0..5 {
+        match world.ask(&api::InstallWait { ticket: started.ticket.clone() }).await? {
+            InstallState::Waiting => {}
+            InstallState::Done(_) => return Ok(()),
+            InstallState::Failed(problem) => bail!("{problem:?}"),
+        }
+    }
+    bail!("nobody came back")
+}
+
+/// The one message at Slack with a file of this name.
+async fn file_at(slack: &SlackSide, name: &str) -> Result<(Seen, Vec<u8>)> {
+    eventually(&format!("{name} is at Slack"), SOON, async || {
+        let failed = |error| format!("{error:#}");
+        let mut found = Vec::new();
+        let all = slack.read().await.map_err(failed)?;
+        for seen in &all {
+            for (known, bytes) in slack.files(seen).await.map_err(failed)? {
+                if known == name {
+                    found.push((seen.clone(), bytes));
+                }
+            }
+        }
+        let count = found.len();
+        let shown = || all.iter().map(|it| it.markup.as_str()).collect::<Vec<_>>();
+        found.pop().filter(|_| count == 1).ok_or_else(|| format!("{count} of {name} in {:?}", shown()))
+    })
+    .await
+}
+
+/// Emre, who is Ben at Slack, sends a file; its message at Teams.
+fn send(world: &World, text: &str, name: &str, bytes: &[u8]) -> Result<String> {
+    let teams = &world.teams;
+    let draft = teams.attaching(seed::EMRE, seed::LAUNCH, Draft::html(text), &[(name, bytes)])?;
+    Ok(teams.post(seed::EMRE, seed::LAUNCH, draft)?)
+}
+
+async fn world() -> Result<World> {
+    let world = World::start(Options::default()).await?;
+    let accounts = vec![format!("slack:{BEN}"), format!("teams:{}", seed::EMRE)];
+    world.ask(&api::PersonLink { accounts }).await?;
+    Ok(world)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_of_who_sent_it_and_goes_with_its_message() -> Result<()> {
+    let mut world = world().await?;
+    let slack = world.ana(CHANNEL);
+    grant(&world, true).await?;
+    let sent = send(&world, "<p>here is the plan</p>", "plan.txt", b"the plan")?;
+    let (copy, bytes) = file_at(&slack, "plan.txt").await?;
+    ensure!(bytes == b"the plan" && copy.raw["user"] == BEN, "{}", copy.raw);
+    ensure!(copy.raw["username"].is_null() && !copy.markup.contains("Emre"), "{}", copy.raw);
+    ensure!(world.slack.kept_files() == [(BEN.to_owned(), "plan.txt".to_owned())], "whose is it");
+    world.settled(SOON).await?;
+    let count = world.teams.messages(seed::LAUNCH).len();
+
+    // It dies after the upload was completed, before anybody wrote down which message that is.
+    world.restart(Some("send.unanswered:1")).await?;
+    send(&world, "", "chart.txt", b"the chart")?;
+    ensure!(world.binary.died(SOON).await?, "it outlived its fault");
+    world.binary.start(None).await?;
+    let (copy, _) = file_at(&slack, "chart.txt").await?;
+    ensure!(copy.raw["user"] == BEN, "{}", copy.raw);
+    world.settled(SOON).await?;
+    file_at(&slack, "chart.txt").await?;
+    ensure!(world.teams.messages(seed::LAUNCH).len() == count + 1, "something came back");
+
+    // Only his token may delete it, and does, also after a restart.
+    world.restart(None).await?;
+    world.teams.delete(seed::EMRE, seed::LAUNCH, &sent)?;
+    eventually("message and file are gone", SOON, async || {
+        let kept = world.slack.kept_files();
+        let all = slack.read().await.map_err(|error| format!("{error:#}"))?;
+        let said = all.iter().any(|it| it.markup.contains("here is the plan"));
+        let only = kept == [(BEN.to_owned(), "chart.txt".to_owned())];
+        if only && !said { Ok(()) } else { Err(format!("{kept:?}, {said}")) }
+    })
+    .await?;
+
+    // His token dies, and nobody tells the gateway.
+    world.slack.end_user_tokens(BEN);
+    send(&world, "<p>after that</p>", "later.txt", b"later")?;
+    let (copy, _) = file_at(&slack, "later.txt").await?;
+    ensure!(copy.raw["user"] != BEN && copy.raw.to_string().contains("Emre"), "{}", copy.raw);
+    ensure!(world.settled(SOON).await?.dead_letters == 0, "something was given up");
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_grants_no_files_is_carried_by_the_app() -> Result<()> {
+    let world = world().await?;
+    let slack = world.ana(CHANNEL);
+    grant(&world, false).await?;
+    let sent = send(&world, "<p>my own words</p>", "words.txt", b"words")?;
+    let (copy, bytes) = file_at(&slack, "words.txt").await?;
+    ensure!(bytes == b"words" && copy.raw["user"] != BEN, "{}", copy.raw);
+    ensure!(copy.raw.to_string().contains("Emre"), "nobody says whose it is: {}", copy.raw);
+    let bot = world.slack.bot(&SeedApp::default().app_id, "T07HARBOR").context("no bot")?;
+    ensure!(world.slack.kept_files() == [(bot.user_id, "words.txt".to_owned())], "whose is it");
+    let all = slack.read().await?;
+    let text: Vec<&Seen> = all.iter().filter(|it| it.markup.contains("my own words")).collect();
+    ensure!(text.len() == 1 && text[0].raw["user"] == BEN, "{all:#?}");
+    ensure!(!all.iter().any(|it| it.markup.contains("DRG-")), "{all:#?}");
+
+    // What each of them posted is taken away by who did.
+    world.teams.delete(seed::EMRE, seed::LAUNCH, &sent)?;
+    eventually("both are gone", SOON, async || {
+        let all = slack.read().await.map_err(|error| format!("{error:#}"))?;
+        let said = all.iter().any(|it| it.markup.contains("my own words"));
+        let kept = world.slack.kept_files();
+        if !said && kept.is_empty() { Ok(()) } else { Err(format!("{said}, {kept:?}")) }
+    })
+    .await?;
+    ensure!(world.settled(SOON).await?.dead_letters == 0, "something was given up");
+    world.end().await
+}
