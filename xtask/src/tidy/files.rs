@@ -27,10 +27,30 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     }
     for (path, text) in tree.texts() {
         for (index, line) in text.lines().enumerate() {
-            for (word, what) in NEVER.iter().filter(|(word, _)| line.contains(word)) {
+            for (word, what) in NEVER.iter().filter(|(word, _)| is_said(line, word)) {
                 findings.push(Finding::new(path, index + 1, format!("`{word}`: {what}")));
             }
         }
     }
     findings
+}
+
+/// Whether a line has the word; a path of a machine begins where no other path goes on.
+fn is_said(line: &str, word: &str) -> bool {
+    let inside =
+        |at: usize| word.starts_with('/') && line[..at].ends_with(|sign: char| sign.is_alphanumeric());
+    line.match_indices(word).any(|(at, _)| !inside(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_a_machine_begins_with_its_stroke() {
+        let root = concat!("/ro", "ot/");
+        assert!(is_said(&format!("see {root}notes"), root) && is_said(&format!("file://{root}notes"), root));
+        assert!(!is_said(&format!("me/drive{root}children"), root));
+        assert!(is_said(concat!("https://pypi", ".org/simple"), concat!("pypi", ".org")));
+    }
 }
