@@ -19,7 +19,7 @@ use dragoman_model::{
 
 use crate::body::{self, Body};
 use crate::envelope::{self, Change};
-use crate::files::{DOWNLOAD, SENT};
+use crate::files::{self, DOWNLOAD, SENT};
 use crate::ids::{is_bot, is_channel, is_personal, message_ms, parse_time};
 use crate::wire::activity::Activity;
 use crate::wire::message::{Attachment, ChatMessage, History, IdentitySet};
@@ -220,7 +220,11 @@ fn graph_files(message: &ChatMessage) -> Vec<FileRef> {
     // What is sent to a chat is its sender's own; what is in a channel is the channel's.
     let sender = message.from.as_ref().filter(|_| message.chat_id.is_some());
     let sender = sender.and_then(|from| from.user.as_ref()?.id.as_deref());
-    let references = message.attachments.iter().filter(|it| it.content_type == "reference");
+    let references = message
+        .attachments
+        .iter()
+        // Authors write these ids.
+        .filter(|it| it.content_type == "reference" && files::is_only_a_name(&it.id));
     let listed = references.map(|attachment| reference(attachment, sender));
     let pasted = images(&message.body.content, Budget::default()).into_iter().filter_map(|image| {
         Some(FileRef {
@@ -247,7 +251,7 @@ fn reference(attachment: &Attachment, sender: Option<&str>) -> FileRef {
 
 /// The id in `…/hostedContents/{id}/$value`.
 fn hosted_id(src: &str) -> Option<&str> {
-    let (_, rest) = src.split_once("hostedContents/")?;
+    let (_, rest) = src.split_once("/hostedContents/")?;
     let (id, _) = rest.split_once("/$value")?;
     Some(id).filter(|id| !id.is_empty())
 }

@@ -61,6 +61,11 @@ enum Source<'a> {
     Open(&'a str),
 }
 
+/// Whether a message may call one of its files by this id: some ids tell where bytes are, and those are made here.
+pub(crate) fn is_only_a_name(id: &str) -> bool {
+    !["http", DOWNLOAD, SENT].iter().any(|start| id.starts_with(start))
+}
+
 /// Who sent a file to a chat, by the directory's id.
 fn sender(file: &FileRef) -> Option<&str> {
     let (sender, _) = file.id.strip_prefix(SENT)?.split_once(' ')?;
@@ -98,6 +103,18 @@ fn is_pasted_into(address: &Url, messages: &Url, message: &str) -> bool {
         _ => false,
     };
     bare && names && front.iter().zip(&messages).all(alike)
+}
+
+/// Whether an address of the Bot Connector is one of a file's bytes: authors write addresses, and the bot may read more
+/// than they.
+fn is_view(address: &Url) -> bool {
+    let path: Vec<&str> = address.path_segments().into_iter().flatten().collect();
+    // What is escaped may be a path again once it is read.
+    let plain = |part: &str| !part.is_empty() && !part.contains('%');
+    let version = path.iter().position(|part| *part == "v3").unwrap_or_default();
+    let named =
+        matches!(&path[version..], ["v3", "attachments", id, "views", view] if plain(id) && plain(view));
+    named && address.query().is_none()
 }
 
 /// `u!` and the address in base64url, as `/shares` takes it.
@@ -199,7 +216,7 @@ impl TeamsConnector {
             }
             Source::Bot(address) => {
                 let url = parse(address)?;
-                if !client.is_service(&url) {
+                if !client.is_service(&url) || !is_view(&url) {
                     return Err(Failure::Refused(codes::ADDRESS_BLOCKED));
                 }
                 client.fetch(&session.app, Audience::Bot, url).await

@@ -77,7 +77,7 @@ fn is_emoji(tag: &Tag) -> bool {
 
 /// Whether the address is that of a picture kept with the message.
 pub(super) fn is_hosted(src: &str) -> bool {
-    src.contains("hostedContents/")
+    src.contains("/hostedContents/")
 }
 
 struct Sink<'f> {

@@ -194,6 +194,8 @@ fn pictures_and_emoji() {
     let images = teams::images(hosted, Budget::default());
     assert_eq!(images.len(), 1);
     assert!(images[0].src.ends_with("/hostedContents/abc/$value") && images[0].alt == "image");
+    let forged = "<img src=\"https://bot.example/v3/conversations/x/members?x=hostedContents/a/$value\" alt=\"image\">";
+    assert!(teams::images(forged, Budget::default()).is_empty(), "an author's own address");
 }
 
 #[test]

@@ -358,6 +358,16 @@ async fn pasted_pictures_come_from_graph_and_from_the_connector_with_their_own_t
         format!("{room}/{MESSAGE}/hostedContents/h/$value?x"),
         format!("{base}/v1.0/chats/c/messages/{MESSAGE}/hostedContents/h/$value"),
         format!("{base}/v1.0/users?x=/hostedContents/h/$value"),
+        format!("{base}/svc/v3/conversations/x/members?x=/hostedContents/a/$value"),
+        format!("{base}/svc/v3/conversations/x/members?x=hostedContents/a/$value"),
+        format!("{base}/svc/v3/conversations/x/members?x=/v3/attachments/1/views/original"),
+        format!("{base}/svc/v3/conversations/x/members"),
+        format!("{base}/svc/v3/conversations/x/v3/attachments/1/views/original"),
+        format!("{base}/svc/v3/attachments/..%2Fconversations%2Fx%2Fmembers%3F/views/original"),
+        format!("{base}/svc/v3/attachments/1/views/../../../conversations/x/views/original"),
+        format!("{base}/svc/v3/attachments/1/views/original?x"),
+        format!("{base}/svc/v3/attachments/1"),
+        format!("{base}/svc"),
     ] {
         let blocked = Some(Failure::Refused(codes::ADDRESS_BLOCKED));
         assert_eq!(fetch(&world, &file(&forged, link)).await.err(), blocked, "{forged}");

@@ -122,6 +122,25 @@ async fn pasted_pictures_are_those_of_graph_where_it_tells_and_else_those_of_the
 }
 
 #[tokio::test]
+async fn addresses_that_authors_write_are_no_files() {
+    let members = "https://smba.trafficmanager.net/teams/v3/conversations/x/members";
+    let sent = format!("sent:{ANA} guid");
+    let shown = ["guid", members, "download:a https://files.example/secret", sent.as_str()]
+        .map(|id| json!({ "id": id, "contentType": "reference", "name": id, "contentUrl": members }));
+    let picture = format!("<p>look <img src=\"{members}?x=hostedContents/a/$value\" alt=\"image\"></p>");
+    let world = World::start(move |call| {
+        let mut message = chat_message(MESSAGE, &picture);
+        message["attachments"] = json!(shown);
+        call.path.ends_with(&format!("/messages/{MESSAGE}")).then(|| message.into())
+    })
+    .await;
+    let message =
+        world.connector.message(&world.session(), &world.room(), None, &MESSAGE.into()).await.unwrap();
+    let ids: Vec<String> = message.unwrap().files.into_iter().map(|file| file.id).collect();
+    assert_eq!(ids, ["guid"]);
+}
+
+#[tokio::test]
 async fn files_wait_for_graph_when_it_stumbles_and_go_without_when_it_refuses() {
     for (status, waits) in [(503, true), (429, true), (403, false)] {
         let world =
