@@ -156,7 +156,8 @@ impl TeamsConnector {
         let found = matching(page.value, post, session.app.fact("app_id"), since_ms - CLOCKS_MS);
         let mut candidates = Vec::with_capacity(found.len());
         for (mut candidate, address) in found {
-            // Only copies of files say nothing of their own; an author's text may link to anything.
+            // An author's text may link to anything, so this is asked for copies that say nothing of their own. What is
+            // taken back is asked for so as well, whatever it said: only files that the app made are found.
             if let (Some(address), true) = (address, post.body.is_empty()) {
                 candidate.beside = self.linked_item(session, conversation, post, &address).await;
             }
@@ -194,7 +195,11 @@ fn matching(
                 return None;
             }
             let listed = made.files.into_iter().next().map(|file| (file.name, file.permalink));
-            let linked = || encode::linked_file(&made.body).map(|(name, address)| (name, Some(address)));
+            // A text may end like the message of a file.
+            let linked = || {
+                let (name, address) = encode::linked_file(&made.body).filter(|_| !same)?;
+                Some((name, Some(address)))
+            };
             let (file, address) = listed.or_else(linked).unzip();
             let candidate = Candidate {
                 message: RemoteMessage::from(message.id.as_str()),

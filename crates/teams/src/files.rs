@@ -265,7 +265,7 @@ impl TeamsConnector {
             return Outcome::Refused(codes::NOT_CARRIED);
         };
         if let Some(path) = self.memory.take_lost(&share.post.marker) {
-            // It is posted anew only where its message is known not to be there.
+            // It is posted anew: its message was not found, or the organisation takes two.
             self.remove_item(session, &owner, &path).await;
         }
         // Parts are parts of a stated whole.
@@ -454,8 +454,8 @@ impl TeamsConnector {
         }
     }
 
-    /// The file that a message of ours names: its path in Graph, where it lies in the channel's library or in the drive
-    /// of whoever sent it to the chat.
+    /// The file that a message of ours names: its path in Graph, where the app made it and it lies in the channel's
+    /// library or in the drive of whoever sent it to the chat. What an author linked to is somebody's own document.
     pub(crate) async fn linked_item(
         &self,
         session: &Session,
@@ -470,7 +470,8 @@ impl TeamsConnector {
             Voice::App => self.own_item(session, conversation, address).await,
             person @ Voice::Person(_) => self.item_of_speaker(session, &person, address).await,
         };
-        item.ok().flatten().map(|item| item.path())
+        let app_id = session.app.fact("app_id");
+        item.ok().flatten().filter(|item| item.is_made_by(app_id)).map(|item| item.path())
     }
 
     /// Deletes the file beside a copy.

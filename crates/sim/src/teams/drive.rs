@@ -50,6 +50,8 @@ pub(super) struct Item {
     pub name: String,
     /// What names it in `eTag` and in messages.
     pub guid: String,
+    /// Who made it.
+    pub by: Maker,
     /// The bytes.
     pub blob: Blob,
     /// With whom it is shared, where it is a person's.
@@ -69,10 +71,25 @@ impl Item {
             Whose::Person(owner) => Some(owner),
         }
     }
+}
 
-    /// `createdBy`: in a person's drive that person, elsewhere it is not kept.
-    pub(super) fn created_by(&self) -> Value {
-        self.owner().map_or(Value::Null, |oid| json!({"user": {"id": oid}}))
+/// Who made a file: a person, an app, or the one through the other.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Maker {
+    pub person: Option<String>,
+    pub app: Option<String>,
+}
+
+impl Maker {
+    /// A person with Teams' own client.
+    pub(super) fn person(oid: &str) -> Self {
+        Self { person: Some(oid.to_owned()), app: None }
+    }
+
+    /// `createdBy`, an identitySet.
+    pub(super) fn shown(&self) -> Value {
+        let named = [("user", &self.person), ("application", &self.app)];
+        named.into_iter().filter_map(|(key, id)| Some((key, json!({"id": id.as_ref()?})))).collect()
     }
 }
 
@@ -101,6 +118,7 @@ impl Conflict {
 pub(super) struct Session {
     folder: Folder,
     name: String,
+    by: Maker,
     conflict: Conflict,
     /// The size of the whole, from the first range.
     total: Option<u64>,
@@ -114,7 +132,7 @@ pub(super) enum Part {
     /// More is wanted.
     Accepted,
     /// The file is there.
-    Done(Item),
+    Done(Box<Item>),
     /// The part is there already, or not the next one.
     Range,
     /// The request is wrong.
@@ -229,6 +247,7 @@ impl Drives {
         &mut self,
         folder: &Folder,
         name: &str,
+        by: Maker,
         blob: Blob,
         conflict: Conflict,
     ) -> Option<(Item, bool)> {
@@ -260,7 +279,7 @@ impl Drives {
         let id = format!("01{}", hex::encode_upper(&random[..16]));
         let guid = guid(bytes).to_uppercase();
         let (folder, shared) = (folder.clone(), BTreeSet::new());
-        let item = Item { id: id.clone(), folder, name, guid, blob, shared };
+        let item = Item { id: id.clone(), folder, name, guid, by, blob, shared };
         self.items.insert(id, item.clone());
         Some((item, true))
     }
@@ -271,11 +290,19 @@ impl Drives {
     }
 
     /// Opens a session; its key.
-    pub(super) fn open(&mut self, folder: &Folder, name: &str, conflict: Conflict, now: u64) -> String {
+    pub(super) fn open(
+        &mut self,
+        folder: &Folder,
+        name: &str,
+        by: Maker,
+        conflict: Conflict,
+        now: u64,
+    ) -> String {
         let key = hex::encode(self.next("session"));
         let session = Session {
             folder: folder.clone(),
             name: name.to_owned(),
+            by,
             conflict,
             total: None,
             written: BlobWriter::default(),
@@ -332,8 +359,8 @@ impl Drives {
         }
         let Some(session) = self.sessions.remove(key) else { return Part::Gone };
         let blob = session.written.finish();
-        self.put(&session.folder, &session.name, blob, session.conflict)
-            .map_or(Part::Conflict, |(item, _)| Part::Done(item))
+        self.put(&session.folder, &session.name, session.by, blob, session.conflict)
+            .map_or(Part::Conflict, |(item, _)| Part::Done(Box::new(item)))
     }
 
     /// An address that gives an item's bytes without a token, for a while; its key.
@@ -386,7 +413,9 @@ mod tests {
     fn names_that_are_taken_fail_or_give_way() {
         let (mut drives, place) = (Drives::default(), place());
         let put = |drives: &mut Drives, conflict| {
-            drives.put(&place, "a.txt", Blob::from(&b"x"[..]), conflict).map(|(item, new)| (item.name, new))
+            drives
+                .put(&place, "a.txt", Maker::default(), Blob::from(&b"x"[..]), conflict)
+                .map(|(item, new)| (item.name, new))
         };
         assert_eq!(put(&mut drives, Conflict::Fail), Some(("a.txt".into(), true)));
         assert_eq!(put(&mut drives, Conflict::Fail), None);
@@ -399,7 +428,7 @@ mod tests {
     #[test]
     fn a_session_takes_parts_in_order_and_of_the_right_size() {
         let (mut drives, place) = (Drives::default(), place());
-        let key = drives.open(&place, "a.bin", Conflict::Rename, 5);
+        let key = drives.open(&place, "a.bin", Maker::default(), Conflict::Rename, 5);
         let part = vec![7_u8; usize::try_from(FRAGMENT).unwrap()];
         let total = FRAGMENT + 3;
         assert!(matches!(drives.part(&key, (0, 2, total), b"abc", 5), Part::Bad(_)), "no multiple");
@@ -417,7 +446,7 @@ mod tests {
         let Part::Done(item) = drives.part(&key, (FRAGMENT, total - 1, total), b"abc", 5) else { panic!() };
         assert_eq!(item.blob.size(), total);
         assert!(matches!(drives.part(&key, (FRAGMENT, total - 1, total), b"abc", 5), Part::Gone));
-        let late = drives.open(&place, "b.bin", Conflict::Fail, 5);
+        let late = drives.open(&place, "b.bin", Maker::default(), Conflict::Fail, 5);
         assert!(matches!(drives.part(&late, (0, 2, 3), b"abc", 5 + ADDRESS_MS), Part::Gone));
     }
 

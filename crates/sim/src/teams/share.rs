@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::drive::{Conflict, Item, Whose, bad_name, folder};
+use super::drive::{Conflict, Item, Maker, Whose, bad_name, folder};
 use super::handle::TeamsSim;
 use super::html::escape;
 use super::ids::{one_on_one, opaque};
@@ -75,7 +75,8 @@ impl TeamsSim {
             if bad_name(name) {
                 return Err(Refusal::BadName);
             }
-            let put = core.drives.put(&place, name, Blob::from(*bytes), Conflict::Rename);
+            let put =
+                core.drives.put(&place, name, Maker::person(person), Blob::from(*bytes), Conflict::Rename);
             let (item, _) = put.ok_or(Refusal::BadName)?;
             if matches!(place.whose, Whose::Person(_)) {
                 core.drives.invite(&item.id, members.iter().filter(|it| *it != person).cloned());

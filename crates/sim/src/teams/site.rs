@@ -75,7 +75,7 @@ fn upload(inner: &Arc<Inner>, req: &Req, key: &str) -> Response {
                         "id": item.id, "name": item.name, "size": item.blob.size(),
                         "eTag": format!("\"{{{}}},1\"", item.guid),
                         "webUrl": format!("{}{}", req.origin, item.path()),
-                        "createdBy": item.created_by(),
+                        "createdBy": item.by.shown(),
                         "file": {"mimeType": media_type(&item.name)},
                         "parentReference": {"driveId": item.folder.drive, "id": item.folder.id},
                     });

@@ -35,12 +35,14 @@ pub(crate) struct Item {
     pub(crate) created_by: Maker,
 }
 
-/// Who made an item.
+/// Who made an item: a person, an app, or the one through the other.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Maker {
     #[serde(deserialize_with = "nullable")]
     pub(crate) user: Drive,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) application: Drive,
 }
 
 /// A drive, or whoever has nothing but an id.
@@ -95,6 +97,11 @@ impl Item {
     pub(crate) fn guid(&self) -> Option<&str> {
         let (_, rest) = self.e_tag.split_once('{')?;
         rest.split_once('}').map(|(guid, _)| guid).filter(|guid| !guid.is_empty())
+    }
+
+    /// Whether this app made it.
+    pub(crate) fn is_made_by(&self, app_id: &str) -> bool {
+        !app_id.is_empty() && self.created_by.application.id.eq_ignore_ascii_case(app_id)
     }
 
     /// Its path in Graph.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::fake::{Call, Reply};
 use crate::files::{bytes, file, share};
-use crate::support::{ANA, CHAT, Keeper, MESSAGE, TENANT, World, chat_message};
+use crate::support::{ANA, APP, CHAT, Keeper, MESSAGE, TENANT, World, chat_message};
 
 const BO: &str = "eeeeeeee-0000-4000-8000-000000000005";
 const GUID: &str = "5A1B2C3D-0000-4000-8000-00000000000F";
@@ -29,7 +29,7 @@ fn folder() -> Value {
 
 fn item(base: &str) -> Value {
     json!({ "id": "01ITEM", "name": "Plan_.txt", "eTag": format!("\"{{{GUID}}},1\""),
-        "webUrl": format!("{base}/personal/ana/Documents/Plan_.txt"), "createdBy": { "user": { "id": ANA } },
+        "webUrl": format!("{base}/personal/ana/Documents/Plan_.txt"), "createdBy": { "user": { "id": ANA }, "application": { "id": APP } },
         "parentReference": { "driveId": "b!own", "id": "01CHAT" } })
 }
 

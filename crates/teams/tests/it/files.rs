@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use dragoman_model::{
-    Done, Feature, FileRef, Level, Outcome, PersonId, RemoteMessage, Spokesman, Version, codes,
+    Block, Done, Feature, FileRef, Inline, Level, Outcome, PersonId, RemoteMessage, Spokesman, Version, codes,
 };
 use dragoman_platform::conformance::{FILE_TEXT, FileManner};
 use dragoman_platform::{
@@ -13,7 +13,7 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 use crate::fake::{Call, Reply};
-use crate::support::{APP, CHAT, Keeper, MESSAGE, ROOM, TEAM, World, chat_message, paragraph, post};
+use crate::support::{ANA, APP, CHAT, Keeper, MESSAGE, ROOM, TEAM, World, chat_message, paragraph, post};
 
 const GUID: &str = "5A1B2C3D-0000-4000-8000-00000000000F";
 const PART: usize = 32 * 320 * 1024;
@@ -290,6 +290,62 @@ async fn the_copy_of_a_file_is_found_with_its_name() {
         found,
         [(MESSAGE.to_owned(), Some("Plan_.txt".to_owned())), ("1768039199001".to_owned(), None)]
     );
+}
+
+/// A Graph with one message of the app's, which links to a file that somebody made.
+async fn linking(maker: Value) -> World {
+    World::start(move |call| {
+        let base = format!("http://{}", call.headers.get("host")?);
+        if call.path.contains("/messages?") {
+            let link = "https://x.sharepoint.com/Budget.xlsx";
+            let text = format!(
+                "<p><b>Ana &lt;b&gt; (Slack)</b><br>\u{1f4ce} <a href=\"{link}\">Budget.xlsx</a></p>"
+            );
+            let mut linked = chat_message(MESSAGE, &text);
+            linked["from"] = json!({ "application": { "id": APP, "applicationIdentityType": "bot" } });
+            return Some(json!({ "value": [linked] }).into());
+        }
+        if call.path.ends_with("/driveItem") {
+            let mut item = item(&base);
+            item["createdBy"] = maker.clone();
+            return Some(item.into());
+        }
+        takes(call)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_document_that_an_author_links_to_is_not_beside_their_message() {
+    for (maker, beside) in [
+        (json!({ "user": { "id": ANA } }), None),
+        (Value::Null, None),
+        (json!({ "application": { "id": "another" }, "user": null }), None),
+        (json!({ "application": { "id": APP.to_uppercase() } }), Some(ITEM.to_owned())),
+    ] {
+        let world = linking(maker.clone()).await;
+        // What is taken back is looked for without its text.
+        let found =
+            world.connector.find(&world.session(), &world.room(), &share("").post, 1_768_039_100_000).await;
+        let found: Vec<_> = found.unwrap().into_iter().map(|it| (it.file, it.beside)).collect();
+        assert_eq!(found, [(Some("Budget.xlsx".to_owned()), beside)], "{maker}");
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_ends_like_the_message_of_a_file_is_found_as_a_text() {
+    let world = linking(Value::Null).await;
+    let mut text = share("").post;
+    text.body.blocks = vec![Block::Paragraph(vec![
+        Inline::Text("\u{1f4ce} ".to_owned()),
+        Inline::Link {
+            url: "https://x.sharepoint.com/Budget.xlsx".to_owned(),
+            text: vec![Inline::Text("Budget.xlsx".to_owned())],
+        },
+    ])];
+    let found = world.connector.find(&world.session(), &world.room(), &text, 1_768_039_100_000).await;
+    let found: Vec<_> = found.unwrap().into_iter().map(|it| (it.same, it.file, it.beside)).collect();
+    assert_eq!(found, [(true, None, None)]);
 }
 
 pub(crate) fn file(id: &str, link: Option<&str>) -> FileRef {

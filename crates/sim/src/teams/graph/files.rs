@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::super::drive::{
-    Conflict, Folder, Item, SIMPLE_MAX, Whose, bad_name, chat_folder, drive_of, folder, media_type,
+    Conflict, Folder, Item, Maker, SIMPLE_MAX, Whose, bad_name, chat_folder, drive_of, folder, media_type,
 };
 use super::super::http::Res;
 use super::super::ids::{encode, iso};
@@ -34,7 +34,7 @@ fn shown(call: &Call<'_>, item: &Item) -> Value {
     json!({
         "id": item.id, "name": item.name, "size": item.blob.size(),
         "eTag": format!("\"{{{}}},1\"", item.guid), "cTag": format!("\"c:{{{}}},1\"", item.guid),
-        "createdBy": item.created_by(), "createdDateTime": iso(call.req.now), "lastModifiedDateTime": iso(call.req.now),
+        "createdBy": item.by.shown(), "createdDateTime": iso(call.req.now), "lastModifiedDateTime": iso(call.req.now),
         "webUrl": format!("{}{}", sites(call), item.path()),
         "file": {"mimeType": media_type(&item.name)},
         "parentReference": {"driveId": folder.drive, "driveType": kind, "id": folder.id},
@@ -86,6 +86,11 @@ pub(super) fn own(call: &Call<'_>, folder: &Folder) -> Result<(), Error> {
     if may { Ok(()) } else { Err(denied()) }
 }
 
+/// Who is to be called the maker of a file.
+fn maker(call: &Call<'_>) -> Maker {
+    Maker { person: call.user().map(str::to_owned), app: Some(call.access.app.clone()) }
+}
+
 /// What follows `items/` in `{folder}:/{name}:`.
 fn target(call: &Call<'_>, drive: &str, folder: &str, name: &str) -> Result<(Folder, String), Error> {
     let id = folder.strip_suffix(':').ok_or_else(|| bad("Resource not found for the segment."))?;
@@ -110,7 +115,8 @@ pub(super) fn put(call: &mut Call<'_>, drive: &str, folder: &str, name: &str) ->
         return Err(error(413, "requestEntityTooLarge", "The request is too large."));
     }
     let blob = Blob::from(&call.req.body[..]);
-    let (item, new) = call.core.drives.put(&folder, &name, blob, conflict).ok_or_else(taken)?;
+    let by = maker(call);
+    let (item, new) = call.core.drives.put(&folder, &name, by, blob, conflict).ok_or_else(taken)?;
     Ok(Res::json(if new { 201 } else { 200 }, &shown(call, &item)))
 }
 
@@ -125,8 +131,8 @@ pub(super) fn session(call: &mut Call<'_>, drive: &str, folder: &str, name: &str
     };
     let behaviour = body["item"]["@microsoft.graph.conflictBehavior"].as_str().unwrap_or("fail");
     let conflict = Conflict::parse(behaviour).ok_or_else(|| bad("Invalid conflictBehavior."))?;
-    let now = call.req.now;
-    let key = call.core.drives.open(&folder, &name, conflict, now);
+    let (now, by) = (call.req.now, maker(call));
+    let key = call.core.drives.open(&folder, &name, by, conflict, now);
     let expires = call.core.drives.session(&key, now).map_or(now, |session| session.expires);
     let object = json!({
         "uploadUrl": format!("{}/_api/upload/{key}", sites(call)),

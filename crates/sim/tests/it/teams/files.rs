@@ -64,6 +64,7 @@ async fn small_files_go_up_in_one_request_and_down_by_a_redirect() {
 
     let link = shares(item["webUrl"].as_str().unwrap());
     assert_eq!(rig.get(&link, &rig.app()).await.json()["id"], item["id"]);
+    assert_eq!(item["createdBy"], json!({"application": {"id": APP}}));
     let moved = rig.get(&format!("{link}/content"), &rig.app()).await;
     assert_eq!(moved.status, 302);
     let address = moved.header("location").to_owned();
@@ -107,6 +108,7 @@ async fn upload_sessions_take_parts_in_order() {
     assert_eq!(put(&rig, &url, &format!("bytes {PART}-{total}/{total}"), b"abcde").await.status, 400);
     let made = put(&rig, &url, &last, b"abcde").await;
     assert_eq!((made.status, made.json()["size"].as_u64()), (201, Some(total as u64)));
+    assert_eq!(made.json()["createdBy"], json!({"application": {"id": APP}}));
     assert_eq!(put(&rig, &url, &last, b"abcde").await.status, 404, "over");
     assert_eq!(rig.sim.file_at(made.json()["webUrl"].as_str().unwrap()).unwrap().len(), total);
 
@@ -335,7 +337,7 @@ async fn a_file_of_a_drive_is_seen_by_those_it_is_shared_with() {
     let away = rig.call(Method::PUT, &path, &emre, &[], Bytes::from_static(b"abc")).await;
     assert_eq!(away.status, 403, "into another's drive");
     let item = rig.call(Method::PUT, &path, &token, &[], Bytes::from_static(b"abc")).await.json();
-    assert_eq!(item["createdBy"]["user"]["id"], DANA);
+    assert_eq!(item["createdBy"], json!({"user": {"id": DANA}, "application": {"id": APP}}));
     let link = shares(item["webUrl"].as_str().unwrap());
     assert_eq!(rig.get(&link, &emre).await.status, 403, "not shared yet");
     assert_eq!(rig.get(&link, &rig.app()).await.status, 200, "an app sees all");
