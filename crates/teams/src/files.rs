@@ -10,7 +10,9 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use dragoman_model::{Done, FileRef, Outcome, Post, RemoteConversation, RemoteMessage, Spokesman, codes};
+use dragoman_model::{
+    Code, Done, FileRef, Outcome, Post, RemoteConversation, RemoteMessage, Spokesman, codes,
+};
 use dragoman_platform::http::{HttpError, HttpStreamed, Upload};
 use dragoman_platform::{Chunks, Conversation, Failure, FileBytes, Session, Share};
 use futures_util::StreamExt as _;
@@ -149,6 +151,15 @@ fn owner(conversation: &RemoteConversation, spokesman: &Spokesman) -> Option<Voi
     }
 }
 
+/// Who is told to sign in again where a file could not be written or deleted: not somebody in whose name the app did it.
+/// `instead`: what it is for them.
+fn blamed(outcome: Outcome, owner: &Voice, spokesman: &Spokesman, instead: fn(Code) -> Outcome) -> Outcome {
+    match outcome {
+        Outcome::SignIn(code) if matches!(owner, Voice::App) && *spokesman != Spokesman::App => instead(code),
+        outcome => outcome,
+    }
+}
+
 /// What a failed step of an upload means: nobody can see anything of it yet.
 fn upload_outcome(trouble: Trouble) -> Outcome {
     let Trouble::Refused(refusal) = trouble else { return trouble.outcome(Doing::Edit) };
@@ -268,6 +279,8 @@ impl TeamsConnector {
             // It is posted anew: its message was not found, or the organisation takes two.
             self.remove_item(session, &owner, &path).await;
         }
+        // The app may say it with a line.
+        let failed = |outcome| blamed(outcome, &owner, &share.post.spokesman, Outcome::Refused);
         // Parts are parts of a stated whole.
         let Some(size) = bytes.size else { return Outcome::Refused(codes::BAD_REQUEST) };
         let folder = match &owner {
@@ -277,7 +290,7 @@ impl TeamsConnector {
         let folder = match folder {
             Ok(folder) => folder,
             Err(trouble) if trouble.status() == Some(404) => return Outcome::Refused(codes::NOT_CARRIED),
-            Err(trouble) => return upload_outcome(trouble),
+            Err(trouble) => return failed(upload_outcome(trouble)),
         };
         let target = format!(
             "drives/{}/items/{}:/{}:",
@@ -292,7 +305,7 @@ impl TeamsConnector {
         };
         let item = match put {
             Ok(item) => item,
-            Err(outcome) => return outcome,
+            Err(outcome) => return failed(outcome),
         };
         let admitted = match &owner {
             Voice::App => Ok(()),
@@ -483,7 +496,8 @@ impl TeamsConnector {
         path: &str,
     ) -> Outcome {
         let owner = owner(&conversation.remote, spokesman).unwrap_or(Voice::App);
-        self.remove_item(session, &owner, path).await
+        let outcome = self.remove_item(session, &owner, path).await;
+        blamed(outcome, &owner, spokesman, Outcome::retry)
     }
 
     /// Deletes a file by its path in Graph.
@@ -492,6 +506,8 @@ impl TeamsConnector {
         match self.client.graph(session, owner, &call).await {
             Ok(_) => Outcome::done(),
             Err(trouble) if trouble.status() == Some(404) => Outcome::done(),
+            // Somebody has it open, perhaps for days: the message does not wait.
+            Err(trouble) if trouble.status() == Some(423) => Outcome::Refused(codes::FILE_REFUSED),
             Err(trouble) => trouble.outcome(Doing::Delete),
         }
     }

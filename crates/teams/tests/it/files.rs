@@ -183,6 +183,64 @@ async fn a_person_refers_to_the_file_as_teams_does() {
 }
 
 #[tokio::test]
+async fn a_refused_token_of_the_app_is_nobody_elses() {
+    let refusing = async |step: &'static str| {
+        World::start(move |call| {
+            let path = call.path.split('?').next().unwrap_or_default();
+            let refused = call.token() == "graph-token" && path.ends_with(step);
+            if refused { Some(Reply::error(401, "InvalidAuthenticationToken")) } else { takes(call) }
+        })
+        .await
+    };
+    let person = PersonId::from("p-1");
+    let session = |world: &World| {
+        let access = Token::new("person-token".to_owned());
+        let set = TokenSet { access, refresh: None, expires_at_ms: None };
+        world.session_with(Keeper::with(TokenSlot::Person(person.clone()), set))
+    };
+    for (step, size) in [("/filesFolder", 3), ("/createUploadSession", PART + 5)] {
+        for (spokesman, outcome) in [
+            (Spokesman::Person(person.clone()), Outcome::Refused(codes::SIGN_IN)),
+            (Spokesman::App, Outcome::SignIn(codes::SIGN_IN)),
+        ] {
+            let world = refusing(step).await;
+            let mut share = share("");
+            share.post.spokesman = spokesman;
+            let got = world.connector.share(&session(&world), &world.room(), &share, bytes(size)).await;
+            assert_eq!(got, outcome, "{step}");
+        }
+    }
+    let world = refusing("/items/01ITEM").await;
+    for (spokesman, outcome) in [
+        (Spokesman::Person(person.clone()), Outcome::retry(codes::SIGN_IN)),
+        (Spokesman::App, Outcome::SignIn(codes::SIGN_IN)),
+    ] {
+        let got = world.connector.discard(&session(&world), &world.room(), &spokesman, ITEM).await;
+        assert_eq!(got, outcome, "{spokesman:?}");
+    }
+    // Their own is theirs: the message itself is posted with it.
+    let world = World::start(|call| {
+        let refused = call.token() == "person-token";
+        if refused { Some(Reply::error(401, "InvalidAuthenticationToken")) } else { takes(call) }
+    })
+    .await;
+    let mut share = share("");
+    share.post.spokesman = Spokesman::Person(person.clone());
+    let got = world.connector.share(&session(&world), &world.room(), &share, bytes(3)).await;
+    assert_eq!(got, Outcome::SignIn(codes::SIGN_IN));
+}
+
+#[tokio::test]
+async fn a_file_that_somebody_has_open_stays_and_nothing_waits_for_it() {
+    let world = World::start(|call| {
+        if call.method == "DELETE" { Some(Reply::error(423, "resourceLocked")) } else { takes(call) }
+    })
+    .await;
+    let got = world.connector.discard(&world.session(), &world.room(), &Spokesman::App, ITEM).await;
+    assert_eq!(got, Outcome::Refused(codes::FILE_REFUSED));
+}
+
+#[tokio::test]
 async fn large_files_go_in_parts_that_are_multiples_of_320_kib() {
     let world = World::start(takes).await;
     assert_eq!(send(&world, &share(""), bytes(2 * PART + 5)).await, made());
