@@ -171,8 +171,9 @@ impl Cargo {
         self.new.iter().filter_map(|item| item.reason).collect()
     }
 
-    /// The steps, to be done after those of the text. `post` gives everything but body and marker.
-    pub(crate) fn steps(self, post: &Post, marker: &dyn Fn(u32) -> Marker) -> Vec<Step> {
+    /// The steps, to be done after those of the text. `post` gives everything but body and marker, and the `carrier` is
+    /// who posts what is more than a line.
+    pub(crate) fn steps(self, post: &Post, carrier: &Spokesman, marker: &dyn Fn(u32) -> Marker) -> Vec<Step> {
         let mut steps = Vec::new();
         for Item { file, key, part, reason } in self.new {
             let blocks = reason.map(|reason| file_line(&file, reason)).into_iter().collect();
@@ -181,7 +182,7 @@ impl Cargo {
                 thread_root: post.thread_root.clone(),
                 broadcast: false,
                 author: post.author.clone(),
-                spokesman: post.spokesman.clone(),
+                spokesman: if reason.is_none() { carrier } else { &post.spokesman }.clone(),
                 body: Document { blocks },
                 marker: marker(part),
             };

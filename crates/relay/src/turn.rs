@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use dragoman_model::{
-    Code, Event, EventKind, Feature, Happening, Level, Marker, Message, Operation, Post, RemoteMessage,
-    Spokesman, codes,
+    Code, Event, EventKind, Feature, Happening, Level, Marker, Message, Operation, RemoteMessage, Spokesman,
+    codes,
 };
 use dragoman_platform::Failure;
 use dragoman_store::{BridgeState, CopyRow, LaneId, OriginalRow};
@@ -325,7 +325,7 @@ impl Relay {
         } else {
             plan::steps(&post, bodies, &current, first, &marker)
         };
-        steps.extend(cargo.steps(&Post { spokesman: carrier, ..post.clone() }, &marker));
+        steps.extend(cargo.steps(&post, &carrier, &marker));
         steps.retain(|step| {
             let deletes = matches!(step.operation, Operation::Delete { .. });
             deletes || !done_before.iter().any(|copy| copy.part == step.part)

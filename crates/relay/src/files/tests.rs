@@ -46,7 +46,7 @@ fn sorted(
         body: Document::plain("the text"),
         marker: Marker::new(""),
     };
-    let steps = cargo.steps(&post, &|part| Marker::new(part.to_string()));
+    let steps = cargo.steps(&post, &Spokesman::App, &|part| Marker::new(part.to_string()));
     let words = steps.iter().map(|step| match &step.operation {
         Operation::Post(post) => {
             assert_eq!(post.marker.as_str(), step.part.to_string());
