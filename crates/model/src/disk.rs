@@ -7,10 +7,6 @@ use std::io;
 pub trait Disk: Send + Sync {
     /// Opens a file for reading and writing, creating it (readable by its owner only) where it is missing.
     fn open(&self, path: &str) -> io::Result<Box<dyn DiskFile>>;
-    /// As [`Disk::open`], for a file whose [`DiskFile::write_blocks`] matters.
-    fn open_for_blocks(&self, path: &str) -> io::Result<Box<dyn DiskFile>> {
-        self.open(path)
-    }
     /// Whether the file is there.
     fn exists(&self, path: &str) -> io::Result<bool>;
     /// Removes a file. Durable after [`Disk::sync_dir`].
@@ -23,9 +19,6 @@ pub trait Disk: Send + Sync {
     fn sync_dir(&self, dir: &str) -> io::Result<()>;
 }
 
-/// The unit of [`DiskFile::write_blocks`], in bytes.
-pub const BLOCK: usize = 4_096;
-
 /// An open file.
 pub trait DiskFile: Send + Sync {
     /// Reads at an offset; fewer bytes than asked for means the end of the file.
@@ -34,11 +27,6 @@ pub trait DiskFile: Send + Sync {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// Makes written data and the length durable.
     fn sync(&self) -> io::Result<()>;
-    /// Writes whole blocks over what the file has, durably. Offset and length are multiples of [`BLOCK`].
-    fn write_blocks(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.write_at(bytes, offset)?;
-        self.sync()
-    }
     /// Length in bytes.
     fn len(&self) -> io::Result<u64>;
     /// Whether nothing is in the file.

@@ -4,9 +4,8 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use dragoman_model::disk::{BLOCK, Disk, DiskFile};
+use dragoman_model::disk::{Disk, DiskFile};
 
 /// A folder of the file system. Files are made with mode 0600, folders with 0700; symbolic links are not
 /// followed.
@@ -40,39 +39,25 @@ impl StdDisk {
     }
 }
 
-impl StdDisk {
-    fn open_with(&self, path: &str, flags: i32) -> io::Result<File> {
-        let full = self.resolve(path)?;
-        if let Some(parent) = full.parent() {
-            make_dir(parent)?;
-        }
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW | flags)
-            .open(full)
-    }
-}
-
 fn make_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 impl Disk for StdDisk {
     fn open(&self, path: &str) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(StdFile(self.open_with(path, 0)?)))
-    }
-
-    fn open_for_blocks(&self, path: &str) -> io::Result<Box<dyn DiskFile>> {
-        let file = StdFile(self.open_with(path, 0)?);
-        match self.open_with(path, libc::O_DIRECT | libc::O_DSYNC) {
-            Ok(past) => Ok(Box::new(BlockFile { file, past, works: AtomicBool::new(true) })),
-            Err(error) if is_refused(&error) => Ok(Box::new(file)),
-            Err(error) => Err(error),
+        let full = self.resolve(path)?;
+        if let Some(parent) = full.parent() {
+            make_dir(parent)?;
         }
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(full)?;
+        Ok(Box::new(StdFile(file)))
     }
 
     fn exists(&self, path: &str) -> io::Result<bool> {
@@ -148,62 +133,5 @@ impl DiskFile for StdFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.0.set_len(len)
-    }
-}
-
-/// Blocks up to so many bytes go past the system's cache; what is longer is not worth a copy.
-const PAST_THE_CACHE: usize = 64 * 1024;
-
-/// Not every file system has a way past the system's cache.
-fn is_refused(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported)
-}
-
-/// A file that is also open past the system's cache: one write that is durable when it returns costs little more than
-/// half of a write and a sync.
-struct BlockFile {
-    file: StdFile,
-    past: File,
-    /// Cleared where the file system refuses what it agreed to.
-    works: AtomicBool,
-}
-
-impl DiskFile for BlockFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.file.read_at(buffer, offset)
-    }
-
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.file.write_at(bytes, offset)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.file.sync()
-    }
-
-    fn write_blocks(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        if bytes.len() <= PAST_THE_CACHE && self.works.load(Ordering::Relaxed) {
-            // Memory has to be aligned as the file is.
-            let mut room = vec![0; bytes.len() + BLOCK];
-            let start = room.as_ptr().align_offset(BLOCK);
-            let aligned = &mut room[start..start + bytes.len()];
-            aligned.copy_from_slice(bytes);
-            match self.past.write_all_at(aligned, offset) {
-                Err(error) if is_refused(&error) => {
-                    self.works.store(false, Ordering::Relaxed);
-                }
-                written => return written,
-            }
-        }
-        self.file.write_at(bytes, offset)?;
-        self.file.sync()
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        self.file.len()
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.file.set_len(len)
     }
 }

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use dragoman_model::disk::{BLOCK, Disk, DiskFile};
+use dragoman_model::disk::{Disk, DiskFile};
 
 use crate::api::Mutation;
 
@@ -34,8 +34,6 @@ pub(crate) struct Journal {
     used: u64,
     /// Whether there may be bytes beyond, left by a write or sync that failed.
     dirty: bool,
-    /// What lies in the file between the last border of a block and `at`: it is written again with what follows it.
-    tail: Vec<u8>,
     frames: Vec<u8>,
 }
 
@@ -52,7 +50,7 @@ pub(crate) struct Found {
 impl Journal {
     /// Opens or creates the file; what it holds beyond the frame of the given number.
     pub(crate) fn open(disk: &dyn Disk, path: &str, done: u64, step: u64) -> io::Result<(Self, Found)> {
-        let file = disk.open_for_blocks(path)?;
+        let file = disk.open(path)?;
         disk.sync_dir(path.rsplit_once('/').map_or("", |(dir, _)| dir))?;
         let room = file.len()?;
         let mut bytes = vec![0; usize::try_from(room).map_err(io::Error::other)?];
@@ -66,10 +64,8 @@ impl Journal {
         let fresh = frames.into_iter().filter(|frame| frame.number > done);
         let found =
             Found { mutations: fresh.map(|frame| (frame.number, frame.mutation)).collect(), gap, foreign };
-        let whole = usize::try_from(at).map_err(io::Error::other)?;
-        let tail = bytes[whole - whole % BLOCK..whole].to_vec();
-        let (next, frames) = (last + 1, Vec::new());
-        let journal = Self { file, at, next, room, step, used: room, dirty: true, tail, frames };
+        let journal =
+            Self { file, at, next: last + 1, room, step, used: room, dirty: true, frames: Vec::new() };
         Ok((journal, found))
     }
 
@@ -82,7 +78,7 @@ impl Journal {
         self.clean()
     }
 
-    /// Appends all, and syncs once. Before they count `written` has a say.
+    /// Appends all, and syncs once. In between `written` has a say.
     pub(crate) fn append<'a>(
         &mut self,
         mutations: impl IntoIterator<Item = &'a Mutation>,
@@ -90,22 +86,19 @@ impl Journal {
     ) -> io::Result<()> {
         self.clean()?;
         let mut frames = std::mem::take(&mut self.frames);
-        frames.clone_from(&self.tail);
-        let start = self.at - frames.len() as u64;
+        frames.clear();
         let mut next = self.next;
         for mutation in mutations {
             frames = frame(frames, next, mutation)?;
             next += 1;
         }
         self.dirty = true;
-        let end = start + frames.len() as u64;
-        let border = frames.len() - frames.len() % BLOCK;
-        let tail = frames[border..].to_vec();
-        frames.resize(frames.len().next_multiple_of(BLOCK), 0);
-        let appended = self.grow(start + frames.len() as u64).and_then(|()| {
-            self.file.write_blocks(&frames, start)?;
-            written()
+        let appended = self.grow(frames.len() as u64).and_then(|()| {
+            self.file.write_at(&frames, self.at)?;
+            written()?;
+            self.file.sync()
         });
+        let len = frames.len() as u64;
         self.frames = frames;
         // Never given again: should frames of a failed append come back, a later flush has left them behind.
         self.next = next;
@@ -114,8 +107,8 @@ impl Journal {
             let _ = self.clean();
             return Err(error);
         }
-        (self.at, self.tail) = (end, tail);
-        self.room = self.room.max(self.at.next_multiple_of(BLOCK as u64));
+        self.at += len;
+        self.room = self.room.max(self.at);
         self.used = self.used.max(self.at);
         self.dirty = false;
         Ok(())
@@ -134,7 +127,6 @@ impl Journal {
     /// Everything that was appended is durable elsewhere: starts anew.
     pub(crate) fn rewind(&mut self) {
         self.at = 0;
-        self.tail.clear();
     }
 
     /// After [`Journal::rewind`]: overwrites with zeros what earlier rounds left.
@@ -156,17 +148,16 @@ impl Journal {
         self.grow(1)
     }
 
-    /// Sees to it that the file reaches so far. Written, not only lengthened: a hole would be allocated under the next
-    /// sync.
-    fn grow(&mut self, end: u64) -> io::Result<()> {
-        if self.step == 0 || end <= self.room {
+    /// Sees to it that so many bytes fit. Written, not only lengthened: a hole would be allocated under the next sync.
+    fn grow(&mut self, more: u64) -> io::Result<()> {
+        if self.step == 0 || self.at + more <= self.room {
             return Ok(());
         }
-        let room = end.next_multiple_of(self.step);
-        let zeros = vec![0; usize::try_from(room - self.room).map_err(io::Error::other)?];
+        let missing = (self.at + more - self.room).next_multiple_of(self.step);
+        let zeros = vec![0; usize::try_from(missing).map_err(io::Error::other)?];
         self.file.write_at(&zeros, self.room)?;
         self.file.sync()?;
-        self.room = room;
+        self.room += missing;
         Ok(())
     }
 
@@ -246,7 +237,7 @@ mod tests {
 
     const PATH: &str = "journal";
 
-    fn note(n: usize) -> Mutation {
+    fn note(n: u64) -> Mutation {
         Mutation::DropDeadLetter(format!("leg {n}").as_str().into())
     }
 
@@ -276,31 +267,6 @@ mod tests {
         assert_eq!((found.mutations.len(), journal.last()), (0, 4), "done already");
         let (_, found) = open(&disk, 1);
         assert!(found.gap, "frames two and three are needed and gone");
-    }
-
-    #[test]
-    fn frames_lie_across_blocks_and_are_found_again_at_every_length() {
-        let disk = SimDisk::new();
-        for count in 1..=300 {
-            let (mut journal, found) = open(&disk, 0);
-            assert_eq!(found.mutations.len(), count - 1);
-            journal.append([&note(count)], || Ok(())).unwrap();
-        }
-        let (_, found) = open(&disk, 0);
-        let wanted: Vec<_> = (1..=300).map(|count| format!("{:?}", note(count))).collect();
-        assert_eq!(numbers(&found), wanted);
-    }
-
-    #[test]
-    fn a_refused_append_takes_nothing_of_what_was_there() {
-        let disk = SimDisk::new();
-        let (mut journal, _) = open(&disk, 0);
-        journal.append([&note(1)], || Ok(())).unwrap();
-        journal.append([&note(2)], || Err(io::Error::other("injected"))).unwrap_err();
-        journal.append([&note(3)], || Ok(())).unwrap();
-        drop(journal);
-        let (_, found) = open(&disk, 0);
-        assert_eq!(numbers(&found), [format!("{:?}", note(1)), format!("{:?}", note(3))]);
     }
 
     #[test]

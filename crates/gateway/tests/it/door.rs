@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_util::task::TaskTracker;
 
-use crate::fake::{SIGNING_SECRET, event_body, long_event_body};
+use crate::fake::{SIGNING_SECRET, event_body};
 use crate::rig::Rig;
 
 #[tokio::test]
@@ -74,13 +74,13 @@ async fn what_cannot_be_made_durable_gets_503_and_is_taken_when_it_comes_again()
     let (app, _) = rig.bridged().await;
     rig.disk.set_full(true);
     for attempt in 0..3 {
-        let got = rig.hook(&app, SIGNING_SECRET, &long_event_body("k1")).await;
+        let got = rig.hook(&app, SIGNING_SECRET, &event_body("k1")).await;
         assert_eq!(got.status, 503, "attempt {attempt}");
         assert!(got.head.contains("retry-after: 1"), "{}", got.head);
     }
     assert_eq!(rig.store.counts().await.unwrap().events, 0);
     rig.disk.set_full(false);
-    assert_eq!(rig.hook(&app, SIGNING_SECRET, &long_event_body("k1")).await.status, 200);
+    assert_eq!(rig.hook(&app, SIGNING_SECRET, &event_body("k1")).await.status, 200);
     let counts = rig.store.counts().await.unwrap();
     assert_eq!(counts.events + counts.dead_letters, 1);
     rig.end().await;

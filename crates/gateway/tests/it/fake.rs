@@ -115,11 +115,6 @@ pub(crate) fn event_body(key: &str) -> String {
     format!("W1 r1 m-{key} {key} content-canary-c0ffee")
 }
 
-/// The same, too long for what is left of a block that the journal has begun.
-pub(crate) fn long_event_body(key: &str) -> String {
-    format!("{} {}", event_body(key), "and so on ".repeat(500))
-}
-
 fn items(body: &[u8]) -> Option<Vec<Item>> {
     let text = std::str::from_utf8(body).ok()?;
     let mut words = text.split(' ');

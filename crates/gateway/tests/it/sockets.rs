@@ -5,7 +5,7 @@ use std::time::Duration;
 use dragoman_gateway::admin::api::{AppSet, SecretText};
 use dragoman_testkit::wait_until;
 
-use crate::fake::{event_body, long_event_body};
+use crate::fake::event_body;
 use crate::rig::Rig;
 
 const LONG: Duration = Duration::from_secs(20);
@@ -72,7 +72,7 @@ async fn what_cannot_be_made_durable_is_not_acknowledged() {
     rig.disk.set_full(true);
     {
         let mut state = rig.alpha.state();
-        state.deliveries = vec![long_event_body("k1").replace(" r1 ", " r2 ")];
+        state.deliveries = vec![event_body("k1").replace(" r1 ", " r2 ")];
         state.listens = true;
     }
     rig.relay.reload().await.unwrap();

@@ -1,7 +1,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use dragoman_model::disk::{BLOCK, Disk};
+use dragoman_model::disk::Disk;
 use dragoman_seal::StdDisk;
 
 use crate::support::error;
@@ -48,29 +48,4 @@ fn paths_and_links_that_leave_the_folder_are_refused() {
     }
     std::os::unix::fs::symlink(&outside, folder.path().join("data/link")).expect("linked");
     assert!(disk.open("link").is_err());
-}
-
-#[test]
-fn blocks_are_read_as_they_were_written_whichever_way() {
-    let folder = tempfile::tempdir().expect("made");
-    let disk = StdDisk::open(folder.path()).expect("made");
-    let file = disk.open_for_blocks("blocks").expect("made");
-    file.write_at(&[1; 4 * BLOCK], 0).expect("written");
-    file.sync().expect("synced");
-    // From memory that is not aligned, beyond the end of the file, and longer than what goes past the cache.
-    let bytes = vec![2; 2 * BLOCK + 1];
-    file.write_blocks(&bytes[1..], BLOCK as u64).expect("written");
-    file.write_blocks(&vec![3; 32 * BLOCK], 4 * BLOCK as u64).expect("written");
-    file.write_blocks(&vec![4; BLOCK], 36 * BLOCK as u64).expect("written");
-    let mut found = vec![0; 40 * BLOCK];
-    assert_eq!(file.read_at(&mut found, 0).expect("read"), 37 * BLOCK);
-    let runs: Vec<(u8, usize)> =
-        found.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() / BLOCK)).collect();
-    assert_eq!(runs, [(1, 1), (2, 2), (1, 1), (3, 32), (4, 1), (0, 3)]);
-    // A block that the cache holds newer than the disk.
-    file.write_at(&[5; 100], 0).expect("written");
-    file.write_blocks(&[6; BLOCK], 0).expect("written");
-    file.set_len(BLOCK as u64).expect("cut");
-    assert_eq!(file.read_at(&mut found, 0).expect("read"), BLOCK);
-    assert!(found[..BLOCK].iter().all(|byte| *byte == 6));
 }
