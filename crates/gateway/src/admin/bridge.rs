@@ -261,6 +261,8 @@ fn same_org(org: &OrgId, joining: &[Found]) -> Result<(), Problem> {
 /// Makes the conversations known.
 async fn keep(desk: &Desk, joining: &[Found]) -> Result<Vec<ConversationId>, Problem> {
     let relay = &desk.relay;
+    // A request that failed after this, or was broken off, kept what the directory does not know yet.
+    relay.reload().await?;
     let directory = relay.directory();
     let now_ms = desk.now_ms();
     let mut ids = Vec::new();
