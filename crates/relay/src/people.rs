@@ -8,7 +8,7 @@ use std::time::Duration;
 use dragoman_markup::name::neutralise;
 use dragoman_model::{
     AuthorKind, Document, Feature, Inline, InstallationId, Level, Mention, Message, PersonId, RemoteUser,
-    ShownAuthor,
+    ShownAuthor, codes,
 };
 use dragoman_platform::{Failure, Installation, Profile};
 use dragoman_seal::FieldRef;
@@ -91,11 +91,23 @@ impl Relay {
         spot: &Spot,
         user: &RemoteUser,
     ) -> Result<Option<Arc<Acquaintance>>, RelayError> {
+        let found = self.look_up(spot, user).await?;
+        let told = |failure: &Failure| tracing::debug!(code = %failure.code(), "a profile could not be read");
+        Ok(found.inspect_err(told).ok().flatten())
+    }
+
+    /// The same, for those to whom it matters why nothing is known. `Ok(None)`: unknown there; a failure: out of reach now,
+    /// and never seen before.
+    pub(crate) async fn look_up(
+        &self,
+        spot: &Spot,
+        user: &RemoteUser,
+    ) -> Result<Result<Option<Arc<Acquaintance>>, Failure>, RelayError> {
         let installation = &spot.place.session.installation.id;
         let acquaintances = &self.0.acquaintances;
         let now_ms = self.now_ms();
         if let Some(known) = acquaintances.profile(installation, user, now_ms) {
-            return Ok(Some(known));
+            return Ok(Ok(Some(known)));
         }
         let cached = self.store().account(installation, user).await?;
         if let Some(row) = &cached
@@ -103,7 +115,7 @@ impl Relay {
             && let Some(profile) = self.open_profile(row).await
         {
             let times = (now_ms, row.refreshed_ms + BELIEVED_MS);
-            return Ok(Some(acquaintances.keep(installation, profile, times)));
+            return Ok(Ok(Some(acquaintances.keep(installation, profile, times))));
         }
         let (relay, place, who) = (self.clone(), Arc::clone(&spot.place), user.clone());
         let conversation = spot.conversation.clone();
@@ -117,15 +129,16 @@ impl Relay {
                 None => Ok(None),
             }
         });
-        match asked.await {
-            Some(Ok(found)) => return Ok(found),
-            Some(Err(failure)) => tracing::debug!(code = %failure.code(), "a profile could not be read"),
-            None => {}
-        }
-        match cached {
-            Some(row) => Ok(self.open_profile(&row).await.map(|profile| Arc::new(profile.into()))),
-            None => Ok(None),
-        }
+        let lost = Err(Failure::Retry { after_ms: None, code: codes::UNREACHABLE });
+        let found = asked.await.unwrap_or(lost);
+        Ok(match (found, cached) {
+            // What is old is better than nothing.
+            (Err(failure), Some(row)) => match self.open_profile(&row).await {
+                Some(profile) => Ok(Some(Arc::new(profile.into()))),
+                None => Err(failure),
+            },
+            (found, _) => found,
+        })
     }
 
     /// A profile that cannot be kept is read again; the message does not wait for that.

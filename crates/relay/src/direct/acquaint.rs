@@ -31,8 +31,8 @@ pub(crate) struct Party {
     pub(crate) name: String,
     /// Their address, where the platform tells.
     pub(crate) email: Option<String>,
-    /// Whether they are a guest there.
-    pub(crate) guest: bool,
+    /// Whether they are a guest there, or why nobody can tell now.
+    pub(crate) guest: Result<bool, Failure>,
     /// Their account.
     pub(crate) user: RemoteUser,
 }
@@ -76,34 +76,50 @@ impl Relay {
     pub(crate) async fn party(&self, id: &ConversationId) -> Result<Option<Party>, RelayError> {
         let Some(spot) = self.directory().spot(id).cloned() else { return Ok(None) };
         let user = RemoteUser::from(spot.row.facts.get(PERSON).map_or("", String::as_str));
-        let profile = self.profile(&spot, &user).await?;
+        let found = self.look_up(&spot, &user).await?;
+        let profile = found.as_ref().ok().cloned().flatten();
+        let guest = match found {
+            Err(failure @ Failure::Retry { .. }) => Err(failure),
+            // Of somebody from elsewhere some platforms tell nothing.
+            Err(_) | Ok(None) => Ok(true),
+            Ok(Some(profile)) => Ok(profile.external || profile.guest),
+        };
         let name = profile.as_ref().map(|profile| neutralise(&profile.name)).unwrap_or_default();
         Ok(Some(Party {
             name: if name.is_empty() { "Somebody".to_owned() } else { name },
             email: profile.as_ref().and_then(|profile| profile.email.clone()),
-            // Of somebody from elsewhere some platforms tell nothing.
-            guest: profile.as_ref().is_none_or(|profile| profile.external || profile.guest),
+            guest,
             user,
             spot,
         }))
     }
 
     /// Whether direct conversations are for somebody.
-    pub(crate) fn may_write(&self, person: &Party) -> bool {
-        self.is_allowed(&person.spot.place, &person.user, person.email.as_deref(), person.guest)
+    ///
+    /// # Errors
+    /// It depends on who they are, and nobody can tell now.
+    pub(crate) fn may_write(&self, person: &Party) -> Result<bool, Failure> {
+        let (place, user) = (&person.spot.place, &person.user);
+        if self.is_kept_out(place, user) {
+            return Ok(false);
+        }
+        let guest = person.guest.clone()?;
+        Ok(self.is_allowed(place, user, person.email.as_deref(), guest))
+    }
+
+    /// Whether direct conversations are for nobody, or not for this account.
+    fn is_kept_out(&self, at: &Place, user: &RemoteUser) -> bool {
+        let installation = &at.session.installation;
+        let barred = installation.facts.contains_key(&bar_of(user.as_str()));
+        barred || !self.directory().policy(&installation.org).direct_messages
     }
 
     /// Whether direct conversations are for somebody with this account and address.
     fn is_allowed(&self, at: &Place, user: &RemoteUser, email: Option<&str>, guest: bool) -> bool {
-        let installation = &at.session.installation;
-        if installation.facts.contains_key(&bar_of(user.as_str())) {
+        if self.is_kept_out(at, user) {
             return false;
         }
-        let policy = self.directory().policy(&installation.org);
-        if !policy.direct_messages {
-            return false;
-        }
-        let domains = policy.direct_domains;
+        let domains = self.directory().policy(&at.session.installation.org).direct_domains;
         if domains.is_empty() {
             return !guest;
         }

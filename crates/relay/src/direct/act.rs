@@ -132,7 +132,11 @@ impl Relay {
             Err(Hitch::Platform(failure)) => return Ok(Heard::Failed(failure)),
         };
         let Some(here) = self.party(&id).await? else { return Ok(Heard::Over(codes::UNBRIDGED)) };
-        if !self.may_write(&here) {
+        let allowed = match self.may_write(&here) {
+            Ok(allowed) => allowed,
+            Err(failure) => return Ok(Heard::Failed(failure)),
+        };
+        if !allowed {
             if request.given || self.0.direct.is_due(id.to_string(), self.now_ms(), HINT_MS) {
                 self.answer(&here, &request, not_allowed()).await?;
             }
@@ -201,9 +205,11 @@ impl Relay {
             return Ok(Heard::Over(codes::COMMAND));
         }
         let asks = matches!(command, Command::Ask { .. } | Command::Together { .. } | Command::Accept(_));
+        // It may have been decided since the conversation began in which they say this.
+        let allowed = if asks { self.may_write(here) } else { Ok(true) };
         let done = match command {
-            // It may have been decided since the conversation began in which they say this.
-            _ if asks && !self.may_write(here) => Ok(not_allowed()),
+            _ if let Err(failure) = allowed => Err(failure.into()),
+            _ if matches!(allowed, Ok(false)) => Ok(not_allowed()),
             Command::Help => Ok(words::help()),
             Command::List => self.list_people(here).await,
             Command::Ask { who, on, words } => self.ask(here, request, who, on.as_deref(), &words).await,
@@ -222,7 +228,7 @@ impl Relay {
             Err(Hitch::Platform(failure)) => {
                 let code = failure.code().to_string();
                 let why = match failure {
-                    Failure::Retry { .. } => "The other platform does not answer. Try again in a minute (",
+                    Failure::Retry { .. } => "A platform does not answer. Try again in a minute (",
                     _ => "This could not be done: the other platform refuses it (",
                 };
                 text(&[Say::Text(why), Say::Type(&code), Say::Text(").")])

@@ -60,6 +60,6 @@ impl Relay {
                 return Ok(None);
             }
         };
-        Ok(self.party(&id).await?.filter(|here| self.may_write(here)))
+        Ok(self.party(&id).await?.filter(|here| matches!(self.may_write(here), Ok(true))))
     }
 }

@@ -185,7 +185,8 @@ impl Relay {
             if !matches!(stance::stance(there.facts(), &with), Some(Stance::Willing(_))) {
                 continue;
             }
-            if !self.may_write(&there) {
+            // Of whom nothing can be known now comes by themselves.
+            if !matches!(self.may_write(&there), Ok(true)) {
                 continue;
             }
             if directory.living_bridge(id).is_none() { free.push(there) } else { busy.push(there) }

@@ -117,7 +117,7 @@ impl Relay {
             ]));
         }
         // The organisation may have decided otherwise since they agreed.
-        if !self.may_write(&there) {
+        if !self.may_write(&there)? {
             return Ok(text(&[
                 Say::Text("Your organisation does not allow direct conversations with "),
                 Say::Name(&there.name),
