@@ -122,7 +122,9 @@ fn doc(root: &Path) -> anyhow::Result<()> {
 }
 
 fn fuzz(root: &Path) -> anyhow::Result<()> {
-    Run::cargo(root).args(["check", "--locked", "--manifest-path=fuzz/Cargo.toml", "--target-dir=target/fuzz"]).go()
+    Run::cargo(root)
+        .args(["check", "--locked", "--manifest-path=fuzz/Cargo.toml", "--target-dir=target/fuzz"])
+        .go()
 }
 
 /// Browser tests are ignored by plain test runs, since they need a browser, and asked for by name here.
