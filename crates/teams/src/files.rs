@@ -162,7 +162,12 @@ fn blamed(outcome: Outcome, owner: &Voice, spokesman: &Spokesman, instead: fn(Co
 
 /// What a failed step of an upload means: nobody can see anything of it yet.
 fn upload_outcome(trouble: Trouble) -> Outcome {
-    let Trouble::Refused(refusal) = trouble else { return trouble.outcome(Doing::Edit) };
+    let refusal = match trouble {
+        Trouble::Refused(refusal) => refusal,
+        // What the next step needs is not known, so the file is not posted.
+        Trouble::Garbled => return Outcome::retry(codes::TARGET_FAILED),
+        trouble => return trouble.outcome(Doing::Edit),
+    };
     let retry = |code| Outcome::Retry { after_ms: refusal.after_ms, code, whole_installation: refusal.wide };
     match refusal.status {
         401 => Outcome::SignIn(codes::SIGN_IN),

@@ -22,6 +22,7 @@ const FOLDER: &str = "/v1.0/me/drive/root:/Microsoft%20Teams%20Chat%20Files";
 const PUT: &str =
     "/v1.0/drives/b%21own/items/01CHAT:/Plan_.txt:/content?@microsoft.graph.conflictBehavior=rename";
 const ITEM: &str = "drives/b%21own/items/01ITEM";
+const PART: usize = 32 * 320 * 1024;
 
 fn folder() -> Value {
     json!({ "id": "01CHAT", "parentReference": { "driveId": "b!own" } })
@@ -197,7 +198,6 @@ async fn the_folder_is_made_where_it_is_not_there_yet() {
 
 #[tokio::test]
 async fn large_ones_go_in_parts_without_the_apps_token() {
-    const PART: usize = 32 * 320 * 1024;
     let world = World::start(takes).await;
     assert!(matches!(send(&world, bytes(PART + 5)).await, Outcome::Done(_)));
     let calls = world.fake.calls();
@@ -258,6 +258,27 @@ async fn what_fails_on_the_way_posts_nothing_and_leaves_nothing() {
     assert!(!world.fake.lines().iter().any(|line| line.starts_with("DELETE")));
     send(&world, bytes(3)).await;
     assert_eq!(world.fake.lines().first().unwrap(), &format!("DELETE /v1.0/{ITEM}"));
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_understands_is_no_file_that_was_posted() {
+    for (step, size, put) in [
+        ("Files", 3, false),
+        ("createUploadSession", PART + 5, false),
+        ("members", 3, true),
+        ("invite", 3, true),
+    ] {
+        let world = World::start(move |call| {
+            let path = call.path.split('?').next().unwrap_or_default();
+            if path.ends_with(step) { Some(Reply(200, None, "x".to_owned())) } else { takes(call) }
+        })
+        .await;
+        assert_eq!(send(&world, bytes(size)).await, Outcome::retry(codes::TARGET_FAILED), "{step}");
+        let lines = world.fake.lines();
+        assert!(!lines.iter().any(|line| line.ends_with("/messages")), "{step}");
+        let removed = lines.last().is_some_and(|line| *line == format!("DELETE /v1.0/{ITEM}"));
+        assert_eq!(removed, put, "{step}: {lines:?}");
+    }
 }
 
 #[tokio::test]
