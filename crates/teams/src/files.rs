@@ -500,7 +500,10 @@ impl TeamsConnector {
         spokesman: &Spokesman,
         path: &str,
     ) -> Outcome {
-        let owner = owner(&conversation.remote, spokesman).unwrap_or(Voice::App);
+        // The app could delete from anybody's drive: what it put nowhere is not its to delete.
+        let Some(owner) = owner(&conversation.remote, spokesman) else {
+            return Outcome::Refused(codes::NOT_CARRIED);
+        };
         let outcome = self.remove_item(session, &owner, path).await;
         blamed(outcome, &owner, spokesman, Outcome::retry)
     }

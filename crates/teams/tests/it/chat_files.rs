@@ -282,11 +282,13 @@ async fn an_answer_that_nobody_understands_is_no_file_that_was_posted() {
 }
 
 #[tokio::test]
-async fn the_app_puts_nothing_into_anybodys_drive() {
+async fn the_app_puts_nothing_into_anybodys_drive_and_takes_nothing_out() {
     let world = World::start(takes).await;
     let mut share = of_ana("");
     share.post.spokesman = Spokesman::App;
     let outcome = world.connector.share(&session(&world), &world.chat(), &share, bytes(3)).await;
+    assert_eq!((outcome, world.fake.calls().len()), (Outcome::Refused(codes::NOT_CARRIED), 0));
+    let outcome = world.connector.discard(&session(&world), &world.chat(), &Spokesman::App, ITEM).await;
     assert_eq!((outcome, world.fake.calls().len()), (Outcome::Refused(codes::NOT_CARRIED), 0));
 }
 
