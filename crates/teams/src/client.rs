@@ -440,8 +440,7 @@ impl Client {
         url: String,
     ) -> Result<T, Trouble> {
         self.turn(&url).await;
-        let response = self.graph(session, &Voice::App, &Call::get(url)).await?;
-        serde_json::from_slice(response.body.expose()).map_err(|_| Trouble::Garbled)
+        self.json_as(session, &Voice::App, &Call::get(url)).await
     }
 
     /// Reads JSON from Graph as somebody.
