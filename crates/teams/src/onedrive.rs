@@ -89,7 +89,8 @@ impl TeamsConnector {
         }
     }
 
-    /// Lets everybody in a chat open a file of its sender's, before the message that names it. Fails where nobody could.
+    /// Lets everybody in a chat open a file of its sender's, before the message that names it. Fails
+    /// where everybody was refused; people of other organisations are not asked for.
     pub(crate) async fn admit_members(
         &self,
         session: &Session,
@@ -117,9 +118,14 @@ impl TeamsConnector {
         let url = self.client.graph_url(&format!("{}/invite", item.path()));
         let call = Call::new(Method::POST, url).json(body.to_string().into_bytes());
         let answer: Collection<Invited> = self.client.json_as(session, owner, &call).await?;
-        // Some may be refused; where all are, it is the organisation that shares nothing.
-        if !answer.value.is_empty() && answer.value.iter().all(|one| one.error.is_some()) {
+        let (refused, of) =
+            (answer.value.iter().filter(|one| one.error.is_some()).count(), answer.value.len());
+        // Where all are, it is the organisation that shares nothing.
+        if refused > 0 && refused == of {
             return Err(Trouble::Refused(refusal(403, b"", None, None)));
+        }
+        if refused > 0 {
+            tracing::warn!(refused, of, "some members of a chat cannot open a file that was sent to it");
         }
         Ok(())
     }

@@ -249,6 +249,14 @@ async fn what_fails_on_the_way_posts_nothing_and_leaves_nothing() {
     })
     .await;
     assert_eq!(send(&world, bytes(3)).await, Outcome::Refused(codes::SCOPE));
+    // One who cannot open it keeps it from nobody else.
+    let world = World::start(|call| {
+        let some = json!({ "value": [{ "error": { "code": "notAllowed" } }, { "id": "p" }] });
+        if call.path.ends_with("/invite") { Some(Reply(207, None, some.to_string())) } else { takes(call) }
+    })
+    .await;
+    assert!(matches!(send(&world, bytes(3)).await, Outcome::Done(_)));
+    assert!(world.fake.lines().iter().any(|line| line.ends_with("/messages")));
     // Where nobody knows whether the message is there it may need its file; it goes before it is posted anew.
     let world = World::start(|call| {
         if call.path.ends_with("/messages") { Some(Reply::error(502, "Code")) } else { takes(call) }
