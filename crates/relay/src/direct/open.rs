@@ -22,6 +22,8 @@ const AGAIN_MS: i64 = 24 * 60 * 60 * 1000;
 const REMIND_MS: i64 = 10 * 60 * 1000;
 /// Behind an answer, where first words go to nobody.
 pub(crate) const UNSAID: &str = " Your first words were not passed on; say them then.";
+/// The same of a command that was interrupted, where nobody knows any more for whom they were.
+const PERHAPS_UNSAID: &str = "Your first words may not have been passed on.";
 /// How somebody left a conversation, as the other reads it.
 pub(crate) const ENDED: &str = "ended this conversation";
 /// The same, for another one.
@@ -329,27 +331,36 @@ impl Relay {
     }
 
     /// Tells two of the conversation that a command opened which was interrupted between doing and telling; what its
-    /// author reads. `None`: it opened none, or one of several, of which `dm list` tells.
+    /// author reads. `None`: it opened none, or one with another, or one of several, of which `dm list` tells.
     pub(crate) async fn tell_opened(
         &self,
         here: &Party,
         request: &Request,
         command: &Command,
     ) -> Result<Option<Document>, RelayError> {
-        let first = match command {
-            Command::Ask { words, .. } => words,
-            Command::Accept(_) => "",
+        let (who, on, first) = match command {
+            Command::Ask { who, on, words } => (Some(who), on.as_deref(), words.as_str()),
+            Command::Accept(who) => (who.as_ref(), None, ""),
             _ => return Ok(None),
         };
         let open = self.open_in(here.id()).filter(|open| is_opened_by(&open.bridge.row, request));
         let Some(Open { with: With::Peer(peer), .. }) = open else { return Ok(None) };
         let Some(there) = self.party(&peer).await? else { return Ok(None) };
+        let is_there = on.is_none_or(|on| is_named(&there.spot.place, on));
+        let meant = who.map_or(Meant::Perhaps, |who| meant(who, there.email.as_deref()));
+        if meant == Meant::Another || !is_there {
+            // It was opened by another command at the same time: nothing of this one is for them.
+            return Ok(None);
+        }
         self.tell_party(&there, request, words::opened(&here.name, here.on())).await?;
         self.be_willing(here, &With::Peer(peer)).await?;
-        if !first.is_empty() {
+        let mut answer = words::opened(&there.name, there.on());
+        if meant == Meant::Them {
             self.pass_on(here, &there, request, first).await?;
+        } else if !first.is_empty() {
+            answer.blocks.push(words::line(&[Say::Text(PERHAPS_UNSAID)]));
         }
-        Ok(Some(words::opened(&there.name, there.on())))
+        Ok(Some(answer.normalise()))
     }
 
     /// Tells the other one that their conversation is over; their name.
@@ -419,6 +430,23 @@ fn is_left_by(row: &BridgeRow, who: &ConversationId, request: &Request) -> bool 
 /// Whether what is open was opened when this request was heard.
 fn is_opened_by(row: &BridgeRow, request: &Request) -> bool {
     request.at_ms > 0 && row.created_ms > request.at_ms - CLOCKS_MS
+}
+
+/// Whether a command was about somebody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Meant {
+    Them,
+    Another,
+    /// It named a number of a list, which may be another's by now.
+    Perhaps,
+}
+
+fn meant(who: &Who, email: Option<&str>) -> Meant {
+    match who {
+        Who::Number(_) => Meant::Perhaps,
+        Who::Email(address) if email.is_some_and(|email| email.eq_ignore_ascii_case(address)) => Meant::Them,
+        Who::Email(_) => Meant::Another,
+    }
 }
 
 /// What somebody in another conversation reads of one who wants to go on.
@@ -507,5 +535,14 @@ mod tests {
         assert!(!is_opened_by(&row, &request(0)));
         row.talk = None;
         assert!(!is_left_by(&row, &"ana".into(), &request(500)), "an operator's bridge");
+    }
+
+    #[test]
+    fn first_words_of_an_interrupted_command_are_for_whom_it_named() {
+        let eve = Who::Email("eve@harbor.example".to_owned());
+        assert_eq!(meant(&eve, Some("Eve@Harbor.example")), Meant::Them);
+        assert_eq!(meant(&eve, Some("bo@harbor.example")), Meant::Another);
+        assert_eq!(meant(&eve, None), Meant::Another, "nobody knows who they are");
+        assert_eq!(meant(&Who::Number(2), Some("eve@harbor.example")), Meant::Perhaps);
     }
 }
