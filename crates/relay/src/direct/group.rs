@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use dragoman_model::{Block, ConversationId, Document, LegId, RemoteUser};
+use dragoman_model::{Block, ConversationId, Document, LegId, RemoteUser, codes};
 use dragoman_platform::Failure;
 use dragoman_store::{BridgeState, Mutation};
 
@@ -11,7 +11,7 @@ use super::acquaint::{Party, Sought};
 use super::act::{Hitch, Open, stands};
 use super::answer::Request;
 use super::command::Who;
-use super::open::{MOST_ASKED, UNSAID, say_where, sought_enough, too_many, unknown};
+use super::open::{MOST_ASKED, Reached, UNSAID, say_where, sought_enough, too_many, unknown};
 use super::stance::{self, Stance, With};
 use super::words::{self, Say, crowd, text};
 use crate::core::Relay;
@@ -98,7 +98,7 @@ impl Relay {
     async fn invite_all(&self, here: &Party, invited: &[Invited], first: &str) -> Result<Document, Hitch> {
         let now_ms = self.now_ms();
         let group = With::Group(format!("g{}", LegId::fresh(now_ms, &**self.random())));
-        let (mut asked, mut unreached) = (Vec::new(), Vec::new());
+        let (mut asked, mut unsure, mut unreached) = (Vec::new(), Vec::new(), Vec::new());
         for person in invited {
             let others =
                 invited.iter().filter(|other| other.user != person.user || other.named != person.named);
@@ -106,12 +106,13 @@ impl Relay {
             let invitation =
                 words::invitation(&here.name, here.email.as_deref(), here.on(), Some(&crowd(&others)), first);
             match self.invite_one(here, person, &group, &invitation).await {
-                Ok(true) => asked.push(person.named.clone()),
-                Ok(false) | Err(Hitch::Platform(_)) => unreached.push(person.named.clone()),
+                Ok(Reached::Told) => asked.push(person.named.clone()),
+                Ok(Reached::Perhaps) => unsure.push(person.named.clone()),
+                Ok(Reached::Not(_)) | Err(Hitch::Platform(_)) => unreached.push(person.named.clone()),
                 Err(hitch) => return Err(hitch),
             }
         }
-        if asked.is_empty() {
+        if asked.is_empty() && unsure.is_empty() {
             return Ok(text(&[Say::Text("None of them can be written to through this app now.")]));
         }
         let mut wish = stance::change(&group, Some(Stance::Willing(now_ms)));
@@ -120,11 +121,22 @@ impl Relay {
         self.reload().await?;
         let subject = format!("{} {}", here.id(), group.id());
         self.audit(&here.spot.place, "direct.ask", &subject).await?;
-        let mut blocks = vec![words::line(&[Say::Text(&format!(
-            "{} {} asked. You are told here when the conversation begins, which is when one of them says yes; what you write until then is not delivered.",
-            crowd(&asked),
-            if asked.len() == 1 { "was" } else { "were" },
-        ))])];
+        let mut said = Vec::new();
+        if !asked.is_empty() {
+            let were = if asked.len() == 1 { "was" } else { "were" };
+            said.push(format!("{} {were} asked.", crowd(&asked)));
+        }
+        if !unsure.is_empty() {
+            said.push(format!(
+                "It is not known whether {} can read that you ask: no answer came. Ask again if you hear nothing of them.",
+                crowd(&unsure)
+            ));
+        }
+        said.push(
+            "You are told here when the conversation begins, which is when one of them says yes; what you write until then is not delivered."
+                .to_owned(),
+        );
+        let mut blocks = vec![words::line(&[Say::Text(&said.join(" "))])];
         if !unreached.is_empty() {
             let line = format!("Out of reach, and not asked: {}.", crowd(&unreached));
             blocks.push(words::line(&[Say::Text(&line)]));
@@ -132,31 +144,33 @@ impl Relay {
         Ok(Document { blocks }.normalise())
     }
 
-    /// Asks one of several. `false`: they cannot be reached.
+    /// Asks one of several.
     async fn invite_one(
         &self,
         here: &Party,
         person: &Invited,
         group: &With,
         invitation: &Document,
-    ) -> Result<bool, Hitch> {
+    ) -> Result<Reached, Hitch> {
         let found = self.chat_of(&person.place, &person.user, None, invitation).await;
         let (id, greeted) = match found {
             Ok(found) => found,
-            Err(Hitch::Platform(Failure::Refused(_) | Failure::Gone(_))) => return Ok(false),
+            Err(Hitch::Platform(Failure::Refused(code) | Failure::Gone(code))) => {
+                return Ok(Reached::Not(code));
+            }
             Err(hitch) => return Err(hitch),
         };
-        let Some(there) = self.party(&id).await? else { return Ok(false) };
+        let Some(there) = self.party(&id).await? else { return Ok(Reached::Not(codes::UNBRIDGED)) };
         // Who is blocked is not told so: in everybody's list they are one who does not answer.
         if matches!(stands(&there.spot, here), Some(Stance::Blocked(_))) {
             self.put_stance(&id, group, Some(Stance::Blocked(self.now_ms()))).await?;
-            return Ok(true);
+            return Ok(Reached::Told);
         }
-        if !greeted && self.invite(&there, invitation).await?.is_some() {
-            return Ok(false);
+        let reached = if greeted { Reached::Told } else { self.invite(&there, invitation).await? };
+        if !matches!(reached, Reached::Not(_)) {
+            self.put_stance(&id, group, Some(Stance::Asked(self.now_ms()))).await?;
         }
-        self.put_stance(&id, group, Some(Stance::Asked(self.now_ms()))).await?;
-        Ok(true)
+        Ok(reached)
     }
 
     /// Says yes to a conversation of several, or comes back to it.

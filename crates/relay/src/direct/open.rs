@@ -33,6 +33,16 @@ const CLOCKS_MS: i64 = 10_000;
 /// People whom one person may ask without having an answer of them.
 pub(crate) const MOST_ASKED: usize = 20;
 
+/// What became of asking somebody.
+pub(crate) enum Reached {
+    /// They read it.
+    Told,
+    /// Nobody knows whether they do. Who asks again may ask them twice, and rather that than not at all.
+    Perhaps,
+    /// They cannot be asked.
+    Not(Code),
+}
+
 impl Relay {
     /// Asks somebody for a conversation, or goes back to one.
     pub(crate) async fn ask(
@@ -153,7 +163,9 @@ impl Relay {
                     Say::Text(unsaid),
                 ]));
             }
-            Some(Stance::Asked(asked_ms)) if now_ms < asked_ms + AGAIN_MS => {
+            Some(Stance::Asked(asked_ms))
+                if now_ms < asked_ms + AGAIN_MS && !stance::is_unsure(here.facts(), &with) =>
+            {
                 if !first.is_empty() {
                     unsaid = " They were asked before; your new words were not passed on.";
                 }
@@ -162,35 +174,43 @@ impl Relay {
                 if asked.is_none() && self.unanswered(here) >= MOST_ASKED {
                     return Ok(too_many());
                 }
+                let back = With::Peer(here.id().clone());
                 if matches!(theirs, Some(Stance::Blocked(_))) {
-                    let as_if = Some(Stance::Blocked(now_ms));
-                    self.put_stance(peer, &With::Peer(here.id().clone()), as_if).await?;
+                    self.put_stance(peer, &back, Some(Stance::Blocked(now_ms))).await?;
+                    self.amend(here.id(), stance::be_unsure(&with, false)).await?;
                     self.be_willing(here, &with).await?;
                     return Ok(was_asked(&there, ""));
                 }
                 let asks = words::invitation(&here.name, here.email.as_deref(), here.on(), None, first);
-                if !greeted && let Some(code) = self.invite(&there, &asks).await? {
+                let reached = if greeted { Reached::Told } else { self.invite(&there, &asks).await? };
+                if let Reached::Not(code) = reached {
                     return Ok(out_of_reach(there.on(), code));
                 }
-                let asked = Some(Stance::Asked(now_ms));
-                self.put_stance(peer, &With::Peer(here.id().clone()), asked).await?;
+                let unsure = matches!(reached, Reached::Perhaps);
+                self.amend(here.id(), stance::be_unsure(&with, unsure)).await?;
+                self.put_stance(peer, &back, Some(Stance::Asked(now_ms))).await?;
                 let subject = format!("{} {peer}", here.id());
                 self.audit(&here.spot.place, "direct.ask", &subject).await?;
+                if unsure {
+                    self.be_willing(here, &with).await?;
+                    return Ok(perhaps_asked(&there));
+                }
             }
         }
         self.be_willing(here, &with).await?;
         Ok(was_asked(&there, unsaid))
     }
 
-    /// Asks somebody at once, so that the one who asks learns what became of it. Why they cannot be asked, if so.
-    pub(crate) async fn invite(&self, there: &Party, asks: &Document) -> Result<Option<Code>, Hitch> {
+    /// Asks somebody at once, so that the one who asks learns what became of it.
+    pub(crate) async fn invite(&self, there: &Party, asks: &Document) -> Result<Reached, Hitch> {
         match self.say(&there.spot, asks).await? {
-            Outcome::Done(_) | Outcome::Unknown(_) => Ok(None),
+            Outcome::Done(_) => Ok(Reached::Told),
+            Outcome::Unknown(_) => Ok(Reached::Perhaps),
             Outcome::Retry { after_ms, code, .. } => Err(Failure::Retry { after_ms, code }.into()),
             Outcome::Refused(code)
             | Outcome::SignIn(code)
             | Outcome::Gone(code)
-            | Outcome::MessageGone(code) => Ok(Some(code)),
+            | Outcome::MessageGone(code) => Ok(Reached::Not(code)),
         }
     }
 
@@ -415,6 +435,18 @@ fn was_asked(there: &Party, unsaid: &str) -> Document {
         Say::Name(&there.name),
         Say::Text(&format!(
             " on {} was asked. You are told here when the conversation begins; what you write until then is not delivered.{unsaid}",
+            there.on()
+        )),
+    ])
+}
+
+/// What they read where the platform did not say whether it took the question.
+fn perhaps_asked(there: &Party) -> Document {
+    text(&[
+        Say::Text("It is not known whether "),
+        Say::Name(&there.name),
+        Say::Text(&format!(
+            " on {} was asked: no answer came. Ask again if you hear nothing of them. What you write until the conversation begins is not delivered.",
             there.on()
         )),
     ])

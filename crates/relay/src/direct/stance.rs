@@ -15,6 +15,8 @@ const PEER: &str = "direct_peer:";
 const GROUP: &str = "direct_group:";
 /// The beginning of facts about conversations of several for which this person asked the others.
 const ASKED_FOR: &str = "direct_asked:";
+/// The beginning of facts about people whom this person asked without anybody knowing whether that arrived.
+const UNSURE: &str = "direct_unsure:";
 /// The fact with the messages that were taken for commands last.
 const HANDLED: &str = "direct_handled";
 /// How many of them.
@@ -157,6 +159,16 @@ pub(crate) fn asked_for(facts: &Facts) -> impl Iterator<Item = &str> {
     facts.keys().filter_map(|key| key.strip_prefix(ASKED_FOR))
 }
 
+/// Remembers whether it is unknown that a question arrived which a person asked last.
+pub(crate) fn be_unsure(of: &With, unsure: bool) -> Changes {
+    Changes::from([(format!("{UNSURE}{}", of.id()), unsure.then(|| "yes".to_owned()))])
+}
+
+/// Whether nobody knows that it arrived.
+pub(crate) fn is_unsure(facts: &Facts, of: &With) -> bool {
+    facts.contains_key(&format!("{UNSURE}{}", of.id()))
+}
+
 /// Whether a fact of a chat is what its person decided in direct conversations.
 pub fn is_of_people(fact: &str) -> bool {
     fact.starts_with(DIRECT)
@@ -236,6 +248,11 @@ mod tests {
         put(&mut facts, ask_for(&all));
         assert_eq!(asked_for(&facts).collect::<Vec<_>>(), ["g1"]);
         assert_eq!(list(&facts).len(), 3);
+        put(&mut facts, be_unsure(&peer("bo"), true));
+        assert!(is_unsure(&facts, &peer("bo")) && !is_unsure(&facts, &peer("cy")));
+        assert_eq!(list(&facts).len(), 3, "it moves no number");
+        put(&mut facts, be_unsure(&peer("bo"), false));
+        assert!(!is_unsure(&facts, &peer("bo")));
     }
 
     #[test]
