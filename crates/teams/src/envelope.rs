@@ -166,7 +166,8 @@ pub(crate) fn bot_item(activity: &Activity, body: &[u8], app_id: &str, now_ms: i
     }
     // It names the general channel, which may be in no bridge while others of its team are.
     let of_team = kind == EventKind::Conversation && is_of_team(activity, app_id);
-    let key = format!("{}|{}|{}", activity.kind, activity.id, activity.timestamp.as_deref().unwrap_or(""));
+    let (within, when) = (&activity.conversation.id, activity.timestamp.as_deref().unwrap_or_default());
+    let key = format!("{}|{within}|{}|{when}", activity.kind, activity.id);
     Some(Item {
         workspace: RemoteWorkspace::from(activity.tenant()),
         conversation: (kind != EventKind::Control && !of_team)
@@ -175,7 +176,8 @@ pub(crate) fn bot_item(activity: &Activity, body: &[u8], app_id: &str, now_ms: i
         message: message.map(RemoteMessage::from),
         thread_root: thread_root(activity).map(RemoteMessage::from),
         kind,
-        // The id alone repeats: an edit has the id of its message.
+        // The id alone repeats: an edit has the id of its message, and ids are the time in milliseconds, so that two
+        // messages of one moment in different conversations have the same.
         delivery_key: (!activity.id.is_empty()).then(|| DeliveryKey::from(key)),
         at_ms: activity_ms(activity).unwrap_or(now_ms),
         feed: BOT,

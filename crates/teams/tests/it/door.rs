@@ -44,6 +44,14 @@ async fn a_genuine_activity_comes_in_with_its_envelope() {
         activity(&world, "messageUpdate", &json!({ "timestamp": "2026-01-10T10:00:00Z", "text": "hi" }));
     let edit = world.receive(&world.signed(&edit)).await.unwrap();
     assert_ne!(item.delivery_key, edit.items[0].delivery_key);
+    // Ids are milliseconds, and people write in two conversations in the same one.
+    let conversation = json!({ "conversationType": "personal", "tenantId": TENANT, "id": "a:1elsewhere" });
+    let elsewhere =
+        json!({ "text": "hello", "attachments": html("<p>hello</p>"), "conversation": conversation });
+    let elsewhere = activity(&world, "message", &elsewhere);
+    let elsewhere = world.receive(&world.signed(&elsewhere)).await.unwrap();
+    assert_eq!(elsewhere.items[0].message, item.message);
+    assert_ne!(elsewhere.items[0].delivery_key, item.delivery_key);
 }
 
 #[tokio::test]
