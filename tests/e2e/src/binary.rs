@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use dragoman_gateway::admin::api::StatusGet;
+use dragoman_gateway::admin::api::{InstallState, InstallWait, StatusGet};
 use dragoman_gateway::admin::client::Client;
 use dragoman_testkit::wait_until;
 use tempfile::TempDir;
@@ -87,6 +87,19 @@ impl Binary {
     /// The process, while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.child.as_ref().map(Child::id)
+    }
+
+    /// Waits until somebody has come back from the page of an installation or of a person's consent, and tells how that
+    /// went.
+    pub async fn installed(&self, ticket: &str) -> Result<InstallState> {
+        let client = self.client();
+        for _ in 0..5 {
+            let state = client.ask(&InstallWait { ticket: ticket.to_owned() }).await?;
+            if state != InstallState::Waiting {
+                return Ok(state);
+            }
+        }
+        bail!("nobody came back")
     }
 
     /// Waits until the admin socket answers.

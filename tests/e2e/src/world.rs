@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use dragoman_gateway::admin::api::{self, Ask};
 use dragoman_sim::core::World as SimWorld;
 use dragoman_sim::slack::{SeedApp, SlackSim};
@@ -316,11 +316,11 @@ impl World {
         let bot = self.slack.bot(&app.app_id, "T07HARBOR").context("the app has no bot at Slack")?;
         // A private channel takes apps by invitation only.
         self.ana("C07BACKSTAGE").invite(&bot.user_id).await?;
-        self.installed().await
+        self.heard_of_team().await
     }
 
     /// Waits until the gateway has heard of its installation in the team: before that, channels cannot be watched.
-    async fn installed(&self) -> Result<()> {
+    async fn heard_of_team(&self) -> Result<()> {
         let list = api::DeliveryList::default();
         eventually("the app is installed in the team", Duration::from_secs(20), async || {
             let receipts = self.ask(&list).await.map_err(|error| error.to_string())?;
@@ -347,17 +347,14 @@ impl World {
         Ok(app)
     }
 
-    async fn install(&self, platform: &str) -> Result<()> {
+    /// Installs an app, as an admin does in a browser.
+    pub async fn install(&self, platform: &str) -> Result<()> {
         let started = self.ask(&api::InstallStart { app: platform.to_owned() }).await?;
         self.http.browse(&started.link).await?;
-        for _ in 0..5 {
-            match self.ask(&api::InstallWait { ticket: started.ticket.clone() }).await? {
-                api::InstallState::Waiting => {}
-                api::InstallState::Done(_) => return Ok(()),
-                api::InstallState::Failed(problem) => return Err(problem.into()),
-            }
+        match self.binary.installed(&started.ticket).await? {
+            api::InstallState::Failed(problem) => Err(problem.into()),
+            _ => Ok(()),
         }
-        bail!("installing the {platform} app did not come to an end")
     }
 }
 

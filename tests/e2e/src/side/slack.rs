@@ -10,6 +10,9 @@ use serde_json::Value;
 use super::{Seen, Side};
 use crate::{Http, eventually};
 
+/// What is sent arrives sooner.
+const SOON: Duration = Duration::from_secs(20);
+
 /// A person in a Slack channel.
 #[derive(Clone)]
 pub struct SlackSide {
@@ -35,6 +38,26 @@ impl SlackSide {
     pub async fn invite(&self, user: &str) -> Result<()> {
         self.call("conversations.invite", &[("channel", &self.channel), ("users", user)]).await?;
         Ok(())
+    }
+
+    /// Waits for the one message of the channel with a file of this name, and gives the file's bytes.
+    pub async fn file(&self, name: &str) -> Result<(Seen, Vec<u8>)> {
+        eventually(&format!("{name} is at Slack"), SOON, async || {
+            let failed = |error| format!("{error:#}");
+            let all = self.read().await.map_err(failed)?;
+            let mut found = Vec::new();
+            for seen in &all {
+                for (known, bytes) in self.files(seen).await.map_err(failed)? {
+                    if known == name {
+                        found.push((seen.clone(), bytes));
+                    }
+                }
+            }
+            let count = found.len();
+            let shown = || all.iter().map(|it| it.markup.as_str()).collect::<Vec<_>>();
+            found.pop().filter(|_| count == 1).ok_or_else(|| format!("{count} of {name} in {:?}", shown()))
+        })
+        .await
     }
 
     async fn pages(&self, method: &str, arguments: &[(&str, &str)]) -> Result<Vec<Value>> {
@@ -102,7 +125,7 @@ impl Side for SlackSide {
         last.extend((!markup.is_empty()).then_some(("initial_comment", markup)));
         last.extend(thread.map(|thread| ("thread_ts", thread)));
         self.call("files.completeUploadExternal", &last).await?;
-        eventually("the file has a message", Duration::from_secs(20), || async {
+        eventually("the file has a message", SOON, || async {
             let info = self.call("files.info", &[("file", id)]).await.map_err(|error| error.to_string())?;
             let shares = &info["file"]["shares"];
             let at = |kind: &str| shares[kind][&self.channel][0]["ts"].as_str().map(str::to_owned);

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use dragoman_gateway::admin::api::{self, InstallState};
 use dragoman_sim::teams::{Draft, Place, seed};
 use e2e::{Options, Seen, Side, SlackSide, World, eventually};
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::{Value, json};
+
+use crate::people::{at_teams, grant};
 
 const CHANNEL: &str = "C07LAUNCH";
 const BEN_AT_SLACK: &str = "U07BENOKAFOR";
@@ -25,24 +27,6 @@ async fn world() -> Result<World> {
     ensure!(world.teams.install(seed::APP, &chat, seed::DANA), "the app is not in the chat");
     world.link(&[format!("slack:{CHANNEL}"), format!("teams:{}", seed::LUNCH_CHAT)]).await?;
     Ok(world)
-}
-
-/// Waits for the one message at Slack with a file of this name, and gives its bytes.
-async fn file_at(slack: &SlackSide, name: &str) -> Result<(Seen, Vec<u8>)> {
-    eventually(&format!("{name} is at Slack"), SOON, async || {
-        let failed = |error| format!("{error:#}");
-        let mut found = Vec::new();
-        for seen in slack.read().await.map_err(failed)? {
-            for (known, bytes) in slack.files(&seen).await.map_err(failed)? {
-                if known == name {
-                    found.push((seen.clone(), bytes));
-                }
-            }
-        }
-        let count = found.len();
-        found.pop().filter(|_| count == 1).ok_or_else(|| format!("{count} files"))
-    })
-    .await
 }
 
 async fn line_at(slack: &SlackSide, words: &[&str]) -> Result<Seen> {
@@ -93,13 +77,13 @@ async fn what_people_send_to_a_chat_arrives_unless_it_is_another_persons() -> Re
     let draft = teams.attaching(seed::DANA, seed::LUNCH_CHAT, Draft::html("<p>look here</p>"), &plan)?;
     let address = draft.attachments[0]["contentUrl"].as_str().context("no address")?.to_owned();
     let id = teams.post(seed::DANA, seed::LUNCH_CHAT, draft)?;
-    let (copy, bytes) = file_at(&slack, "plan.txt").await?;
+    let (copy, bytes) = slack.file("plan.txt").await?;
     ensure!(bytes == b"the plan", "it arrived as another");
     line_at(&slack, &["look here"]).await?;
 
     let draft = teams.pasting(Draft::html("<p>and this</p>"), "image/png", b"\x89PNG\r\n\x1a\npixels");
     teams.post(seed::EMRE, seed::LUNCH_CHAT, draft)?;
-    let (_, bytes) = file_at(&slack, "image.png").await?;
+    let (_, bytes) = slack.file("image.png").await?;
     ensure!(bytes.ends_with(b"pixels"), "the picture arrived as another");
 
     // Emre names the file that is Dana's: the app could read it, whatever he may.
@@ -128,20 +112,6 @@ async fn what_people_send_to_a_chat_arrives_unless_it_is_another_persons() -> Re
     world.end().await
 }
 
-async fn grant(world: &World, person: &str, account: &str) -> Result<()> {
-    let ask = api::PersonToken { person: person.to_owned(), installation: "teams".to_owned() };
-    let started = world.ask(&ask).await?;
-    world.http.browse(&format!("{}&login_hint={account}", started.link)).await?;
-    for _ in 0..5 {
-        match world.ask(&api::InstallWait { ticket: started.ticket.clone() }).await? {
-            InstallState::Waiting => {}
-            InstallState::Done(_) => return Ok(()),
-            InstallState::Failed(problem) => bail!("{problem:?}"),
-        }
-    }
-    bail!("nobody came back")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_sends_their_own_files_to_a_chat_and_the_app_says_where_they_are() -> Result<()> {
     let world = world().await?;
@@ -156,7 +126,8 @@ async fn a_person_sends_their_own_files_to_a_chat_and_the_app_says_where_they_ar
 
     let accounts = vec![format!("slack:{BEN_AT_SLACK}"), format!("teams:{}", seed::EMRE)];
     let person = world.ask(&api::PersonLink { accounts }).await?;
-    grant(&world, &person.id, seed::EMRE).await?;
+    let granted = grant(&world, &person.id, "teams", at_teams(seed::EMRE)).await?;
+    ensure!(matches!(granted, InstallState::Done(_)), "{granted:?}");
     let sent = slack.post_file("mine.txt", b"two", "with a word", None).await?;
     let copy = told(&world, "a message that names it", |it| names(it, "mine.txt")).await?;
     ensure!(copy["from"]["user"]["id"] == seed::EMRE, "{}", copy["from"]);

@@ -2,53 +2,30 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use dragoman_gateway::admin::api::{self, InstallState};
 use dragoman_sim::slack::SeedApp;
 use dragoman_sim::teams::{Draft, seed};
-use e2e::{Options, Seen, Side, SlackSide, World, eventually};
+use e2e::{Options, Seen, Side, World, eventually};
+
+use crate::people::{at_slack, grant};
 
 const CHANNEL: &str = "C07LAUNCH";
 const BEN: &str = "U07BENOKAFOR";
 const SOON: Duration = Duration::from_secs(20);
 
 /// Grants Ben's token at Slack in a browser in which he is signed in, all of it or without files.
-async fn grant(world: &World, files: bool) -> Result<()> {
-    let ask = api::PersonToken { person: format!("slack:{BEN}"), installation: "slack".to_owned() };
-    let started = world.ask(&ask).await?;
+async fn grant_his(world: &World, files: bool) -> Result<()> {
     let asked = "%2Cfiles%3Awrite";
-    ensure!(started.link.contains(asked), "he is not asked: {}", started.link);
-    let link = if files { started.link.clone() } else { started.link.replace(asked, "") };
-    let link = link.replacen("/authorize?", "/authorize/decision?", 1);
-    world.http.browse(&format!("{link}&sim_allow=1&sim_user={BEN}")).await?;
-    for _ in 0..5 {
-        match world.ask(&api::InstallWait { ticket: started.ticket.clone() }).await? {
-            InstallState::Waiting => {}
-            InstallState::Done(_) => return Ok(()),
-            InstallState::Failed(problem) => bail!("{problem:?}"),
-        }
-    }
-    bail!("nobody came back")
-}
-
-/// The one message at Slack with a file of this name.
-async fn file_at(slack: &SlackSide, name: &str) -> Result<(Seen, Vec<u8>)> {
-    eventually(&format!("{name} is at Slack"), SOON, async || {
-        let failed = |error| format!("{error:#}");
-        let mut found = Vec::new();
-        let all = slack.read().await.map_err(failed)?;
-        for seen in &all {
-            for (known, bytes) in slack.files(seen).await.map_err(failed)? {
-                if known == name {
-                    found.push((seen.clone(), bytes));
-                }
-            }
-        }
-        let count = found.len();
-        let shown = || all.iter().map(|it| it.markup.as_str()).collect::<Vec<_>>();
-        found.pop().filter(|_| count == 1).ok_or_else(|| format!("{count} of {name} in {:?}", shown()))
-    })
-    .await
+    let mut offered = String::new();
+    let sign_in = |link: &str| {
+        link.clone_into(&mut offered);
+        at_slack(BEN)(&if files { link.to_owned() } else { link.replace(asked, "") })
+    };
+    let granted = grant(world, &format!("slack:{BEN}"), "slack", sign_in).await?;
+    ensure!(offered.contains(asked), "he is not asked: {offered}");
+    ensure!(matches!(granted, InstallState::Done(_)), "{granted:?}");
+    Ok(())
 }
 
 /// Emre, who is Ben at Slack, sends a file; its message at Teams.
@@ -69,9 +46,9 @@ async fn world() -> Result<World> {
 async fn a_file_is_of_who_sent_it_and_goes_with_its_message() -> Result<()> {
     let mut world = world().await?;
     let slack = world.ana(CHANNEL);
-    grant(&world, true).await?;
+    grant_his(&world, true).await?;
     let sent = send(&world, "<p>here is the plan</p>", "plan.txt", b"the plan")?;
-    let (copy, bytes) = file_at(&slack, "plan.txt").await?;
+    let (copy, bytes) = slack.file("plan.txt").await?;
     ensure!(bytes == b"the plan" && copy.raw["user"] == BEN, "{}", copy.raw);
     ensure!(copy.raw["username"].is_null() && !copy.markup.contains("Emre"), "{}", copy.raw);
     ensure!(world.slack.kept_files() == [(BEN.to_owned(), "plan.txt".to_owned())], "whose is it");
@@ -83,10 +60,10 @@ async fn a_file_is_of_who_sent_it_and_goes_with_its_message() -> Result<()> {
     send(&world, "", "chart.txt", b"the chart")?;
     ensure!(world.binary.died(SOON).await?, "it outlived its fault");
     world.binary.start(None).await?;
-    let (copy, _) = file_at(&slack, "chart.txt").await?;
+    let (copy, _) = slack.file("chart.txt").await?;
     ensure!(copy.raw["user"] == BEN, "{}", copy.raw);
     world.settled(SOON).await?;
-    file_at(&slack, "chart.txt").await?;
+    slack.file("chart.txt").await?;
     ensure!(world.teams.messages(seed::LAUNCH).len() == count + 1, "something came back");
 
     // Only his token may delete it, and does, also after a restart.
@@ -104,7 +81,7 @@ async fn a_file_is_of_who_sent_it_and_goes_with_its_message() -> Result<()> {
     // His token dies, and nobody tells the gateway.
     world.slack.end_user_tokens(BEN);
     send(&world, "<p>after that</p>", "later.txt", b"later")?;
-    let (copy, _) = file_at(&slack, "later.txt").await?;
+    let (copy, _) = slack.file("later.txt").await?;
     ensure!(copy.raw["user"] != BEN && copy.raw.to_string().contains("Emre"), "{}", copy.raw);
     ensure!(world.settled(SOON).await?.dead_letters == 0, "something was given up");
     world.end().await
@@ -114,9 +91,9 @@ async fn a_file_is_of_who_sent_it_and_goes_with_its_message() -> Result<()> {
 async fn who_grants_no_files_is_carried_by_the_app() -> Result<()> {
     let world = world().await?;
     let slack = world.ana(CHANNEL);
-    grant(&world, false).await?;
+    grant_his(&world, false).await?;
     let sent = send(&world, "<p>my own words</p>", "words.txt", b"words")?;
-    let (copy, bytes) = file_at(&slack, "words.txt").await?;
+    let (copy, bytes) = slack.file("words.txt").await?;
     ensure!(bytes == b"words" && copy.raw["user"] != BEN, "{}", copy.raw);
     ensure!(copy.raw.to_string().contains("Emre"), "nobody says whose it is: {}", copy.raw);
     let bot = world.slack.bot(&SeedApp::default().app_id, "T07HARBOR").context("no bot")?;

@@ -43,7 +43,7 @@ async fn written(side: &dyn Side) -> Result<usize> {
 }
 
 /// Grants a token in a browser, in which somebody is signed in already: `sign_in` turns the link into theirs.
-async fn grant(
+pub(crate) async fn grant(
     world: &World,
     person: &str,
     at: &str,
@@ -52,16 +52,10 @@ async fn grant(
     let ask = api::PersonToken { person: person.to_owned(), installation: at.to_owned() };
     let started = world.ask(&ask).await?;
     world.http.browse(&sign_in(&started.link)).await?;
-    for _ in 0..5 {
-        let state = world.ask(&api::InstallWait { ticket: started.ticket.clone() }).await?;
-        if state != InstallState::Waiting {
-            return Ok(state);
-        }
-    }
-    bail!("nobody came back")
+    world.binary.installed(&started.ticket).await
 }
 
-fn at_teams(person: &str) -> impl FnOnce(&str) -> String {
+pub(crate) fn at_teams(person: &str) -> impl FnOnce(&str) -> String {
     move |link| format!("{link}&login_hint={person}")
 }
 
@@ -71,7 +65,7 @@ fn at_webex(person: &str) -> impl FnOnce(&str) -> String {
     }
 }
 
-fn at_slack(person: &str) -> impl FnOnce(&str) -> String {
+pub(crate) fn at_slack(person: &str) -> impl FnOnce(&str) -> String {
     at_webex(person)
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use async_trait::async_trait;
 use dragoman_gateway::admin::api;
 use dragoman_sim::core::World as SimWorld;
@@ -91,7 +91,7 @@ impl Stage {
         let seed = SeedIntegration::default();
         let values = [("client_id", seed.client_id.as_str()), ("client_secret", &seed.client_secret)];
         stage.register(&values, features).await?;
-        stage.install("webex").await?;
+        stage.world.install("webex").await?;
         stage.link().await?;
         Ok(stage)
     }
@@ -153,7 +153,7 @@ impl Stage {
         let features = ["private-channels", "reactions", "files", "email"].map(str::to_owned);
         let set = api::AppSet { app: "slack".to_owned(), values: [].into(), features: Some(features.into()) };
         self.world.ask(&set).await?;
-        self.install("slack").await?;
+        self.world.install("slack").await?;
         let members = [format!("slack:{CHANNEL}"), format!("webex:{}", self.room)];
         self.world.bridge = Some(self.world.link(&members).await?);
         eventually("a webhook", SOON, async || {
@@ -164,19 +164,6 @@ impl Stage {
             Err(format!("{} webhooks", hooks.len()))
         })
         .await
-    }
-
-    async fn install(&self, platform: &str) -> Result<()> {
-        let started = self.world.ask(&api::InstallStart { app: platform.to_owned() }).await?;
-        self.world.http.browse(&started.link).await?;
-        for _ in 0..5 {
-            match self.world.ask(&api::InstallWait { ticket: started.ticket.clone() }).await? {
-                api::InstallState::Waiting => {}
-                api::InstallState::Done(_) => return Ok(()),
-                api::InstallState::Failed(problem) => return Err(problem.into()),
-            }
-        }
-        bail!("installing the {platform} app did not come to an end")
     }
 
     fn ana(&self) -> SlackSide {

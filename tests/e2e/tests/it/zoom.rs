@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use dragoman_gateway::admin::api::{self, Ask};
 use dragoman_sim::core::{FaultKind, FaultOrder, World as SimWorld};
 use dragoman_sim::slack::{SeedApp as SlackApp, SlackSim};
@@ -95,14 +95,10 @@ impl Rig {
     async fn install(&self, platform: &str) -> Result<()> {
         let started = self.ask(&api::InstallStart { app: platform.to_owned() }).await?;
         self.http.browse(&started.link).await?;
-        for _ in 0..5 {
-            match self.ask(&api::InstallWait { ticket: started.ticket.clone() }).await? {
-                api::InstallState::Waiting => {}
-                api::InstallState::Done(_) => return Ok(()),
-                api::InstallState::Failed(problem) => return Err(problem.into()),
-            }
+        match self.binary.installed(&started.ticket).await? {
+            api::InstallState::Failed(problem) => Err(problem.into()),
+            _ => Ok(()),
         }
-        bail!("installing the {platform} app did not come to an end")
     }
 
     async fn set_up(&mut self, extra: &[(&str, &str)]) -> Result<()> {
