@@ -12,6 +12,8 @@ pub struct Amendment {
     pub remote: Option<RemoteConversation>,
     /// Its kind.
     pub kind: Option<String>,
+    /// Its name, sealed.
+    pub sealed_name: Option<Vec<u8>>,
     /// Whether people of other organisations are in it.
     pub external: Option<bool>,
     /// Facts to set, or with `None` to forget.

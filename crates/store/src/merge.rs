@@ -53,12 +53,15 @@ pub(crate) fn bridge_over(row: &mut BridgeRow, by: Option<&(ConversationId, i64)
 
 /// A conversation of which some changes.
 pub(crate) fn amend(row: &mut ConversationRow, amendment: &Amendment) {
-    let Amendment { remote, kind, external, facts, watch } = amendment;
+    let Amendment { remote, kind, sealed_name, external, facts, watch } = amendment;
     if let Some(remote) = remote {
         row.remote = remote.clone();
     }
     if let Some(kind) = kind {
         row.kind.clone_from(kind);
+    }
+    if let Some(sealed_name) = sealed_name {
+        row.sealed_name.clone_from(sealed_name);
     }
     row.external = external.unwrap_or(row.external);
     for (key, value) in facts {

@@ -1,11 +1,11 @@
 //! Bridges.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use dragoman_model::{BridgeId, ConversationId, OrgId, codes};
-use dragoman_platform::{ALLOW_EXTERNAL, Conversation};
+use dragoman_platform::{ALLOW_EXTERNAL, Conversation, Facts};
 use dragoman_relay::{Directory, Place, Spot, is_of_people};
 use dragoman_seal::FieldRef;
 use dragoman_store::{
@@ -271,29 +271,51 @@ async fn keep(desk: &Desk, joining: &[Found]) -> Result<Vec<ConversationId>, Pro
         let known = directory.spot_at(&installation.id, &conversation.remote);
         let id =
             known.map_or_else(|| ConversationId::fresh(now_ms, &**relay.random()), |spot| spot.id.clone());
-        // What people decided in their own chat with the app is not the operator's to forget.
-        let mut facts = known.map(|spot| spot.row.facts.clone()).unwrap_or_default();
-        facts.retain(|fact, _| is_of_people(fact));
-        facts.extend(conversation.facts.clone());
         let field = FieldRef { org: &installation.org, purpose: "conversation-name", row: id.as_str() };
-        let row = ConversationRow {
-            org: installation.org.clone(),
-            installation: installation.id.clone(),
-            remote: conversation.remote.clone(),
-            kind: conversation.kind.as_str().to_owned(),
-            sealed_name: relay.vault().seal_text(&field, &conversation.name).await?,
-            external: conversation.external,
-            facts,
-            watch_id: None,
-            watch_renew_ms: None,
-            watch_expires_ms: None,
-            seen_until_ms: now_ms,
-            id: id.clone(),
-        };
-        relay.store().commit(Mutation::PutConversation(row)).await?;
+        let sealed_name = relay.vault().seal_text(&field, &conversation.name).await?;
+        if let Some(spot) = known {
+            let amendment = anew(&spot.row.facts, conversation, sealed_name);
+            relay.store().commit(Mutation::Amend { conversation: id.clone(), amendment }).await?;
+            // What was written before it is linked is not looked for.
+            let seen = Mutation::SeenUntil { conversation: id.clone(), seen_until_ms: now_ms };
+            relay.store().commit(seen).await?;
+        } else {
+            let row = ConversationRow {
+                org: installation.org.clone(),
+                installation: installation.id.clone(),
+                remote: conversation.remote.clone(),
+                kind: conversation.kind.as_str().to_owned(),
+                sealed_name,
+                external: conversation.external,
+                facts: conversation.facts.clone(),
+                watch_id: None,
+                watch_renew_ms: None,
+                watch_expires_ms: None,
+                seen_until_ms: now_ms,
+                id: id.clone(),
+            };
+            relay.store().commit(Mutation::PutConversation(row)).await?;
+        }
         ids.push(id);
     }
     Ok(ids)
+}
+
+/// What changes of a conversation that is known and linked now, while people may decide something in it. What they
+/// decide in their own chat with the app is not the operator's to forget or to put back.
+fn anew(known: &Facts, found: &Conversation, sealed_name: Vec<u8>) -> Amendment {
+    let forgotten = known.keys().map(|fact| (fact.clone(), None));
+    let told = found.facts.iter().map(|(fact, value)| (fact.clone(), Some(value.clone())));
+    let mut facts: BTreeMap<String, Option<String>> = forgotten.chain(told).collect();
+    facts.retain(|fact, _| !is_of_people(fact));
+    Amendment {
+        remote: None,
+        kind: Some(found.kind.as_str().to_owned()),
+        sealed_name: Some(sealed_name),
+        external: Some(found.external),
+        facts,
+        watch: Some(WatchColumns::default()),
+    }
 }
 
 /// Subscribes to the events of members, and tells what an operator has to see to.
@@ -446,5 +468,36 @@ fn view(directory: &Directory, row: &BridgeRow, warnings: Vec<Problem>) -> Bridg
         },
         warnings,
         created_ms: row.created_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dragoman_platform::ConversationKind;
+
+    use super::*;
+
+    #[test]
+    fn linking_says_nothing_of_what_people_decide_meanwhile() {
+        let facts = |facts: &[(&str, &str)]| -> Facts {
+            facts.iter().map(|(fact, value)| ((*fact).to_owned(), (*value).to_owned())).collect()
+        };
+        let known =
+            facts(&[("direct_person", "u1"), ("direct_peer:c9", "asked@5"), ("old", "x"), ("url", "y")]);
+        let found = Conversation {
+            remote: "r1".into(),
+            kind: ConversationKind::Direct,
+            name: String::new(),
+            external: true,
+            joined: true,
+            facts: facts(&[("url", "z"), ("new", "w")]),
+        };
+        let amendment = anew(&known, &found, vec![7]);
+        let wanted = [("new", Some("w")), ("old", None), ("url", Some("z"))];
+        let wanted = wanted.map(|(fact, value)| (fact.to_owned(), value.map(str::to_owned)));
+        assert_eq!(amendment.facts, BTreeMap::from(wanted));
+        assert_eq!((amendment.sealed_name, amendment.external), (Some(vec![7]), Some(true)));
+        // What it was subscribed to before is not renewed.
+        assert_eq!(amendment.watch, Some(WatchColumns::default()));
     }
 }

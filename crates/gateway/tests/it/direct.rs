@@ -1,7 +1,7 @@
 //! What operators may do about direct conversations, and what their other acts leave alone.
 
 use dragoman_gateway::admin::api::*;
-use dragoman_model::{BridgeId, ConversationId, codes};
+use dragoman_model::{BridgeId, Clock as _, ConversationId, codes};
 use dragoman_platform::Facts;
 use dragoman_store::{Amendment, BridgePast, BridgeRow, BridgeState as Stored, Mutation, Notices};
 
@@ -106,7 +106,10 @@ async fn what_people_decided_outlives_the_linking_of_their_chat() {
     let rig = Rig::new().await;
     let chat = chats(&rig).await.remove(0);
     let members = vec!["alpha:#general".to_owned(), "beta:r1".to_owned()];
+    rig.clock.advance(60_000);
     rig.admin.ask(&BridgeAdd { members, ..BridgeAdd::default() }).await.unwrap();
+    let row = rig.store.conversation(&chat).await.unwrap().unwrap();
+    assert_eq!(row.seen_until_ms, rig.clock.now_ms(), "what was written before is not looked for");
     let facts = facts_of(&rig, &chat);
     assert_eq!((facts["direct_person"].as_str(), facts[PEER].as_str()), ("u1", "blocked@0"));
     rig.end().await;

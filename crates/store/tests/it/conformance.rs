@@ -233,6 +233,7 @@ async fn amendments_leave_the_rest(bench: &mut Bench) {
     let moved = Amendment {
         remote: Some("R-new".into()),
         kind: Some("direct".to_owned()),
+        sealed_name: Some(b"another".to_vec()),
         external: Some(true),
         facts: facts(&[("peer", None)]),
         watch: None,
@@ -241,6 +242,7 @@ async fn amendments_leave_the_rest(bench: &mut Bench) {
     wanted.facts.remove("peer");
     "direct".clone_into(&mut wanted.kind);
     (wanted.remote, wanted.external) = ("R-new".into(), true);
+    wanted.sealed_name = b"another".to_vec();
     assert_eq!(bench.store().conversation(&"c1".into()).await.unwrap(), Some(wanted));
     let taken = Amendment { remote: Some("R-new".into()), ..Amendment::default() };
     assert_eq!(bench.refused(amend("c2", taken)).await, "exists conversation R-new");
