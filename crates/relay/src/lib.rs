@@ -37,6 +37,8 @@ mod reaction_plan;
 mod reactions;
 mod retry;
 mod rounds;
+#[cfg(test)]
+mod rows;
 mod sender;
 mod settle;
 mod slots;

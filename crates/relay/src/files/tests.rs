@@ -1,6 +1,7 @@
 use dragoman_model::{ShownAuthor, TextLimit, TextUnit};
 
 use super::*;
+use crate::rows;
 
 fn file(id: &str, name: &str, size: Option<u64>) -> (FileRef, String) {
     let file = FileRef { id: id.into(), name: name.into(), media_type: None, size, permalink: None };
@@ -8,19 +9,7 @@ fn file(id: &str, name: &str, size: Option<u64>) -> (FileRef, String) {
 }
 
 fn copy(part: u32, file: Option<&str>) -> CopyRow {
-    CopyRow {
-        conversation: "c2".into(),
-        part,
-        message: format!("m{part}").as_str().into(),
-        thread_root: None,
-        spokesman: "app".into(),
-        edits: 0,
-        version: None,
-        fingerprint: None,
-        epoch: None,
-        file: file.map(str::to_owned),
-        beside: None,
-    }
+    CopyRow { file: file.map(str::to_owned), ..rows::copy(part) }
 }
 
 fn native(policy: &FilePolicy) -> Bounds<'_> {

@@ -2,20 +2,17 @@ use dragoman_store::EventRow;
 
 use super::*;
 use crate::leg::LiveEvent;
+use crate::rows;
 
 fn leg(order: i64, message: &str, kind: EventKind) -> Arc<Leg> {
     let row = EventRow {
         id: format!("e{order}").into(),
-        org: "o".into(),
-        installation: "i".into(),
-        bridge: Some("b".into()),
+        bridge: Some("b1".into()),
         conversation: Some("c1".into()),
         message: Some(message.into()),
-        thread_root: None,
-        kind: kind.as_str().into(),
-        feed: "events".into(),
         at_ms: order,
         received_ms: order,
+        ..rows::event(kind)
     };
     let event = Arc::new(LiveEvent::new(row, true, None));
     Arc::new(Leg::new(format!("l{order}").into(), lane(), (order, order), event))
