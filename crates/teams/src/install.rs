@@ -83,8 +83,8 @@ pub(crate) fn consent_url(settings: &TeamsSettings, app: &App, redirect_uri: &st
 const PERSON_SCOPES: [&str; 5] =
     ["ChannelMessage.Send", "ChannelMessage.ReadWrite", "ChatMessage.Send", "Chat.ReadWrite", "User.Read"];
 
-/// What a person grants beside where files are carried: to put those of their chats into their own drive. Where it is
-/// not granted, such files are shown as links.
+/// What a person grants beside where files are carried: to put those of their chats into their own drive. Who granted
+/// their token before it was asked for has such files shown as links.
 pub(crate) const PERSON_FILES: &str = "Files.ReadWrite";
 
 fn person_scopes(settings: &TeamsSettings, app: &App) -> String {

@@ -63,7 +63,8 @@ const GRANTED: &[Granted] = &[
         feature: "files",
         reason: "Of people who let the app speak in their name: put the files of their chats into their own OneDrive, \
                  where Teams keeps them, and share them with the chat. The app itself cannot attach a file to a chat.",
-        without: "the files that they send to chats are shown as links",
+        without: "people whom the organisation does not let consent themselves cannot let the app speak in their name at \
+                  all",
     },
 ];
 
