@@ -26,7 +26,7 @@ pub struct FileBytes {
 pub struct Share {
     /// Where, in which thread, whose and in whose name, its marker; the body is a caption and often empty.
     pub post: Post,
-    /// The file's name as its source has it: any characters.
+    /// The file's name as its source has it: any characters, at most 120 of them, its ending kept.
     pub name: String,
     /// Its media type as its source states it.
     pub media_type: Option<String>,

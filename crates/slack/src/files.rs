@@ -29,8 +29,6 @@ use crate::wire::message as wire;
 
 /// "The largest file is 1 GB"; workspaces can allow less.
 const LARGEST: u64 = 1 << 30;
-/// The longest name that is sent, in characters.
-const LONGEST_NAME: usize = 200;
 /// How long a fresh file may answer with a page instead of its bytes, in milliseconds.
 const FRESH_MS: i64 = 120_000;
 /// When to ask again for such a file, in milliseconds.
@@ -222,18 +220,10 @@ fn admitted(size: Option<u64>) -> Result<u64, dragoman_model::Code> {
     }
 }
 
-/// A name that Slack takes: without control characters, within its length, its ending kept.
+/// A name that Slack takes: without control characters, and not empty.
 fn file_name(name: &str) -> String {
-    let clean: Vec<char> = name.chars().filter(|sign| !sign.is_control()).collect();
-    if clean.iter().all(|sign| sign.is_whitespace()) {
-        return "file".to_owned();
-    }
-    if clean.len() <= LONGEST_NAME {
-        return clean.into_iter().collect();
-    }
-    let ending = clean.iter().rposition(|sign| *sign == '.').filter(|at| clean.len() - at <= 16);
-    let ending = &clean[ending.unwrap_or(clean.len())..];
-    clean[..LONGEST_NAME - ending.len()].iter().chain(ending).collect()
+    let clean: String = name.chars().filter(|sign| !sign.is_control()).collect();
+    if clean.trim().is_empty() { "file".to_owned() } else { clean }
 }
 
 /// The bytes, without a token. `Some`: they were not taken; nothing can be seen of them yet.

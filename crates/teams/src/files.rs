@@ -47,8 +47,6 @@ const SIMPLE: u64 = 10 * 1024 * 1024;
 const PART: u64 = 32 * 320 * 1024;
 /// The largest answer about a file, in bytes.
 const ANSWER_CAP: usize = 256 * 1024;
-/// The longest name of a file, in characters; SharePoint counts the whole path.
-const LONGEST_NAME: usize = 120;
 
 /// Where the bytes of a file are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -132,13 +130,7 @@ pub(crate) fn file_name(name: &str) -> String {
         .map(|sign| if "\"*:<>?/\\|#%".contains(sign) { '_' } else { sign })
         .collect();
     let clean = clean.trim().trim_end_matches(['.', ' ']).trim_start_matches("~$");
-    let signs: Vec<char> = clean.chars().collect();
-    if signs.len() <= LONGEST_NAME {
-        return if clean.is_empty() { "file".to_owned() } else { clean.to_owned() };
-    }
-    let ending = signs.iter().rposition(|sign| *sign == '.').filter(|at| signs.len() - at <= 16);
-    let ending = &signs[ending.unwrap_or(signs.len())..];
-    signs[..LONGEST_NAME - ending.len()].iter().chain(ending).collect()
+    if clean.is_empty() { "file".to_owned() } else { clean.to_owned() }
 }
 
 /// With whose token a file is written and deleted: in a channel's library the app's, in a chat that of the person in
@@ -617,8 +609,6 @@ mod tests {
         for empty in ["", " ", "...", "\u{0}"] {
             assert_eq!(file_name(empty), "file", "{empty:?}");
         }
-        let long = file_name(&format!("{}.tar.gz", "n".repeat(300)));
-        assert_eq!((long.chars().count(), &long[long.len() - 4..]), (LONGEST_NAME, "n.gz"));
     }
 
     #[tokio::test]
