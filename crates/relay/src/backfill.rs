@@ -39,13 +39,6 @@ pub struct Held {
     others: Vec<ConversationId>,
 }
 
-impl Held {
-    /// Lists what was said before, in the background.
-    pub fn fill(self) {
-        drop(self);
-    }
-}
-
 impl Drop for Held {
     fn drop(&mut self) {
         for conversation in std::mem::take(&mut self.conversations) {

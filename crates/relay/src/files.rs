@@ -198,7 +198,7 @@ impl Cargo {
 /// already.
 pub(crate) fn is_alike(found: &str, name: &str) -> bool {
     let kinds = PICTURES.iter().map(|(kind, _)| Some(*kind));
-    is_same(found, name) || kinds.chain([None]).any(|kind| is_same(found, &shown_name(name, kind)))
+    kinds.chain([None]).any(|kind| is_same(found, &shown_name(name, kind)))
 }
 
 fn is_same(found: &str, name: &str) -> bool {

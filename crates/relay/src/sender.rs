@@ -142,7 +142,7 @@ impl Relay {
         let row = &leg.event.row;
         let LaneId::Conversation(target) = &leg.lane else { return Ok(()) };
         let now_ms = self.now_ms();
-        let at_ms = if row.at_ms > 0 { row.at_ms.min(row.received_ms) } else { row.received_ms };
+        let at_ms = leg.sent_ms().min(row.received_ms);
         let outcome = Outcome {
             kind: leg.event.kind(),
             stage: ending.stage,

@@ -58,7 +58,7 @@ impl Act for BridgeAdd {
         desk.audit(Some(&org), "bridge.add", subject).await?;
         desk.relay.reload().await?;
         let warnings = watch(desk, &row.members).await?;
-        held.fill();
+        drop(held);
         let text = linked_text(&desk.relay.directory(), &row);
         steer::announce(&desk.relay, &id, &text).await;
         info(desk, &id, warnings)

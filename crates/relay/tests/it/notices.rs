@@ -156,6 +156,23 @@ fn a_late_message_is_told_and_a_switched_off_policy_is_heeded() {
 }
 
 #[test]
+fn who_wrote_what_was_found_late_is_told_that_it_came_late() {
+    check(
+        "policy tell_senders yes
+         A post 0 zero
+         run 5s
+         stop
+         A quiet post 1 one
+         run 10m
+         start
+         run 60s
+         B shows: zero | one
+         A calls: whisper u1 Your message reached #B (Fake) 10 minutes late (DRG-LATE).
+         dead",
+    );
+}
+
+#[test]
 fn everybody_who_misses_something_is_told_once() {
     check(
         "policy tell_senders yes
