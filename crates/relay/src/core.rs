@@ -27,6 +27,7 @@ use crate::notices::Digests;
 use crate::own_names::ConsentLinks;
 use crate::pending::Pending;
 use crate::people::Nobody;
+use crate::reaction_debts::Debts;
 use crate::retry::{Breaker, Ladder};
 use crate::rounds::Rounds;
 use crate::sender::ToldSenders;
@@ -144,6 +145,8 @@ pub(crate) struct Inner {
     pub(crate) catching_up: Mutex<BTreeMap<ConversationId, CatchingUp>>,
     /// Conversations to catch up with later, and when: we refused events of theirs, or could not read them.
     pub(crate) owed: Mutex<BTreeMap<ConversationId, i64>>,
+    /// Reactions to messages that a target does not show yet.
+    pub(crate) debts: Debts,
     /// Events whose secret is missing since a crash: when they come again, they count.
     pub(crate) secretless: Mutex<BTreeSet<Delivered>>,
     /// Conversations whose subscription is being seen to.
@@ -191,6 +194,7 @@ impl Relay {
             breakers: Mutex::default(),
             catching_up: Mutex::default(),
             owed: Mutex::default(),
+            debts: Debts::default(),
             secretless: Mutex::default(),
             watching: Mutex::default(),
             reading: Semaphore::new(READING),

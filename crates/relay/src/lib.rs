@@ -31,6 +31,7 @@ mod people;
 mod perform;
 mod plan;
 mod policy;
+mod reaction_debts;
 mod reaction_look;
 mod reaction_notes;
 mod reaction_plan;

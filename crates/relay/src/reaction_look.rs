@@ -239,7 +239,7 @@ impl Relay {
     }
 
     /// The original that a message of a conversation is, or is a copy of. `None`: it is not in the map, or is a note.
-    async fn reacted_original(
+    pub(crate) async fn reacted_original(
         &self,
         spot: &Spot,
         message: &RemoteMessage,

@@ -149,6 +149,9 @@ impl Relay {
                 return Ok(self.aside(leg));
             }
             Err(code) => {
+                if code == codes::UNMAPPED {
+                    self.owe_reactions(leg, source, &message).await?;
+                }
                 // The original went meanwhile, and with it what a note was about.
                 let steps = deletions(&target.conversation.remote, &leg.parts());
                 return self.do_steps(leg, fence, source, target, steps, Ending::dropped(code)).await;

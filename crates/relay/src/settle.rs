@@ -173,6 +173,10 @@ impl Relay {
             }
             None => (None, Vec::new()),
         };
+        if let Some(original) = &original {
+            let of = (original.conversation.clone(), original.message.clone());
+            self.pay_reactions(&of, &leg.lane).await?;
+        }
         copies.extend(noted);
         let to = match &leg.lane {
             LaneId::Conversation(id) => Some(id.clone()),
