@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::judge::{Copies, Here, is_reported, name};
 use super::platforms::{self, CHANNELS, EMOJI};
+use super::private_judge;
 use super::shown::Shown;
 use super::stage::{Said, Scene, numbered};
 
@@ -63,8 +64,22 @@ pub(super) fn kept(scene: &Scene) -> Vec<String> {
                 }
             }
         }
+        for word in &scene.private.words {
+            let Some(file) = &word.file else { continue };
+            let stem = file.name.split('.').next().unwrap_or_default();
+            let shows =
+                |shown: &&Shown| shown.ours && shown.files.iter().any(|(name, _)| name.starts_with(stem));
+            let here =
+                scene.private.chats.iter().zip(&scene.chats).filter(|(chat, _)| chat.platform == *platform);
+            wanted.insert(stem, here.flat_map(|(_, shown)| shown).filter(shows).count());
+            let reported =
+                (0..scene.chats.len()).any(|person| private_judge::is_reported(scene, word, person));
+            if reported || *platform == "teams" {
+                excused.insert(stem);
+            }
+        }
         let mut found: BTreeMap<&str, usize> = BTreeMap::new();
-        for name in kept.iter().filter(|name| name.starts_with('n')) {
+        for name in kept.iter().filter(|name| name.starts_with(['n', 'w'])) {
             *found.entry(name.get(..6).unwrap_or(name)).or_default() += 1;
         }
         let mut left = Vec::new();

@@ -21,8 +21,10 @@ mod slack;
 mod stage;
 mod world;
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
+use platforms::PEOPLE;
 use world::{Bug, Outcome, run};
 
 /// Seeds of a plain run of the tests.
@@ -52,7 +54,7 @@ fn told(seed: u64, bug: Bug) -> Outcome {
 fn every_message_arrives_once_in_order_whatever_crashes() {
     let (from, seeds) = seeds(SEEDS, u64::MAX);
     let (mut crashes, mut messages, mut simulated) = (0, 0, std::time::Duration::ZERO);
-    let (mut commands, mut words) = (0, 0);
+    let (mut commands, mut words, mut settled) = (0, 0, BTreeSet::new());
     let mut failed = Vec::new();
     for seed in from..from + seeds {
         let outcome = told(seed, Bug::None);
@@ -60,6 +62,7 @@ fn every_message_arrives_once_in_order_whatever_crashes() {
         messages += outcome.messages;
         commands += outcome.commands;
         words += outcome.words;
+        settled.extend(outcome.settled.iter().enumerate().filter(|(_, is)| **is).map(|(person, _)| person));
         simulated += outcome.took;
         if !outcome.wrong.is_empty() {
             eprintln!("seed {seed}: {:#?}", outcome.wrong);
@@ -69,6 +72,11 @@ fn every_message_arrives_once_in_order_whatever_crashes() {
     println!(
         "{seeds} seeds: {messages} messages, {words} more in direct conversations with {commands} commands, {crashes} crashes, {} simulated minutes",
         simulated.as_secs() / 60
+    );
+    // Where nobody gets as far as a conversation, nothing is judged.
+    assert!(
+        seeds < SEEDS || settled.len() == PEOPLE.len(),
+        "only {settled:?} were in conversations in the end"
     );
     assert!(failed.is_empty(), "seeds {failed:?} failed; DRAGOMAN_SIM_FROM=n DRAGOMAN_SIM_SEEDS=1 runs one");
 }

@@ -52,6 +52,8 @@ pub(super) struct State {
     pub(super) at_ms: i64,
     /// In which of the conversations between the two that was.
     pub(super) talk: usize,
+    /// Nothing went wrong any more.
+    pub(super) calm: bool,
 }
 
 /// Something that was written in a chat with the app and is no command.
@@ -156,12 +158,22 @@ const HINTS: [&str; 3] = [
     "Your first words were not delivered",
 ];
 
+/// Whom a message of the app names.
+fn whom(text: &str) -> Option<usize> {
+    PEOPLE.iter().position(|(id, _)| text.contains(name(id)))
+}
+
+/// Who is told to have been asked, with the words behind the command.
+pub(super) fn asked(shown: &Shown) -> Option<usize> {
+    let told = shown.text.contains("was asked. You are told here") && !shown.text.contains("not passed on");
+    whom(&shown.text).filter(|_| told)
+}
+
 /// What a message of the app is.
 pub(super) fn read(shown: &Shown) -> Told {
     let text = &shown.text;
     let digits = |text: &str, sign: &str| text.split(sign).nth(1)?.get(..3)?.parse::<usize>().ok();
     let has = |phrase: &str| text.contains(phrase);
-    let whom = || PEOPLE.iter().position(|(id, _)| text.contains(name(id)));
     // Teams' chats hold no files of the app: a line names them.
     let file = shown.files.first().map(|(name, _)| name.as_str()).or(has("f0.txt").then_some(text));
     if let Some(number) = file.and_then(|file| file.split("f0").next()?.rsplit('w').next()?.parse().ok()) {
@@ -178,9 +190,9 @@ pub(super) fn read(shown: &Shown) -> Told {
     } else if HINTS.iter().any(|hint| has(hint)) {
         Told::Hint
     } else if has("You are writing with") {
-        Told::Opened(whom())
+        Told::Opened(whom(text))
     } else if has("ended this conversation") || has("went to another conversation") {
-        Told::Parted(whom())
+        Told::Parted(whom(text))
     } else if has("Something interrupted your last command") {
         Told::Interrupted
     } else if has("Your conversation with") && has("has ended") {
@@ -188,7 +200,7 @@ pub(super) fn read(shown: &Shown) -> Told {
     } else if has("Your conversation with") && has("is open") || ANSWERS.iter().any(|answer| has(answer)) {
         Told::Answered
     } else if has("wants to write with you") {
-        Told::Reminder(whom())
+        Told::Reminder(whom(text))
     } else {
         Told::Stray
     }
@@ -312,18 +324,18 @@ impl Private {
         self.write(
             world,
             platforms,
-            Saying { by, to, talk, idle: false, file, wordless: pick.is_multiple_of(21) },
+            Saying { by, to, talk, idle: false, calm: false, file, wordless: pick.is_multiple_of(21) },
         )
     }
 
     fn write(&mut self, world: &World, platforms: &Platforms, saying: Saying) -> Result<()> {
-        let Saying { by, to, talk, idle, file, wordless } = saying;
+        let Saying { by, to, talk, idle, calm, file, wordless } = saying;
         let number = self.words.len();
         let file = file.map(|size| file_of(format!("w{number:03}f0.txt"), &format!("w{number}."), size));
         let words = if wordless { String::new() } else { text(number, 0) };
         let id = platforms.post(&self.chats[by], PEOPLE[by].0, None, &words, file.as_slice())?;
         let at_ms = world.clock.millis();
-        let states = vec![State { revision: Some(0), sure: true, at_ms, talk }];
+        let states = vec![State { revision: Some(0), sure: true, at_ms, talk, calm }];
         self.words.push(Word { by, id, at_ms, to, idle, states, file, wordless });
         Ok(())
     }
@@ -353,7 +365,7 @@ impl Private {
         }
         let talk = self.screen(platforms, by).talk;
         let at_ms = world.clock.millis();
-        self.words[number].states.push(State { revision, sure, at_ms, talk });
+        self.words[number].states.push(State { revision, sure, at_ms, talk, calm: false });
         Ok(true)
     }
 
@@ -366,7 +378,7 @@ impl Private {
             self.write(
                 world,
                 platforms,
-                Saying { by, to, talk: screen.talk, idle, file: None, wordless: false },
+                Saying { by, to, talk: screen.talk, idle, calm: true, file: None, wordless: false },
             )?;
         }
         Ok(())
@@ -378,6 +390,7 @@ struct Saying {
     to: Option<usize>,
     talk: usize,
     idle: bool,
+    calm: bool,
     file: Option<usize>,
     wordless: bool,
 }

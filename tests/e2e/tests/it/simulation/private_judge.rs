@@ -6,7 +6,7 @@ use dragoman_sim::core::{LogEntry, LogKind};
 use dragoman_store::LaneId;
 
 use super::platforms::{CHANNELS, PEOPLE, key, name};
-use super::private::{Command, State, Told, Word, read, text};
+use super::private::{Command, State, Told, Word, asked, read, text};
 use super::shown::Shown;
 use super::stage::Scene;
 
@@ -21,6 +21,8 @@ struct Chat<'a> {
     answers: usize,
     /// Commands, or words, that were not done because they came late.
     late: usize,
+    /// Whom they are told to have asked, how often.
+    asked: BTreeMap<usize, usize>,
     strays: Vec<&'a Shown>,
 }
 
@@ -32,7 +34,12 @@ fn chat(shown: &[Shown]) -> Chat<'_> {
             Told::Call(number, _) => chat.calls.entry(number).or_default().push(shown),
             Told::Opened(Some(with)) => *chat.opened.entry(with).or_default() += 1,
             Told::Parted(Some(by)) => *chat.parted.entry(by).or_default() += 1,
-            Told::Ended | Told::Interrupted | Told::Answered => chat.answers += 1,
+            Told::Ended | Told::Interrupted | Told::Answered => {
+                chat.answers += 1;
+                if let Some(whom) = asked(shown) {
+                    *chat.asked.entry(whom).or_default() += 1;
+                }
+            }
             Told::Late => chat.late += 1,
             Told::Reminder(Some(_)) | Told::Hint => {}
             Told::Stray | Told::Opened(None) | Told::Parted(None) | Told::Reminder(None) => {
@@ -70,7 +77,9 @@ pub(super) fn judge(scene: &Scene) -> Vec<String> {
             }
         }
     }
+    wrong.extend(unanswered(scene, &chats));
     for (person, chat) in chats.iter().enumerate() {
+        wrong.extend(unasked(scene, person, &chats));
         wrong.extend(
             commands(scene, person, chat).into_iter().map(|fault| format!("{}: {fault}", named(person))),
         );
@@ -95,9 +104,10 @@ pub(super) fn judge(scene: &Scene) -> Vec<String> {
     wrong
 }
 
-/// Whether each of the two asked the other, or said yes.
-fn agreed(commands: &[Command], one: usize, other: usize) -> bool {
-    let wants = |by, whom| commands.iter().any(|it| it.by == by && it.what.whom() == Some(whom));
+/// Whether each of the two had asked the other, or said yes, by then.
+fn agreed(commands: &[Command], one: usize, other: usize, until_ms: i64) -> bool {
+    let before = || commands.iter().filter(|it| it.at_ms <= until_ms);
+    let wants = |by, whom| before().any(|it| it.by == by && it.what.whom() == Some(whom));
     wants(one, other) && wants(other, one)
 }
 
@@ -113,7 +123,7 @@ fn fault(
     }
     let may = !word.idle
         && word.to.is_none_or(|to| to == person)
-        && agreed(&scene.private.commands, word.by, person);
+        && agreed(&scene.private.commands, word.by, person, word.at_ms);
     if !may {
         return (!found.is_empty()).then(|| "went astray".to_owned());
     }
@@ -159,17 +169,18 @@ fn fault(
 fn is_known(scene: &Scene, word: &Word, at: usize) -> bool {
     let state = &word.states[at];
     let lives = || word.to.is_some_and(|to| scene.private.left.get(word.by) == Some(&Some((to, state.talk))));
-    let told = || is_acknowledged(scene, word.by, &word.id, state.at_ms);
+    let until_ms = word.states.get(at + 1).map_or(i64::MAX, |next| next.at_ms);
+    let told = || is_acknowledged(scene, word.by, &word.id, (state.at_ms, until_ms));
     state.sure
         && match scene.private.chats[word.by].platform {
-            "teams" => told(),
+            "teams" => told() || state.calm && lives(),
             "webex" => lives() || at == 0 && told(),
             _ => lives() || !scene.untold || at == 0 && told(),
         }
 }
 
 /// Whether the operator was told that something about it did not get through.
-fn is_reported(scene: &Scene, word: &Word, person: usize) -> bool {
+pub(super) fn is_reported(scene: &Scene, word: &Word, person: usize) -> bool {
     let Some(chat) = &scene.chat_ids[person] else { return false };
     let lane = LaneId::Conversation(chat.clone());
     scene.dead.iter().any(|dead| {
@@ -177,7 +188,36 @@ fn is_reported(scene: &Scene, word: &Word, person: usize) -> bool {
     })
 }
 
-/// Whether commands of somebody were answered and told, each once.
+/// Whether what was acknowledged was answered. What opens a conversation tells both, and answers one of them.
+fn unanswered(scene: &Scene, chats: &[Chat<'_>]) -> Option<String> {
+    let heard = |it: &&Command| is_acknowledged(scene, it.by, &it.id, (it.at_ms, i64::MAX));
+    let heard = scene.private.commands.iter().filter(heard).count();
+    let answers: usize = chats.iter().map(|chat| chat.answers + chat.late).sum();
+    let opened = |at: usize, with: usize| chats[at].opened.get(&with).copied().unwrap_or_default();
+    let pairs = (0..chats.len()).flat_map(|one| (one + 1..chats.len()).map(move |other| (one, other)));
+    let begun: usize = pairs.map(|(one, other)| opened(one, other).max(opened(other, one))).sum();
+    (answers + begun < heard)
+        .then(|| format!("{answers} answers and {begun} beginnings for {heard} acknowledged commands"))
+}
+
+/// Whom somebody is told to have asked without their having been asked so often.
+fn unasked(scene: &Scene, person: usize, chats: &[Chat<'_>]) -> Vec<String> {
+    let mine = |number: &&usize| scene.private.commands.get(**number).is_some_and(|it| it.by == person);
+    let asked = chats[person].asked.iter();
+    let there = |whom: usize| chats[whom].calls.keys().filter(mine).count();
+    let missing =
+        asked.map(|(whom, times)| (*whom, *times, there(*whom))).filter(|(_, times, there)| times > there);
+    let told = |(whom, times, there)| {
+        format!(
+            "{} is told {times} times to have asked {}, who was {there} times",
+            named(person),
+            named(whom)
+        )
+    };
+    missing.map(told).collect()
+}
+
+/// Whether commands of somebody were answered and told, no more than once each.
 fn commands(scene: &Scene, person: usize, chat: &Chat<'_>) -> Vec<String> {
     let commands = &scene.private.commands;
     let by = |by: usize| commands.iter().filter(move |command| command.by == by);
@@ -186,11 +226,9 @@ fn commands(scene: &Scene, person: usize, chat: &Chat<'_>) -> Vec<String> {
     if answers > said {
         wrong.push(format!("{answers} answers to {said} commands"));
     }
-    let opened: usize = chat.opened.values().sum();
-    let heard =
-        by(person).filter(|command| is_acknowledged(scene, person, &command.id, command.at_ms)).count();
-    if answers + opened + chat.late < heard {
-        wrong.push(format!("{answers} answers and {opened} beginnings for {heard} acknowledged commands"));
+    let words = scene.private.words.iter().filter(|word| word.by == person).count();
+    if chat.late > said + words {
+        wrong.push(format!("{} times late, of {said} commands and {words} words", chat.late));
     }
     for (other, times) in &chat.opened {
         let mine = by(person).filter(|it| it.what.whom() == Some(*other)).count();
@@ -208,15 +246,16 @@ fn commands(scene: &Scene, person: usize, chat: &Chat<'_>) -> Vec<String> {
     wrong
 }
 
-/// Whether the gateway said that it has what was told of a message of somebody's chat since then.
-fn is_acknowledged(scene: &Scene, person: usize, id: &str, since_ms: i64) -> bool {
+/// Whether the gateway said that it has what was told of a message of somebody's chat in this time.
+fn is_acknowledged(scene: &Scene, person: usize, id: &str, (since_ms, until_ms): (i64, i64)) -> bool {
     let platform = scene.private.chats[person].platform;
     let labels = |entry: &LogEntry| {
         let (detail, label) = (&entry.detail, &entry.detail["label"]);
         [&label["ts"], &label["id"], &label["message_id"], &detail["id"]].map(|it| it.as_str().map(key))
     };
     let here = |entry: &&LogEntry| entry.platform == platform && entry.kind == LogKind::Delivery;
-    let mut told = scene.log.iter().filter(here).filter(|it| it.status == 200 && it.at >= since_ms);
+    let then = |it: &&LogEntry| it.status == 200 && it.at >= since_ms && it.at < until_ms;
+    let mut told = scene.log.iter().filter(here).filter(then);
     told.any(|entry| labels(entry).iter().flatten().any(|it| it == id))
 }
 

@@ -43,6 +43,8 @@ pub(super) struct Outcome {
     /// What people wrote to the app: commands, and words in direct conversations.
     pub(super) commands: usize,
     pub(super) words: usize,
+    /// Who was in a conversation in the end, and sure of it.
+    pub(super) settled: Vec<bool>,
     /// Simulated time.
     pub(super) took: Duration,
 }
@@ -128,6 +130,7 @@ pub(super) fn run(seed: u64, bug: Bug) -> Outcome {
         messages: scene.said.len(),
         commands: scene.private.commands.len(),
         words: scene.private.words.iter().filter(|word| word.to.is_some()).count(),
+        settled: scene.private.left.iter().map(Option::is_some).collect(),
         took,
     }
 }
