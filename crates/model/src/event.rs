@@ -173,6 +173,8 @@ pub struct Message {
     pub files: Vec<FileRef>,
     /// When it was sent, milliseconds since 1970.
     pub sent_at_ms: i64,
+    /// When it was edited last, milliseconds since 1970; `None`: never, or nobody tells.
+    pub edited_at_ms: Option<i64>,
     /// Its state at the source, where the platform counts.
     pub version: Option<Version>,
     /// Who really sent it: how copies of our own are recognised.

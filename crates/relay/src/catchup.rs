@@ -94,11 +94,12 @@ impl Drop for Task {
 }
 
 /// What a listing tells of a message, without its content.
-struct Listed {
-    id: RemoteMessage,
-    thread_root: Option<RemoteMessage>,
-    version: Option<Version>,
-    sent_ms: i64,
+pub(crate) struct Listed {
+    pub(crate) id: RemoteMessage,
+    pub(crate) thread_root: Option<RemoteMessage>,
+    pub(crate) version: Option<Version>,
+    pub(crate) sent_ms: i64,
+    pub(crate) edited_ms: Option<i64>,
 }
 
 /// How a catch-up ended.
@@ -452,11 +453,11 @@ impl Relay {
                 Some(_) | None => {}
             }
         }
-        // Creates where they belong, before what was accepted in the same moment; edits after all that is listed.
+        // Creates where they belong, before what was accepted in the same moment.
         let now_ms = self.now_ms();
         let events = [
             (EventKind::Created, message.sent_ms.min(now_ms).saturating_mul(1000) - 1, unknown),
-            (EventKind::Changed, now_ms.saturating_mul(1000), stale),
+            (EventKind::Changed, order_of_change(Some(bridge), message.edited_ms, now_ms), stale),
         ];
         Ok(events.into_iter().filter(|(.., lanes)| !lanes.is_empty()).collect())
     }
@@ -579,6 +580,14 @@ fn is_current(leg: &LegRow) -> bool {
     leg.event.kind == EventKind::Deleted.as_str() || !leg.has_payload && !begun
 }
 
+/// Where in its lane a change stands that nobody told of: after all that is there. Among people, who may part in between,
+/// it stands where it was made, so that it reaches those for whom it was.
+pub(crate) fn order_of_change(bridge: Option<&BridgeRow>, edited_ms: Option<i64>, now_ms: i64) -> i64 {
+    let of_people = bridge.is_some_and(|bridge| bridge.talk.is_some());
+    let made_ms = edited_ms.filter(|_| of_people).unwrap_or(now_ms);
+    made_ms.min(now_ms).saturating_mul(1000)
+}
+
 /// Whether we posted it.
 pub(crate) fn is_ours(message: &Message) -> bool {
     message.origin.ours || message.origin.marker.is_some()
@@ -591,6 +600,7 @@ impl From<Message> for Listed {
             thread_root: message.thread_root,
             version: message.version,
             sent_ms: message.sent_at_ms,
+            edited_ms: message.edited_at_ms,
         }
     }
 }

@@ -82,8 +82,8 @@ pub struct Directory {
     groups: BTreeMap<String, Vec<ConversationId>>,
     /// Organisations with linked accounts.
     peopled: BTreeSet<OrgId>,
-    /// Where events went until a bridge was paused or left, and until when.
-    former: HashMap<ConversationId, (Arc<Route>, i64)>,
+    /// Where events went until a bridge was paused or left; the latest last.
+    former: HashMap<ConversationId, Vec<Former>>,
     /// Bridged conversations by installation, ordered.
     bridged: BTreeMap<InstallationId, Vec<ConversationId>>,
     /// When bridged conversations have to be watched or watched anew, milliseconds since 1970.
@@ -92,8 +92,18 @@ pub struct Directory {
     seen_until_ms: HashMap<InstallationId, i64>,
 }
 
-/// Events from before a pause or a leaving are taken for so long after it, in milliseconds.
-const LATE_MS: i64 = 60_000;
+/// Where events of a conversation went.
+struct Former {
+    route: Arc<Route>,
+    /// From when on, milliseconds since 1970.
+    since_ms: i64,
+    /// Until when, milliseconds since 1970.
+    until_ms: i64,
+}
+
+/// Events from before a pause or a leaving are taken for so long after it, in milliseconds: longer than any platform goes
+/// on telling (Zoom, "Webhooks": the last attempt comes 85 minutes after the first).
+const LATE_MS: i64 = 90 * 60 * 1000;
 
 impl Directory {
     /// Reads everything from the store and unseals what is needed. Keepers of tokens are taken over from the
@@ -152,6 +162,9 @@ impl Directory {
         }
         for ids in self.bridged.values_mut() {
             ids.sort();
+        }
+        for former in self.former.values_mut() {
+            former.sort_by_key(|former| former.until_ms);
         }
         for spot in self.spots.values() {
             let seen = self.seen_until_ms.entry(spot.row.installation.clone()).or_default();
@@ -232,10 +245,8 @@ impl Directory {
         for (member, until_ms) in leavers.chain(stopping).filter(|_| listed) {
             let targets = members.iter().filter(|other| *other != member).cloned().collect();
             let route = Arc::new(Route { conversation: member.clone(), bridge: row.id.clone(), targets });
-            let later = self.former.get(member).is_some_and(|(_, known_ms)| *known_ms > until_ms);
-            if !later {
-                self.former.insert(member.clone(), (route, until_ms));
-            }
+            let since_ms = row.past.joined_ms.get(member).copied().unwrap_or(row.created_ms);
+            self.former.entry(member.clone()).or_default().push(Former { route, since_ms, until_ms });
         }
         self.bridges.insert(row.id.clone(), Arc::new(Bridge { row }));
     }
@@ -321,8 +332,10 @@ impl Directory {
 
     /// Where an event of this time goes although its conversation is in no active bridge any more: it comes late.
     pub fn late_route(&self, conversation: &ConversationId, at_ms: i64, now_ms: i64) -> Option<&Arc<Route>> {
-        let (route, until_ms) = self.former.get(conversation)?;
-        Some(route).filter(|_| at_ms < *until_ms && now_ms < until_ms + LATE_MS)
+        let ended = self.former.get(conversation)?.iter().rev();
+        let mut lately =
+            ended.take_while(|former| at_ms < former.until_ms && now_ms < former.until_ms + LATE_MS);
+        lately.find(|former| former.since_ms <= at_ms).map(|former| &former.route)
     }
 
     /// Bridged conversations of an installation, ordered.

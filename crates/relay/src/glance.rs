@@ -9,7 +9,7 @@ use dragoman_model::{ConversationId, EventKind, InstallationId, Message, RemoteM
 use dragoman_platform::{Failure, HistoryQuery};
 use dragoman_store::{LaneId, OriginalRow};
 
-use crate::catchup::is_ours;
+use crate::catchup::{Listed, is_ours, order_of_change};
 use crate::core::Relay;
 use crate::directory::{Route, Spot};
 use crate::error::RelayError;
@@ -150,7 +150,7 @@ impl Relay {
         let mut memory = self.glances().get(id).map(|glance| glance.memory.clone()).unwrap_or_default();
         let mut present = BTreeMap::new();
         let mut unheard = false;
-        for (message, root, version) in listed {
+        for Listed { id: message, thread_root: root, version, edited_ms, .. } in listed {
             let before = memory.seen.get(&message);
             if before.is_some_and(|before| before.version == version && before.pending.is_empty()) {
                 present.extend(memory.seen.remove_entry(&message));
@@ -158,7 +158,8 @@ impl Relay {
             }
             let (lanes, pending) = self.outdated(&spot, &route, &message, version, before).await?;
             if !lanes.is_empty() {
-                let order = self.now_ms().saturating_mul(1000);
+                let bridge = directory.bridge(&route.bridge);
+                let order = order_of_change(bridge.map(|bridge| &bridge.row), edited_ms, self.now_ms());
                 self.append_into(&spot, &route, &message, root, EventKind::Changed, order, lanes).await?;
             }
             // Nobody shows it, now as at the last look: perhaps it was announced, and that was lost.
@@ -298,17 +299,14 @@ impl Drop for Looking {
 }
 
 /// What stands in a conversation since a time, without content: id, root, version. Not what we posted.
-async fn read(
-    spot: &Arc<Spot>,
-    since_ms: i64,
-) -> Result<Vec<(RemoteMessage, Option<RemoteMessage>, Option<Version>)>, Failure> {
+async fn read(spot: &Arc<Spot>, since_ms: i64) -> Result<Vec<Listed>, Failure> {
     let place = &spot.place;
     let mut query = HistoryQuery { since_ms, threads: BTreeSet::new(), cursor: None };
     let mut listed = Vec::new();
     for _ in 0..MOST_PAGES {
         let page = place.connector.history(&place.session, &spot.conversation, &query).await?;
         let others = page.messages.into_iter().filter(|message: &Message| !is_ours(message));
-        listed.extend(others.map(|message| (message.id, message.thread_root, message.version)));
+        listed.extend(others.map(Listed::from));
         query.cursor = page.next;
         if query.cursor.is_none() {
             break;

@@ -157,12 +157,14 @@ impl Leg {
     }
 
     /// When what its event tells of was done, as far as is known, milliseconds since 1970. What catching up found has
-    /// the time of that, but a message stands in its lane where it was written.
+    /// the time of that, but stands in its lane where it was done, if that is known.
     pub(crate) fn sent_ms(&self) -> i64 {
         let row = &self.event.row;
         let at_ms = if row.at_ms > 0 { row.at_ms } else { row.received_ms };
         match self.event.kind() {
-            EventKind::Created if self.place.0 > 0 => at_ms.min(self.place.0.saturating_add(1) / 1000),
+            EventKind::Created | EventKind::Changed if self.place.0 > 0 => {
+                at_ms.min(self.place.0.saturating_add(1) / 1000)
+            }
             _ => at_ms,
         }
     }
@@ -255,7 +257,8 @@ mod tests {
         // Where the source tells no time, and where its clock is ahead.
         assert_eq!(leg(EventKind::Created, 0, 9_000 * 1000).sent_ms(), 9_000);
         assert_eq!(leg(EventKind::Created, 4_000, 9_000 * 1000).sent_ms(), 4_000);
-        // When a message that was found changed is found changed, nobody knows since when.
-        assert_eq!(leg(EventKind::Changed, 9_000, 4_000 * 1000).sent_ms(), 9_000);
+        // Changed at a time that the source tells, and found deleted: nobody knows since when.
+        assert_eq!(leg(EventKind::Changed, 9_000, 4_000 * 1000).sent_ms(), 4_000);
+        assert_eq!(leg(EventKind::Deleted, 9_000, 4_000 * 1000).sent_ms(), 9_000);
     }
 }

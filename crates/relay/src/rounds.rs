@@ -150,6 +150,7 @@ mod tests {
             body: Document::plain(text),
             files: vec![],
             sent_at_ms: 1,
+            edited_at_ms: None,
             version: None,
             origin: Origin::default(),
         };

@@ -34,6 +34,11 @@ use crate::voice::{self, is_mute};
 /// How often a leg asks, in milliseconds, whether its bridge is still paused.
 const PAUSED_MS: i64 = 2_000;
 
+/// No platform takes so long to tell of something for the first time, in milliseconds.
+const LATE_MS: i64 = 60_000;
+/// So often is its source asked for the current state of what came late; then it is relayed as it was told.
+const MOST_LATE_READS: u32 = 3;
+
 /// How a leg's turn ended.
 pub(crate) enum Turn {
     /// It is settled.
@@ -140,15 +145,25 @@ impl Relay {
             return Ok(Turn::Hold(until_ms));
         }
         let (mut known, mut copies) = self.known(leg, &event, &source, &target, &bridge).await?;
-        if is_ambiguous(&event, &known) && source.capabilities.reread {
+        let (ambiguous, late) = (is_ambiguous(&event, &known), is_late(leg, &known));
+        if (ambiguous || late) && source.capabilities.reread {
             match reread(&leg.event, &source, self.now_ms()).await {
                 Ok(Some(now)) => {
                     event = Arc::new(now);
                     (known, copies) = self.known(leg, &event, &source, &target, &bridge).await?;
                 }
-                Err(failure @ (Failure::Retry { .. } | Failure::SignIn(_))) => {
+                Err(failure @ (Failure::Retry { .. } | Failure::SignIn(_)))
+                    if ambiguous || leg.failures() < MOST_LATE_READS =>
+                {
                     let outcome = failure.into_outcome();
                     return self.judge_at(&place, leg, fence, &outcome, Ending::delivered()).await;
+                }
+                Ok(None) if late && taken_back => {
+                    let ending = Ending::dropped(codes::DELETED_MEANWHILE);
+                    return self.take_back(leg, fence, &source, &target, ending).await;
+                }
+                Ok(None) if late => {
+                    return self.end(leg, fence, Ending::dropped(codes::DELETED_MEANWHILE)).await;
                 }
                 Ok(None) | Err(_) => {}
             }
@@ -500,9 +515,22 @@ impl Relay {
     }
 }
 
+/// Whether what is told came so late that the way here must have been broken, and what was told later may be lost. A copy
+/// that is there already shows whatever came before.
+fn is_late(leg: &Leg, known: &Known) -> bool {
+    let row = &leg.event.row;
+    let first =
+        leg.event.kind() == EventKind::Created && !known.shown && !known.is_copy && known.grave.is_none();
+    let told = first || leg.event.kind() == EventKind::Changed;
+    told && leg.event.has_payload && row.at_ms > 0 && row.received_ms - row.at_ms > LATE_MS
+}
+
 /// Whether people parted while a message of theirs was on its way.
 fn is_under_way(leg: &Leg, bridge: &Bridge, source: &Spot, target: &Spot) -> bool {
-    bridge.row.is_under_way(&source.id, &target.id, leg.sent_ms()) && !is_blocked(source, target)
+    // Nobody knows when what was found to be deleted was deleted, and taking it back tells nobody anything.
+    let found_gone = leg.event.kind() == EventKind::Deleted && !leg.event.has_payload;
+    let sent_ms = if found_gone { i64::MIN } else { leg.sent_ms() };
+    bridge.row.is_under_way(&source.id, &target.id, sent_ms) && !is_blocked(source, target)
 }
 
 /// Where the root of a reply was found.

@@ -227,6 +227,7 @@ pub(crate) fn message(wire: &wire::Message, ts: &str, own: &Own) -> Message {
         body: body(wire),
         files: wire.files.iter().chain(&wire.file).filter_map(file).collect(),
         sent_at_ms: ids::millis(ts),
+        edited_at_ms: edited.map(ids::millis).filter(|ms| *ms > 0),
         // Never edited is a state as well: an edit that was missed is newer than it. Not the time of the message
         // itself, because edits are stamped with whole seconds.
         version: Some(edited.and_then(ids::version).unwrap_or(Version(0))),

@@ -64,6 +64,7 @@ pub(crate) fn graph_message(message: &ChatMessage, app_id: &str) -> Message {
         body: document,
         files: graph_files(message),
         sent_at_ms,
+        edited_at_ms: edited,
         version: Some(Version(edited.unwrap_or(sent_at_ms))),
         origin: Origin { ours, marker: None },
     }
@@ -291,6 +292,7 @@ pub(crate) fn bot_message(activity: &Activity, app_id: &str, objects: &BTreeMap<
         body: body::parse(&Body::of_activity(activity, objects)),
         files: bot_files(activity),
         sent_at_ms,
+        edited_at_ms: edited,
         version: Some(Version(edited.unwrap_or(sent_at_ms))),
         origin: Origin { ours: is_bot(account, app_id), marker: None },
     }

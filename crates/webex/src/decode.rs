@@ -45,6 +45,7 @@ pub(crate) fn message(wire: &wire::Message, room: &str, own: &Own) -> Option<Mes
         body: body(wire, own),
         files: wire.files.iter().map(|url| file(url)).collect(),
         sent_at_ms: wire.created.as_deref().and_then(ids::millis).unwrap_or_default(),
+        edited_at_ms: wire.updated.as_deref().and_then(ids::millis),
         version: Some(ids::version(wire.updated.as_deref())),
         origin: Origin { ours, marker: None },
         author,

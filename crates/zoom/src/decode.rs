@@ -207,6 +207,7 @@ impl Reader<'_> {
             body: body(&wire),
             files: files(&wire),
             sent_at_ms: wire.timestamp.or(self.event_ms).unwrap_or_default(),
+            edited_at_ms: self.event_ms.filter(|_| version > Version(0)),
             version: Some(version),
             origin: Origin { ours: self.by_us(), marker: None },
         })
@@ -321,6 +322,7 @@ pub(crate) fn listed(
         body: body(wire),
         files: files(wire),
         sent_at_ms: sent_ms(wire).unwrap_or_default(),
+        edited_at_ms: None,
         version: Some(if edited { Version(read_ms.max(1)) } else { Version(0) }),
         origin: Origin { ours: own.is(user.as_deref(), member, wire.sender.as_deref()), marker: None },
     })

@@ -11,6 +11,7 @@ fn message(text: &str, version: i64) -> Message {
         body: Document::plain(text),
         files: vec![],
         sent_at_ms: 1000,
+        edited_at_ms: None,
         version: Some(Version(version)),
         origin: Origin::default(),
     }

@@ -28,6 +28,7 @@ fn message(body: Document) -> Message {
         body,
         files: vec![],
         sent_at_ms: 1,
+        edited_at_ms: None,
         version: None,
         origin: Origin::default(),
     }

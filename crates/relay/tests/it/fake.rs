@@ -166,6 +166,7 @@ fn message(said: &Said) -> Message {
         body: Document::plain(&said.text),
         files: said.files.iter().map(|name| file(name)).collect(),
         sent_at_ms: said.sent_ms,
+        edited_at_ms: (said.at_ms > said.sent_ms).then_some(said.at_ms),
         version: Some(Version(said.version)),
         origin: Origin { ours: said.shown_marker().is_some(), marker: said.shown_marker().map(Marker::new) },
     }

@@ -12,6 +12,7 @@ fn said(words: &str) -> Message {
         body: Document::plain(words),
         files: vec![],
         sent_at_ms: 1_000,
+        edited_at_ms: None,
         version: None,
         origin: Origin::default(),
     }
