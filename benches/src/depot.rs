@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -13,16 +13,10 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Either, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinSet;
 
 use crate::clock;
+use crate::server::{self, Behind};
 
 /// What a file is made of, over and over.
 const PIECE: usize = 256 << 10;
@@ -42,11 +36,10 @@ enum Told {
 }
 
 struct Shared {
-    /// The origins of the simulators that are asked everything else, once they run: source and target.
-    behind: Arc<OnceLock<[String; 2]>>,
+    /// The simulators that are asked everything else: source and target.
+    behind: Behind<2>,
     size: u64,
     piece: Bytes,
-    client: Client<HttpConnector, Full<Bytes>>,
     told: UnboundedSender<Told>,
 }
 
@@ -55,36 +48,26 @@ pub(crate) struct Depot {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     told: UnboundedReceiver<Told>,
-    behind: Arc<OnceLock<[String; 2]>>,
-    size: u64,
+    shared: Arc<Shared>,
 }
 
 impl Depot {
     /// Starts it; every file has `size` bytes.
     pub(crate) fn start(size: u64) -> Result<Self> {
-        let behind = Arc::new(OnceLock::new());
         let (sender, told) = unbounded_channel();
-        let shared = Arc::new(Shared {
-            behind: Arc::clone(&behind),
-            size,
-            piece: vec![b'x'; PIECE].into(),
-            client: Client::builder(TokioExecutor::new()).build_http(),
-            told: sender,
-        });
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        std::thread::Builder::new().name("depot".to_owned()).spawn(move || {
-            runtime.block_on(serve(listener, shared));
+        let shared =
+            Arc::new(Shared { behind: Behind::new(), size, piece: vec![b'x'; PIECE].into(), told: sender });
+        let answering = Arc::clone(&shared);
+        let address = server::start("depot", move |request| {
+            let shared = Arc::clone(&answering);
+            async move { answer(&shared, request).await.unwrap_or_else(|_| broken()) }
         })?;
-        Ok(Self { address, told, behind, size })
+        Ok(Self { address, told, shared })
     }
 
     /// Names the simulators that are asked everything else.
     pub(crate) fn before(&self, source: &str, target: &str) -> Result<()> {
-        let origins = [source.to_owned(), target.to_owned()];
-        self.behind.set(origins).ok().context("a depot stands before two simulators")
+        self.shared.behind.name([source, target])
     }
 
     /// How long the next file takes, in seconds, from the moment it is asked for.
@@ -96,7 +79,8 @@ impl Depot {
                 Told::Asked(at) => asked = Some(at),
                 Told::Taken(at, bytes) => {
                     let bytes = bytes.context("what came is no form with a file")?;
-                    ensure!(bytes == self.size, "of a file of {} bytes {bytes} came", self.size);
+                    let size = self.shared.size;
+                    ensure!(bytes == size, "of a file of {size} bytes {bytes} came");
                     let asked = asked.context("a file came that nobody asked for")?;
                     return Ok(at.duration_since(asked).as_secs_f64());
                 }
@@ -105,29 +89,10 @@ impl Depot {
     }
 }
 
-async fn serve(listener: std::net::TcpListener, shared: Arc<Shared>) {
-    let Ok(listener) = TcpListener::from_std(listener) else { return };
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        let _ = stream.set_nodelay(true);
-        let shared = Arc::clone(&shared);
-        connections.spawn(async move {
-            let service = service_fn(move |request| {
-                let shared = Arc::clone(&shared);
-                async move {
-                    let broken = || {
-                        let mut answer = Response::new(Either::Left(Full::default()));
-                        *answer.status_mut() = StatusCode::BAD_GATEWAY;
-                        answer
-                    };
-                    Ok::<_, Infallible>(answer(&shared, request).await.unwrap_or_else(|_| broken()))
-                }
-            });
-            // How a connection ends is its client's affair.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-        });
-        while connections.try_join_next().is_some() {}
-    }
+fn broken() -> Answer {
+    let mut answer = Response::new(Either::Left(Full::default()));
+    *answer.status_mut() = StatusCode::BAD_GATEWAY;
+    answer
 }
 
 async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Answer> {
@@ -143,8 +108,9 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Answer> {
     }
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let form = kind.is_some_and(|kind| kind.starts_with("multipart/form-data"));
+    let which = usize::from(!path.starts_with("/v1/"));
     if !form || !path.ends_with("/files") {
-        return forward(shared, request).await;
+        return Ok(shared.behind.ask(which, request).await?.map(Either::Left));
     }
     let boundary =
         kind.and_then(|kind| kind.split_once("boundary=")).map(|(_, boundary)| boundary.to_owned());
@@ -164,7 +130,8 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Answer> {
     head.headers.remove(header::CONTENT_LENGTH);
     let form =
         "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.bin\"\r\n\r\nx\r\n--b--\r\n";
-    pass(shared, head, Bytes::from_static(form.as_bytes())).await
+    let form = Bytes::from_static(form.as_bytes());
+    Ok(shared.behind.ask_with(which, head, form).await?.map(Either::Left))
 }
 
 /// How many bytes the file has in a form of so many that begins like this, and holds nothing else.
@@ -173,29 +140,6 @@ fn file_in(begin: &[u8], boundary: &str, bytes: u64) -> Option<u64> {
     let head = begin.windows(end.len()).position(|window| window == end)? + end.len();
     let frame = head + "\r\n----\r\n".len() + boundary.len();
     bytes.checked_sub(frame as u64)
-}
-
-async fn forward(shared: &Shared, request: Request<Incoming>) -> Result<Answer> {
-    let (head, body) = request.into_parts();
-    let body = body.collect().await?.to_bytes();
-    pass(shared, head, body).await
-}
-
-async fn pass(shared: &Shared, head: http::request::Parts, body: Bytes) -> Result<Answer> {
-    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-    let [source, target] = shared.behind.get().context("the simulators do not run yet")?;
-    let origin = if path.starts_with("/v1/") { source } else { target };
-    let mut asked =
-        Request::builder().method(head.method).uri(format!("{origin}{path}")).body(Full::new(body))?;
-    *asked.headers_mut() = head.headers;
-    asked.headers_mut().remove(header::HOST);
-    let (head, body) = shared.client.request(asked).await?.into_parts();
-    let body = body.collect().await?.to_bytes();
-    let mut answer = Response::new(Either::Left(Full::new(body)));
-    *answer.status_mut() = head.status;
-    *answer.headers_mut() = head.headers;
-    answer.headers_mut().remove(header::TRANSFER_ENCODING);
-    Ok(answer)
 }
 
 /// A file that is made while it is sent, without copying anything.

@@ -4,10 +4,9 @@ use std::convert::Infallible;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -19,72 +18,44 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::nginx::{self, Process};
+
 /// A running proxy; ends with this value.
 pub(crate) struct Proxy {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     /// Its name, for the report.
     pub(crate) name: &'static str,
-    child: Child,
+    process: Process,
 }
 
 impl Proxy {
     /// Starts one in front of `upstream`. `folder` takes what nginx wants to write.
     pub(crate) async fn start(folder: &Path, upstream: SocketAddr) -> Result<Self> {
-        let mut proxy = match nginx(folder, upstream) {
+        let mut proxy = match passing(folder, upstream) {
             Ok(proxy) => proxy,
             Err(_) => ours(upstream)?,
         };
-        for _ in 0..200 {
-            if tokio::net::TcpStream::connect(proxy.address).await.is_ok() {
-                return Ok(proxy);
-            }
-            if let Some(status) = proxy.child.try_wait()? {
-                bail!("the proxy ({}) ended at its start: {status}", proxy.name);
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        bail!("the proxy ({}) does not listen", proxy.name)
+        nginx::listening(proxy.name, proxy.address, Some(&mut proxy.process)).await?;
+        Ok(proxy)
     }
 
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.id()
     }
 }
 
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn nginx(folder: &Path, upstream: SocketAddr) -> Result<Proxy> {
+fn passing(folder: &Path, upstream: SocketAddr) -> Result<Proxy> {
     let address = SocketAddr::from(([127, 0, 0, 1], e2e::free_port()?));
-    let shown = folder.display();
-    let temporary: Vec<String> = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
-        .map(|kind| format!("{kind}_temp_path {shown}/{kind};"))
-        .collect();
-    let temporary = temporary.join(" ");
-    let config = format!(
-        "daemon off; master_process off; worker_processes 1; error_log stderr crit; pid {shown}/nginx.pid;\n\
-         events {{ worker_connections 1024; }}\n\
-         http {{ access_log off; keepalive_requests 100000000; {temporary}\n\
+    let http = format!(
+        "keepalive_requests 100000000;\n\
          upstream target {{ server {upstream}; keepalive 128; keepalive_requests 100000000; }}\n\
          server {{ listen {address}; location / {{ proxy_pass http://target; proxy_http_version 1.1; \
-         proxy_set_header Connection \"\"; }} }} }}\n"
+         proxy_set_header Connection \"\"; }} }}"
     );
-    let path = folder.join("nginx.conf");
-    std::fs::write(&path, config)?;
-    let child = Command::new("nginx")
-        .args(["-p".as_ref(), folder.as_os_str(), "-c".as_ref(), path.as_os_str()])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    Ok(Proxy { address, name: "nginx", child })
+    let process = nginx::start(folder, "proxy", 1024, &http)?;
+    Ok(Proxy { address, name: "nginx", process })
 }
 
 fn ours(upstream: SocketAddr) -> Result<Proxy> {
@@ -93,12 +64,14 @@ fn ours(upstream: SocketAddr) -> Result<Proxy> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()?;
+    let output = child.stdout.take();
+    let process = Process::from(child);
     let mut line = String::new();
-    if let Some(output) = child.stdout.take() {
+    if let Some(output) = output {
         BufReader::new(output).read_line(&mut line)?;
     }
     let address = line.trim().parse().context("the proxy did not say where it listens")?;
-    Ok(Proxy { address, name: "a hyper reverse proxy", child })
+    Ok(Proxy { address, name: "a hyper reverse proxy", process })
 }
 
 /// Is the proxy, until killed. Says on standard output where it listens.

@@ -5,12 +5,11 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::clock;
+use crate::nginx::{self, Process};
 
 /// How much is read or copied at once.
 const PIECE: usize = 256 << 10;
@@ -21,7 +20,7 @@ pub(crate) struct Sendfile {
     address: SocketAddr,
     /// Its name, for the report.
     pub(crate) name: &'static str,
-    child: Option<Child>,
+    process: Option<Process>,
     size: u64,
 }
 
@@ -37,25 +36,17 @@ impl Sendfile {
             file.write_all(&piece[..count])?;
             left -= count as u64;
         }
-        let mut floor = match nginx(folder, size) {
+        let mut floor = match sending(folder, size) {
             Ok(floor) => floor,
             Err(_) => copy(&path, size)?,
         };
-        for _ in 0..200 {
-            if TcpStream::connect(floor.address).is_ok() {
-                return Ok(floor);
-            }
-            if let Some(status) = floor.child.as_mut().and_then(|child| child.try_wait().ok().flatten()) {
-                bail!("{} ended at its start: {status}", floor.name);
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        bail!("{} does not listen", floor.name)
+        nginx::listening(floor.name, floor.address, floor.process.as_mut()).await?;
+        Ok(floor)
     }
 
     /// Its process, where it has one of its own.
     pub(crate) fn pid(&self) -> Option<u32> {
-        self.child.as_ref().map(Child::id)
+        self.process.as_ref().map(Process::id)
     }
 
     /// Reads the file once; how long that took, in seconds.
@@ -77,38 +68,15 @@ impl Sendfile {
     }
 }
 
-impl Drop for Sendfile {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-fn nginx(folder: &Path, size: u64) -> Result<Sendfile> {
+fn sending(folder: &Path, size: u64) -> Result<Sendfile> {
     let address = SocketAddr::from(([127, 0, 0, 1], e2e::free_port()?));
-    let shown = folder.display();
-    let temporary: Vec<String> = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
-        .map(|kind| format!("{kind}_temp_path {shown}/{kind};"))
-        .collect();
-    let config = format!(
-        "daemon off; master_process off; worker_processes 1; error_log stderr crit; pid {shown}/sendfile.pid;\n\
-         events {{ worker_connections 64; }}\n\
-         http {{ access_log off; sendfile on; tcp_nopush on; {}\n\
-         server {{ listen {address}; root {shown}; }} }}\n",
-        temporary.join(" ")
+    let http = format!(
+        "sendfile on; tcp_nopush on;\n\
+         server {{ listen {address}; root {}; }}",
+        folder.display()
     );
-    let path = folder.join("sendfile.conf");
-    std::fs::write(&path, config)?;
-    let child = Command::new("nginx")
-        .args(["-p".as_ref(), folder.as_os_str(), "-c".as_ref(), path.as_os_str()])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    Ok(Sendfile { address, name: "nginx with sendfile", child: Some(child), size })
+    let process = nginx::start(folder, "sendfile", 64, &http)?;
+    Ok(Sendfile { address, name: "nginx with sendfile", process: Some(process), size })
 }
 
 /// A thread that copies the file into every connection.
@@ -122,7 +90,7 @@ fn copy(path: &Path, size: u64) -> Result<Sendfile> {
             let _ = stream.map_err(anyhow::Error::from).and_then(|stream| send(stream, &path));
         }
     })?;
-    Ok(Sendfile { address, name: "a plain copy", child: None, size })
+    Ok(Sendfile { address, name: "a plain copy", process: None, size })
 }
 
 fn send(mut stream: TcpStream, path: &Path) -> Result<()> {
@@ -136,5 +104,18 @@ fn send(mut stream: TcpStream, path: &Path) -> Result<()> {
             0 => return Ok(()),
             count => stream.write_all(&buffer[..count])?,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_whole_file_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        let floor = Sendfile::start(folder.path(), 3 * PIECE as u64 + 1).await.unwrap();
+        assert!(floor.read().unwrap() > 0.0);
+        assert!(Sendfile { size: u64::MAX, ..copy(&folder.path().join(NAME), 0).unwrap() }.read().is_err());
     }
 }
