@@ -607,49 +607,22 @@ impl From<Message> for Listed {
 
 #[cfg(test)]
 mod tests {
-    use dragoman_store::CopyRow;
-
     use super::*;
     use crate::files::FILES_AT;
+    use crate::rows;
 
     #[test]
     fn what_is_half_there_does_not_become_what_it_is_by_then() {
-        let row = |kind: EventKind| EventRow {
-            id: "e1".into(),
-            org: "o1".into(),
-            installation: "i1".into(),
-            bridge: None,
-            conversation: None,
-            message: None,
-            thread_root: None,
-            kind: kind.as_str().to_owned(),
-            feed: String::new(),
-            at_ms: 1,
-            received_ms: 1,
-        };
-        let part = |part: u32| CopyRow {
-            conversation: "c1".into(),
-            part,
-            message: "m1".into(),
-            thread_root: None,
-            spokesman: String::new(),
-            edits: 0,
-            version: None,
-            fingerprint: None,
-            epoch: None,
-            file: None,
-            beside: None,
-        };
         let leg = |kind: EventKind, has_payload: bool, parts: &[u32]| LegRow {
             id: "l1".into(),
             lane: LaneId::Control("i1".into()),
             order: 1,
             seq: 1,
-            event: row(kind),
+            event: rows::event(kind),
             has_payload,
             attempts: 1,
             not_before_ms: 0,
-            parts: parts.iter().copied().map(part).collect(),
+            parts: parts.iter().copied().map(rows::copy).collect(),
             code: None,
         };
         assert!(is_current(&leg(EventKind::Created, false, &[])), "it is read when its turn comes");
@@ -662,12 +635,8 @@ mod tests {
     #[test]
     fn threads_come_first_and_there_are_more_after_a_longer_gap() {
         let original = |message: usize, root: Option<usize>, sent_ms: i64| OriginalRow {
-            bridge: "b".into(),
-            conversation: "c".into(),
-            message: format!("m{message}").into(),
             thread_root: root.map(|root| format!("m{root}").into()),
-            sent_ms,
-            active_ms: sent_ms,
+            ..rows::original(&format!("m{message}"), sent_ms)
         };
         let mut originals: Vec<_> = (0..300).map(|message| original(message, None, 50)).collect();
         originals.push(original(900, None, 200));

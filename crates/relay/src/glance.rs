@@ -355,6 +355,7 @@ fn missing<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rows::original;
 
     fn glance(next_ms: i64, until_ms: i64, looked_ms: i64) -> Glance {
         let (installation, memory) = ("i".into(), Memory::default());
@@ -385,14 +386,6 @@ mod tests {
 
     #[test]
     fn only_what_should_have_been_listed_is_missing() {
-        let original = |message: &str, sent_ms: i64| OriginalRow {
-            bridge: "b".into(),
-            conversation: "c".into(),
-            message: message.into(),
-            thread_root: None,
-            sent_ms,
-            active_ms: sent_ms,
-        };
         let own = [
             original("older-than-the-list", 99),
             original("gone", 200),

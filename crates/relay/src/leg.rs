@@ -229,21 +229,10 @@ impl Leg {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rows;
 
     fn leg(kind: EventKind, at_ms: i64, order: i64) -> Leg {
-        let row = EventRow {
-            id: "e1".into(),
-            org: "o1".into(),
-            installation: "i1".into(),
-            bridge: None,
-            conversation: None,
-            message: None,
-            thread_root: None,
-            kind: kind.as_str().to_owned(),
-            feed: String::new(),
-            at_ms,
-            received_ms: 9_000,
-        };
+        let row = EventRow { at_ms, received_ms: 9_000, ..rows::event(kind) };
         let live = Arc::new(LiveEvent::new(row, false, None));
         Leg::new("l1".into(), LaneId::Control("i1".into()), (order, 1), live)
     }

@@ -1,7 +1,7 @@
 //! Rows of the store as tests need them: whole, with whatever nobody asks about.
 
 use dragoman_model::EventKind;
-use dragoman_store::{CopyRow, EventRow};
+use dragoman_store::{CopyRow, EventRow, OriginalRow};
 
 /// An event of this kind that names no conversation.
 pub(crate) fn event(kind: EventKind) -> EventRow {
@@ -34,5 +34,17 @@ pub(crate) fn copy(part: u32) -> CopyRow {
         epoch: None,
         file: None,
         beside: None,
+    }
+}
+
+/// A message outside of threads.
+pub(crate) fn original(message: &str, sent_ms: i64) -> OriginalRow {
+    OriginalRow {
+        bridge: "b1".into(),
+        conversation: "c1".into(),
+        message: message.into(),
+        thread_root: None,
+        sent_ms,
+        active_ms: sent_ms,
     }
 }

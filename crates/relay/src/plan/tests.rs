@@ -1,6 +1,7 @@
 use dragoman_model::{Author, AuthorKind, Origin, TextLimit, TextUnit};
 
 use super::*;
+use crate::rows;
 
 fn capabilities(levels: &[(Feature, Level)]) -> Capabilities {
     Capabilities {
@@ -39,19 +40,7 @@ fn author() -> ShownAuthor {
 }
 
 fn copy(part: u32, message: &str) -> CopyRow {
-    CopyRow {
-        conversation: "c2".into(),
-        part,
-        message: message.into(),
-        thread_root: None,
-        spokesman: "app".into(),
-        edits: 0,
-        version: None,
-        fingerprint: None,
-        epoch: None,
-        file: None,
-        beside: None,
-    }
+    CopyRow { message: message.into(), ..rows::copy(part) }
 }
 
 fn composed(
