@@ -11,6 +11,7 @@ use html5ever::tokenizer::{
 use super::input::TeamsInput;
 use super::sink::{Reader, attribute};
 use crate::budget::Budget;
+use crate::uri::link_url;
 
 /// A tag with more separators than this is no tag of Teams: it is left out before it costs time.
 const MAX_SEPARATORS: usize = 400;
@@ -60,7 +61,7 @@ pub fn images(html: &str, budget: Budget) -> Vec<InlineImage> {
             && tag.kind == TagKind::StartTag
             && &*tag.name == "img"
             && !is_emoji(&tag)
-            && let Some(src) = attribute(&tag, "src").filter(|src| is_hosted(src))
+            && let Some(src) = attribute(&tag, "src").and_then(link_url).filter(|src| is_hosted(src))
         {
             images.push(InlineImage {
                 src: src.to_owned(),
@@ -75,9 +76,13 @@ fn is_emoji(tag: &Tag) -> bool {
     attribute(tag, "itemtype").is_some_and(|kind| kind.ends_with("/Emoji"))
 }
 
-/// Whether the address is that of a picture kept with the message.
+/// Whether an address is that of a picture kept with a message: one of the web that ends with
+/// `/hostedContents/{id}/$value`. Authors write addresses, too, and what only looks like one is a picture elsewhere.
 pub(super) fn is_hosted(src: &str) -> bool {
-    src.contains("/hostedContents/")
+    let of_web = src.starts_with("https://") || src.starts_with("http://");
+    let front = src.strip_suffix("/$value").filter(|_| of_web && !src.contains(['?', '#']));
+    let named = front.and_then(|front| front.rsplit_once("/hostedContents/"));
+    named.is_some_and(|(_, id)| !id.is_empty() && !id.contains('/'))
 }
 
 struct Sink<'f> {

@@ -194,8 +194,24 @@ fn pictures_and_emoji() {
     let images = teams::images(hosted, Budget::default());
     assert_eq!(images.len(), 1);
     assert!(images[0].src.ends_with("/hostedContents/abc/$value") && images[0].alt == "image");
-    let forged = "<img src=\"https://bot.example/v3/conversations/x/members?x=hostedContents/a/$value\" alt=\"image\">";
-    assert!(teams::images(forged, Budget::default()).is_empty(), "an author's own address");
+    for address in [
+        "https://bot.example/v3/conversations/x/members?x=hostedContents/a/$value",
+        "https://bot.example/v3/conversations/x/members?x=/hostedContents/a/$value",
+        "https://bot.example/v3/conversations/x/members#/hostedContents/a/$value",
+        "https://x.example/hostedContents/b.png",
+        "https://x.example/hostedContents/b/c/$value",
+        "https://x.example/hostedContents//$value",
+        "https://x.example/hostedContents/b/$value/c",
+    ] {
+        let picture = format!("<img src=\"{address}\" alt=\"image\">");
+        assert!(teams::images(&picture, Budget::default()).is_empty(), "an author's own address: {address}");
+        let shown = Inline::Link { url: address.into(), text: vec![text("image")] };
+        assert_eq!(line(&picture), [shown], "it does not vanish");
+    }
+    for address in ["../hostedContents/a/$value", "download:a https://x.example/hostedContents/a/$value"] {
+        let picture = format!("<img src=\"{address}\" alt=\"image\">");
+        assert!(teams::images(&picture, Budget::default()).is_empty(), "no address of the web: {address}");
+    }
 }
 
 #[test]

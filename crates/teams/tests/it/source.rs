@@ -127,7 +127,10 @@ async fn addresses_that_authors_write_are_no_files() {
     let sent = format!("sent:{ANA} guid");
     let shown = ["guid", members, "download:a https://files.example/secret", sent.as_str()]
         .map(|id| json!({ "id": id, "contentType": "reference", "name": id, "contentUrl": members }));
-    let picture = format!("<p>look <img src=\"{members}?x=hostedContents/a/$value\" alt=\"image\"></p>");
+    let picture = format!(
+        "<p>look <img src=\"{members}?x=/hostedContents/a/$value\" alt=\"image\">\
+         <img src=\"download:a https://files.example/secret/hostedContents/x/$value\"></p>"
+    );
     let world = World::start(move |call| {
         let mut message = chat_message(MESSAGE, &picture);
         message["attachments"] = json!(shown);
