@@ -242,7 +242,8 @@ fn graph_files(message: &ChatMessage) -> Vec<FileRef> {
 fn reference(attachment: &Attachment, sender: Option<&str>) -> FileRef {
     let id = &attachment.id;
     FileRef {
-        id: sender.map_or_else(|| id.clone(), |sender| format!("{SENT}{sender} {id}")),
+        // Graph says who sent it, and an id of theirs has no space: the last word is nobody else's.
+        id: sender.map_or_else(|| id.clone(), |sender| format!("{SENT}{id} {sender}")),
         name: attachment.name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| "file".to_owned()),
         media_type: None,
         size: None,

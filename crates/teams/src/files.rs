@@ -38,7 +38,7 @@ pub(crate) const FILES_FACT: &str = "files";
 /// What the ids of files begin with that a person sent to the bot: their addresses hold names.
 pub(crate) const DOWNLOAD: &str = "download:";
 
-/// What the ids of files begin with that a person sent to a chat: whose they are follows.
+/// What the ids of files begin with that a person sent to a chat: the file's own id follows, and whose it is.
 pub(crate) const SENT: &str = "sent:";
 
 /// Files up to here go in one request: "for files larger than 10 MB use an upload session".
@@ -68,7 +68,7 @@ pub(crate) fn is_only_a_name(id: &str) -> bool {
 
 /// Who sent a file to a chat, by the directory's id.
 fn sender(file: &FileRef) -> Option<&str> {
-    let (sender, _) = file.id.strip_prefix(SENT)?.split_once(' ')?;
+    let (_, sender) = file.id.strip_prefix(SENT)?.rsplit_once(' ')?;
     Some(sender).filter(|sender| !sender.is_empty())
 }
 

@@ -113,7 +113,7 @@ pub(crate) async fn downloaded(manner: FileManner) -> Result<FileBytes, Failure>
         (manner == FileManner::Gone && path.contains("/shares/")).then(|| Reply::error(404, "itemNotFound"))
     })
     .await;
-    let file = file(&format!("sent:{ANA} guid"), Some("https://t-my.sharepoint.com/personal/ana/plan.txt"));
+    let file = file(&format!("sent:guid {ANA}"), Some("https://t-my.sharepoint.com/personal/ana/plan.txt"));
     world.connector.download(&world.session(), &world.chat(), &MESSAGE.into(), &file).await
 }
 
@@ -366,7 +366,7 @@ async fn what_a_person_sent_comes_out_of_their_own_drive_alone() {
         (BO, own, forbidden.clone()),
         ("", own, forbidden),
     ] {
-        let file = file(&format!("sent:{sender} guid"), Some(address));
+        let file = file(&format!("sent:guid {sender}"), Some(address));
         let got = world.connector.download(&session, &chat, &MESSAGE.into(), &file).await;
         assert_eq!(got.err(), Some(failure), "{sender} {address}");
     }
@@ -379,6 +379,39 @@ async fn what_a_person_sent_comes_out_of_their_own_drive_alone() {
         let world = holding(move |path| path.contains(part).then(|| Reply::error(status, "Code"))).await;
         let got = world.connector.download(&world.session(), &world.chat(), &MESSAGE.into(), sent).await;
         assert_eq!(got.err(), Some(failure), "{part} {status}");
+    }
+}
+
+#[tokio::test]
+async fn each_file_of_a_message_is_a_file_of_its_own_and_its_senders() {
+    // An author writes the ids of attachments, but not who sent them.
+    let ids = ["g1", "g2", &format!("g3 {BO}")].map(str::to_owned);
+    let written = ids.clone();
+    let world = World::start(move |call| {
+        let mut message = chat_message(MESSAGE, "<p>look</p>");
+        message["chatId"] = json!(CHAT);
+        message["channelIdentity"] = Value::Null;
+        let reference = |id: &String| {
+            json!({ "id": id, "contentType": "reference", "name": "plan.txt",
+                "contentUrl": format!("https://t-my.sharepoint.com/personal/ana/{id}.txt") })
+        };
+        message["attachments"] = written.iter().map(reference).collect();
+        if call.path.ends_with(&format!("/messages/{MESSAGE}")) {
+            return Some(message.into());
+        }
+        call.path.contains("/users/").then(|| Reply::error(404, "ResourceNotFound"))
+    })
+    .await;
+    let (session, chat) = (world.session(), world.chat());
+    let message = world.connector.message(&session, &chat, None, &MESSAGE.into()).await.unwrap().unwrap();
+    let identities: std::collections::BTreeSet<&str> =
+        message.files.iter().map(dragoman_model::FileRef::identity).collect();
+    assert_eq!(identities.len(), ids.len(), "{identities:?}");
+    for file in &message.files {
+        let got = world.connector.download(&session, &chat, &message.id, file).await;
+        assert_eq!(got.err(), Some(Failure::Refused(codes::FILE_FORBIDDEN)));
+        let asked = world.fake.calls().pop().unwrap().path;
+        assert_eq!(asked, format!("/v1.0/users/{ANA}/drive?$select=id"), "{}", file.id);
     }
 }
 

@@ -124,7 +124,7 @@ async fn pasted_pictures_are_those_of_graph_where_it_tells_and_else_those_of_the
 #[tokio::test]
 async fn addresses_that_authors_write_are_no_files() {
     let members = "https://smba.trafficmanager.net/teams/v3/conversations/x/members";
-    let sent = format!("sent:{ANA} guid");
+    let sent = format!("sent:guid {ANA}");
     let shown = ["guid", members, "download:a https://files.example/secret", sent.as_str()]
         .map(|id| json!({ "id": id, "contentType": "reference", "name": id, "contentUrl": members }));
     let picture = format!(
