@@ -165,24 +165,22 @@ impl Relay {
         }
         self.0.parts.faults.hit("send.before");
         let expected = self.0.pending.expect(post.marker.clone());
-        let outcome = match (&step.freight, &leg.event.row.message) {
-            (Some(file), Some(message)) => {
-                let carried = self.carry(leg, source, message, target, post, file).await;
-                if worth && stays_behind(&carried) {
-                    // What may have gone out is the line that stood for it then; it is looked for when it is due.
-                    leg.set_doubt(doubt);
-                }
-                match carried {
-                    Carried::Answered(outcome) => outcome,
-                    other => return Ok(other),
-                }
-            }
-            _ => self.call(leg, target, &step.operation).await,
+        let carried = match (&step.freight, &leg.event.row.message) {
+            (Some(file), Some(message)) => self.carry(leg, source, message, target, post, file).await,
+            _ => Carried::Answered(self.call(leg, target, &step.operation).await),
         };
-        Ok(Carried::Answered(match outcome {
-            Outcome::Unknown(code) => self.unknown(leg, target, lost, expected, code).await?,
-            outcome => outcome,
-        }))
+        let carried = match carried {
+            Carried::Answered(Outcome::Unknown(code)) => {
+                Carried::Answered(self.unknown(leg, target, lost, expected, code).await?)
+            }
+            carried => carried,
+        };
+        if worth && !matches!(carried, Carried::Answered(Outcome::Done(_))) {
+            // What may have gone out is perhaps this part in another's name, or the line that stood for it: each is
+            // looked for when it is due.
+            leg.set_doubt(doubt.max(leg.doubt()));
+        }
+        Ok(carried)
     }
 
     /// A file could not be read: it is tried again as long as that promises something, and not at the cost of what
@@ -276,10 +274,4 @@ impl Relay {
         self.settle(leg, fence, ending).await?;
         Ok(Turn::Settled)
     }
-}
-
-/// Whether a file did not pass, so that a line may take its place.
-fn stays_behind(carried: &Carried) -> bool {
-    use Outcome::{Gone, MessageGone, Refused};
-    matches!(carried, Carried::Unread(..) | Carried::Answered(Refused(_) | Gone(_) | MessageGone(_)))
 }

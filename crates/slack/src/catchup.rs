@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dragoman_model::operation::Candidate;
-use dragoman_model::{Message, Post, RemoteMessage, codes};
+use dragoman_model::{Message, Post, RemoteMessage, Spokesman, codes};
 use dragoman_platform::{Conversation, Failure, HistoryPage, HistoryQuery, Session, byline};
 use serde::{Deserialize, Serialize};
 
@@ -258,7 +258,8 @@ fn ranges(since: &str, borders: Vec<String>) -> Vec<(String, String)> {
 }
 
 /// Copies with the post's marker, oldest first; and of a post without text messages with files alone, which carry no
-/// marker: ours, and in the author's name.
+/// marker: ours, and in the author's name. What the app posted is none of a person's, nor the other way round: only who
+/// posted it can delete it.
 pub(crate) async fn find(
     client: &Client,
     session: &Session,
@@ -283,17 +284,20 @@ pub(crate) async fn find(
     let texts =
         [post.body.clone(), byline::above(&post.body, &post.author)].map(dragoman_markup::degrade::slack);
     let bare = post.body.blocks.is_empty();
+    let as_app = post.spokesman == Spokesman::App;
     Ok(found
         .iter()
         .map(|(ts, message)| (message, decode::message(message, ts, &own)))
         .filter(|(wire, message)| {
+            // With a name of its author's, what the app posted has perhaps no user.
+            let by_app = wire.user.as_deref().is_none_or(|user| user == own.bot_user);
             let ours = message.origin.ours || client.uploads.hold_any(&message.files);
             let marked = message.origin.marker.as_ref() == Some(&post.marker);
             let file = message.origin.marker.is_none()
                 && !message.files.is_empty()
                 && names(wire, post)
                 && (bare || texts.contains(&message.body));
-            ours && (marked || file)
+            by_app == as_app && ours && (marked || file)
         })
         .map(|(_, message)| Candidate {
             at_ms: message.sent_at_ms,

@@ -621,9 +621,10 @@ impl Connector for Fake {
         self.readable(room, "find")?;
         let now_ms = self.clock.now_ms();
         let said = self.room(room, |room| room.said.clone());
+        let own = post.spokesman != Spokesman::App;
         let ours = said
             .iter()
-            .filter(|said| said.sent_ms <= now_ms)
+            .filter(|said| said.sent_ms <= now_ms && said.own == own)
             .filter(|said| said.sent_ms >= since_ms && said.marker.as_deref() == Some(post.marker.as_str()));
         Ok(ours
             .map(|said| Candidate {

@@ -99,6 +99,45 @@ fn an_echo_after_a_crash_is_none_of_the_persons_words() {
 }
 
 #[test]
+fn what_the_app_said_for_somebody_before_a_crash_is_not_said_again() {
+    for failure in ["refuse", "retry refuse", "sign-in"] {
+        check(&format!(
+            "speaks B
+             B next refuse done-and-hang
+             A post 1 one
+             settle
+             crash
+             B next {failure}
+             start
+             run 60s
+             B shows: one
+             A delete 1
+             run 5s
+             B shows: nothing
+             dead"
+        ));
+    }
+}
+
+#[test]
+fn a_file_that_the_app_posted_for_somebody_before_a_crash_is_not_posted_again() {
+    for failure in ["refuse", "retry refuse", "sign-in"] {
+        check(&format!(
+            "speaks B
+             B next nothing refuse done-and-hang
+             A file 1 a-10 look
+             settle
+             crash
+             B next {failure}
+             start
+             run 60s
+             B shows: look | [a-10]
+             dead"
+        ));
+    }
+}
+
+#[test]
 fn where_a_token_died_the_app_speaks_and_corrects() {
     check(
         "speaks B

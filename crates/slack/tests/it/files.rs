@@ -355,6 +355,8 @@ async fn file_messages_of_ours_are_found_by_caption_or_author() {
         ours("1760000003.000100", "Bo Probe (Teams)", &marked),
         ours("1760000002.000100", "Bo Probe (Teams)", &json!([])),
         ours("1760000001.000100", "Cy Else (Teams)", &json!([])),
+        { "type": "message", "ts": "1760000000.500100", "user": "UANA", "app_id": "AOWN", "bot_id": "BOWN", "text": "",
+          "files": [{ "id": "F7", "name": "plan.txt", "mode": "hosted" }] },
         { "type": "message", "ts": "1760000000.000100", "user": "UANA", "text": "", "files": [{ "id": "F8" }] },
     ]);
     let slack = FakeSlack::start(move |_| Reply::from(json!({ "ok": true, "messages": listing }))).await;
@@ -367,16 +369,14 @@ async fn file_messages_of_ours_are_found_by_caption_or_author() {
     let file = || Some("plan.txt".to_owned());
     let captioned = found(&share("look")).await;
     assert_eq!(captioned, [("1760000003.000100".to_owned(), true, file())]);
-    let bare = found(&Share {
-        post: {
-            let mut it = share("").post;
-            it.marker = Marker::from("other");
-            it
-        },
-        ..share("")
-    })
-    .await;
-    assert_eq!(bare, [("1760000002.000100".to_owned(), true, file())]);
+    // Each is looked for among what the same token posted: no other deletes it.
+    let speaks = Spokesman::Person("p-ana".into());
+    for (spokesman, ts) in [(Spokesman::App, "1760000002.000100"), (speaks, "1760000000.500100")] {
+        let mut share = share("");
+        share.post.marker = Marker::from("other");
+        share.post.spokesman = spokesman;
+        assert_eq!(found(&share).await, [(ts.to_owned(), true, file())]);
+    }
     // Of a text nothing is found that is only a file.
     let text = found(&Share {
         post: {

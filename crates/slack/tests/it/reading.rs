@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dragoman_model::{codes, operation::Candidate};
+use dragoman_model::{Spokesman, codes, operation::Candidate};
 use dragoman_platform::{Connector as _, ConversationKind, Failure, HistoryQuery};
 use serde_json::{Value, json};
 
@@ -165,7 +165,7 @@ async fn a_message_is_read_again_by_id_with_or_without_its_root() {
 
 #[tokio::test]
 async fn copies_are_found_by_their_marker() {
-    let marked = |marker: &str| json!({ "app_id": "AOWN", "metadata": { "event_type": "dragoman_copy", "event_payload": { "k": marker } } });
+    let marked = |marker: &str| json!({ "user": "UBOT", "app_id": "AOWN", "metadata": { "event_type": "dragoman_copy", "event_payload": { "k": marker } } });
     let mut room = Room { page: 2, ..Room::default() };
     room.say(0, None, &marked("marker-1"));
     room.say(10, None, &marked("marker-1"));
@@ -176,8 +176,12 @@ async fn copies_are_found_by_their_marker() {
     room.say(20, None, &marked("marker-1"));
     let mut forged = marked("marker-1");
     forged["app_id"] = json!("AOTHER");
+    forged["user"] = Value::Null;
     room.say(22, None, &forged);
     room.say(21, Some(11), &marked("marker-1"));
+    let mut own = marked("marker-1");
+    own["user"] = json!("UANA");
+    room.say(23, None, &own);
     let slack = serve(room).await;
     let connector = connector(&slack.url());
     // The clocks may differ by two minutes; before that, nothing is looked at.
@@ -186,6 +190,13 @@ async fn copies_are_found_by_their_marker() {
     let ids: Vec<&str> = found.iter().map(|Candidate { message, .. }| message.as_str()).collect();
     assert_eq!(ids, [ts(10), ts(20)]);
     assert!(slack.calls().iter().all(|call| call.form()["include_all_metadata"] == "true"));
+
+    // What stands in a person's own name only their token changes.
+    let mut own = post("a");
+    own.spokesman = Spokesman::Person("p-ana".into());
+    let found = connector.find(&session(), &conversation(), &own, since_ms).await.unwrap();
+    let ids: Vec<&str> = found.iter().map(|Candidate { message, .. }| message.as_str()).collect();
+    assert_eq!(ids, [ts(23)]);
 
     let mut reply = post("a");
     reply.thread_root = Some(ts(11).into());
