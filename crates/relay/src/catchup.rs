@@ -241,11 +241,12 @@ impl Relay {
             self.expect_edits(&spot, newest_ms);
         }
         listed.sort_by(|a, b| (a.sent_ms, &a.id).cmp(&(b.sent_ms, &b.id)));
-        let waiting = self.waiting(&spot, &route).await?;
+        let (waiting, asked) = self.waiting(&spot, &route).await?;
         let mut found = 0;
         let mut present = BTreeSet::new();
-        // Not in the map yet, and on their way.
-        let mut new: BTreeSet<RemoteMessage> = waiting.keys().map(|(_, message)| message.clone()).collect();
+        // On their way, perhaps not in the map yet, and nobody reads their reactions so far.
+        let mut new: BTreeSet<RemoteMessage> =
+            waiting.keys().map(|(_, message)| message).filter(|it| !asked.contains(*it)).cloned().collect();
         for message in listed {
             present.insert(message.id.clone());
             for (kind, order, lanes) in
@@ -381,9 +382,14 @@ impl Relay {
         }
     }
 
-    /// Messages of a conversation that wait in the lanes of its targets: they were accepted, and perhaps sent.
-    async fn waiting(&self, spot: &Spot, route: &Route) -> Result<Waiting, RelayError> {
-        let mut waiting = Waiting::new();
+    /// Messages of a conversation that wait in the lanes of its targets: they were accepted, and perhaps sent. And those
+    /// whose reactions will be read, whatever they are then.
+    async fn waiting(
+        &self,
+        spot: &Spot,
+        route: &Route,
+    ) -> Result<(Waiting, BTreeSet<RemoteMessage>), RelayError> {
+        let (mut waiting, mut asked) = (Waiting::new(), BTreeSet::new());
         let patient_since_ms = self.now_ms() - self.timing().patience_ms;
         for target in &route.targets {
             let lane = LaneId::Conversation(target.clone());
@@ -393,7 +399,11 @@ impl Relay {
                 let Some(last) = legs.last() else { break };
                 after = Some((last.order, last.seq));
                 let here = legs.into_iter().filter(|leg| leg.event.conversation.as_ref() == Some(&spot.id));
-                for leg in here.filter(|leg| leg.event.kind != EventKind::Reaction.as_str()) {
+                for leg in here {
+                    if leg.event.kind == EventKind::Reaction.as_str() {
+                        asked.extend(leg.event.message.filter(|_| !leg.has_payload));
+                        continue;
+                    }
                     let current = is_current(&leg);
                     let Some(message) = leg.event.message else { continue };
                     let text = waiting.entry((target.clone(), message)).or_insert_with(|| WaitingText {
@@ -409,7 +419,7 @@ impl Relay {
                 }
             }
         }
-        Ok(waiting)
+        Ok((waiting, asked))
     }
 
     /// What a listed message is missing: kind and place of the event that brings it, and into which lanes.

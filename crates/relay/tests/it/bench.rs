@@ -16,8 +16,8 @@ use dragoman_seal::{
     EpochPolicy, FieldRef, KeyService, Keyring, LocalKeys, SlotLimits, SlotStore, Spool, Token,
 };
 use dragoman_store::{
-    AccountRow, AppRow, BridgePast, BridgeRow, BridgeState, ConversationRow, Faults, InstallationRow, Lease,
-    ModelStore, Mutation, OrgRow, TokenRow,
+    AccountRow, AppRow, BridgePast, BridgeRow, BridgeState, ConversationRow, Faults, InstallationRow, LaneId,
+    Lease, ModelStore, Mutation, OrgRow, TokenRow,
 };
 use dragoman_testkit::{SeededRandom, SimDisk};
 use http::StatusCode;
@@ -259,6 +259,11 @@ impl Bench {
                 let (installation, life) = (workspace(room).into(), self.life());
                 let known = life.runtime.block_on(life.relay.store().account(&installation, &user.into()));
                 assert!(known.unwrap().is_some(), "{user} of {room} is not known");
+            }
+            [room, "awaits", count] => {
+                let (lane, life) = (LaneId::Conversation(room.into()), self.life());
+                let legs = life.runtime.block_on(life.relay.store().legs(&lane, None, 100)).unwrap();
+                assert_eq!(legs.len().to_string(), count, "legs into {room}");
             }
             [room, "echo"] => self.echo(room),
             ["speaks", ref rooms @ ..] => self.speaks(rooms),
@@ -749,7 +754,7 @@ impl Bench {
 
     /// Another worker takes the lane into a room once the lease is over.
     fn steal(&self, room: &str) {
-        let lane = dragoman_store::LaneId::Conversation(room.into());
+        let lane = LaneId::Conversation(room.into());
         let now_ms = self.now_ms() + 120_000;
         let lease = Lease { owner: "other".to_owned(), now_ms, until_ms: now_ms + 1 };
         self.commit(Mutation::ClaimLanes { lease, lanes: vec![lane], limit: 1 });

@@ -535,6 +535,34 @@ fn a_reaction_to_what_still_waits_is_caught_up_with() {
 }
 
 #[test]
+fn a_reaction_to_what_still_waits_is_caught_up_with_once() {
+    check(
+        "A lists
+         B next hang
+         A post 1 one
+         A quiet react 1 ana 👍
+         run 1s
+         B awaits 1
+         pause
+         resume
+         run 1s
+         B awaits 2
+         A quiet react 1 bo 👍
+         pause
+         resume
+         run 1s
+         B awaits 2
+         crash
+         start
+         run 1s
+         run 60s
+         B shows: one | >👍 Ana, Bo (Fake)
+         dead
+         secrets 0",
+    );
+}
+
+#[test]
 fn what_is_read_again_too_early_is_looked_at_once_more() {
     check_three(
         "A lists
