@@ -103,6 +103,18 @@ async fn who_grants_no_files_is_carried_by_the_app() -> Result<()> {
     ensure!(text.len() == 1 && text[0].raw["user"] == BEN, "{all:#?}");
     ensure!(!all.iter().any(|it| it.markup.contains("DRG-")), "{all:#?}");
 
+    // It dies after the app's upload was completed, which he was refused before: it is the app's, whoever looks for it.
+    let mut world = world;
+    world.restart(Some("send.unanswered:2")).await?;
+    let late = send(&world, "", "late.txt", b"late")?;
+    ensure!(world.binary.died(SOON).await?, "it outlived its fault");
+    world.binary.start(None).await?;
+    let (copy, _) = file_at(&slack, "late.txt").await?;
+    ensure!(copy.raw["user"] != BEN, "{}", copy.raw);
+    world.settled(SOON).await?;
+    file_at(&slack, "late.txt").await?;
+    world.teams.delete(seed::EMRE, seed::LAUNCH, &late)?;
+
     // What each of them posted is taken away by who did.
     world.teams.delete(seed::EMRE, seed::LAUNCH, &sent)?;
     eventually("both are gone", SOON, async || {
