@@ -102,7 +102,7 @@ struct Former {
 }
 
 /// Events from before a pause or a leaving are taken for so long after it, in milliseconds: longer than any platform goes
-/// on telling (Zoom, "Webhooks": the last attempt comes 85 minutes after the first).
+/// on telling, of which the most patient comes with its last attempt 85 minutes after the first.
 const LATE_MS: i64 = 90 * 60 * 1000;
 
 impl Directory {
