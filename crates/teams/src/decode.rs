@@ -227,14 +227,12 @@ fn graph_files(message: &ChatMessage) -> Vec<FileRef> {
         // Authors write these ids.
         .filter(|it| it.content_type == "reference" && files::is_only_a_name(&it.id));
     let listed = references.map(|attachment| reference(attachment, sender));
-    let pasted = images(&message.body.content, Budget::default()).into_iter().filter_map(|image| {
-        Some(FileRef {
-            id: hosted_id(&image.src).map(|_| image.src.clone())?,
-            name: Some(image.alt).filter(|alt| !alt.is_empty()).unwrap_or_else(|| "image".to_owned()),
-            media_type: None,
-            size: None,
-            permalink: message.web_url.clone(),
-        })
+    let pasted = images(&message.body.content, Budget::default()).into_iter().map(|image| FileRef {
+        id: image.src,
+        name: Some(image.alt).filter(|alt| !alt.is_empty()).unwrap_or_else(|| "image".to_owned()),
+        media_type: None,
+        size: None,
+        permalink: message.web_url.clone(),
     });
     listed.chain(pasted).collect()
 }
@@ -249,13 +247,6 @@ fn reference(attachment: &Attachment, sender: Option<&str>) -> FileRef {
         size: None,
         permalink: attachment.content_url.clone(),
     }
-}
-
-/// The id in `…/hostedContents/{id}/$value`.
-fn hosted_id(src: &str) -> Option<&str> {
-    let (_, rest) = src.split_once("/hostedContents/")?;
-    let (id, _) = rest.split_once("/$value")?;
-    Some(id).filter(|id| !id.is_empty())
 }
 
 /// Whether an activity leaves out what only Graph tells: files, quotes and cards of channels and chats. Pasted pictures
