@@ -109,10 +109,10 @@ async fn who_grants_no_files_is_carried_by_the_app() -> Result<()> {
     let late = send(&world, "", "late.txt", b"late")?;
     ensure!(world.binary.died(SOON).await?, "it outlived its fault");
     world.binary.start(None).await?;
-    let (copy, _) = file_at(&slack, "late.txt").await?;
+    let (copy, _) = slack.file("late.txt").await?;
     ensure!(copy.raw["user"] != BEN, "{}", copy.raw);
     world.settled(SOON).await?;
-    file_at(&slack, "late.txt").await?;
+    slack.file("late.txt").await?;
     world.teams.delete(seed::EMRE, seed::LAUNCH, &late)?;
 
     // What each of them posted is taken away by who did.
