@@ -11,17 +11,16 @@ use dragoman_model::{
 };
 use dragoman_platform::{Failure, HistoryQuery};
 use dragoman_store::{
-    Appended, BridgeRow, EventRow, LaneId, LegRow, Mutation, NewEvent, NewLeg, OriginalRow, Reply,
-    TombstoneRow,
+    Appended, BridgeRow, EventRow, LaneId, Mutation, NewEvent, NewLeg, OriginalRow, Reply, TombstoneRow,
 };
 
 use crate::core::Relay;
 use crate::directory::{Route, Spot};
 use crate::error::RelayError;
-use crate::files::is_file;
 use crate::leg::{Leg, LiveEvent};
 use crate::reaction_look::ReactedTo;
 use crate::reaction_plan::is_note;
+use crate::waiting::Waiting;
 
 /// The listing begins this much before the gap, in milliseconds: feeds and clocks are not exact.
 const MARGIN_MS: i64 = 5 * 60 * 1000;
@@ -41,25 +40,8 @@ const AGAIN_MS: i64 = 60_000;
 /// Messages of other conversations wait this long, in milliseconds, for one that catches up: most are done by then, and
 /// what people said to each other stays in its order. One whose platform is out of reach holds up nobody longer.
 const OTHERS_MS: i64 = 5_000;
-/// Legs read at once.
-const BATCH: u32 = 500;
 /// Receipts of one message that are looked at.
 const MOST_RECEIPTS: u32 = 200;
-
-/// Messages that wait to go to a target.
-type Waiting = BTreeMap<(ConversationId, RemoteMessage), WaitingText>;
-
-/// What is known of a message that waits.
-struct WaitingText {
-    root: Option<RemoteMessage>,
-    /// Whether its current state is read, or its deletion relayed, when its turn comes.
-    current: bool,
-    /// Whether one of its events may have posted it already. A change that has not waited long enough for its message
-    /// to be sent in its place has not, so that the message still goes where it belongs.
-    posts: bool,
-    /// When the last event about it was accepted, milliseconds since 1970.
-    received_ms: i64,
-}
 
 /// A conversation that is catching up.
 #[derive(Clone, Copy)]
@@ -382,46 +364,6 @@ impl Relay {
         }
     }
 
-    /// Messages of a conversation that wait in the lanes of its targets: they were accepted, and perhaps sent. And those
-    /// whose reactions will be read, whatever they are then.
-    async fn waiting(
-        &self,
-        spot: &Spot,
-        route: &Route,
-    ) -> Result<(Waiting, BTreeSet<RemoteMessage>), RelayError> {
-        let (mut waiting, mut asked) = (Waiting::new(), BTreeSet::new());
-        let patient_since_ms = self.now_ms() - self.timing().patience_ms;
-        for target in &route.targets {
-            let lane = LaneId::Conversation(target.clone());
-            let mut after = None;
-            loop {
-                let legs = self.store().legs(&lane, after, BATCH).await?;
-                let Some(last) = legs.last() else { break };
-                after = Some((last.order, last.seq));
-                let here = legs.into_iter().filter(|leg| leg.event.conversation.as_ref() == Some(&spot.id));
-                for leg in here {
-                    if leg.event.kind == EventKind::Reaction.as_str() {
-                        asked.extend(leg.event.message.filter(|_| !leg.has_payload));
-                        continue;
-                    }
-                    let current = is_current(&leg);
-                    let Some(message) = leg.event.message else { continue };
-                    let text = waiting.entry((target.clone(), message)).or_insert_with(|| WaitingText {
-                        root: leg.event.thread_root,
-                        current: false,
-                        posts: false,
-                        received_ms: 0,
-                    });
-                    text.received_ms = text.received_ms.max(leg.event.received_ms);
-                    text.posts |= leg.event.kind != EventKind::Changed.as_str()
-                        || leg.event.received_ms <= patient_since_ms;
-                    text.current |= current;
-                }
-            }
-        }
-        Ok((waiting, asked))
-    }
-
     /// What a listed message is missing: kind and place of the event that brings it, and into which lanes.
     async fn missing(
         &self,
@@ -583,13 +525,6 @@ fn threads_to_ask(originals: &[OriginalRow], since_ms: i64, gap_ms: i64) -> (BTr
     (threads, left_out.len())
 }
 
-/// Whether what a leg leaves at its target is the message as it is when its turn comes: it is read then. A text of which
-/// a part is there from an earlier attempt stays what it was.
-fn is_current(leg: &LegRow) -> bool {
-    let begun = leg.parts.iter().any(|part| !is_file(part.part));
-    leg.event.kind == EventKind::Deleted.as_str() || !leg.has_payload && !begun
-}
-
 /// Where in its lane a change stands that nobody told of: after all that is there. Among people, who may part in between,
 /// it stands where it was made, so that it reaches those for whom it was.
 pub(crate) fn order_of_change(bridge: Option<&BridgeRow>, edited_ms: Option<i64>, now_ms: i64) -> i64 {
@@ -618,29 +553,7 @@ impl From<Message> for Listed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::FILES_AT;
     use crate::rows;
-
-    #[test]
-    fn what_is_half_there_does_not_become_what_it_is_by_then() {
-        let leg = |kind: EventKind, has_payload: bool, parts: &[u32]| LegRow {
-            id: "l1".into(),
-            lane: LaneId::Control("i1".into()),
-            order: 1,
-            seq: 1,
-            event: rows::event(kind),
-            has_payload,
-            attempts: 1,
-            not_before_ms: 0,
-            parts: parts.iter().copied().map(rows::copy).collect(),
-            code: None,
-        };
-        assert!(is_current(&leg(EventKind::Created, false, &[])), "it is read when its turn comes");
-        assert!(!is_current(&leg(EventKind::Created, true, &[])), "it is what was told");
-        assert!(!is_current(&leg(EventKind::Created, false, &[0])), "its text is there, as it was");
-        assert!(is_current(&leg(EventKind::Created, false, &[FILES_AT])), "a file is no text");
-        assert!(is_current(&leg(EventKind::Deleted, true, &[0])), "it goes");
-    }
 
     #[test]
     fn threads_come_first_and_there_are_more_after_a_longer_gap() {

@@ -49,6 +49,7 @@ mod uninstall;
 mod unknown;
 mod vault;
 mod voice;
+mod waiting;
 
 pub use crate::core::{AvatarLinks, Parts, Relay, Timing};
 pub use acquaintances::Acquaintance;
