@@ -1,6 +1,6 @@
 //! How an author is named in a text where the platform shows the app's name above it.
 
-use dragoman_model::{Block, Document, Inline, ShownAuthor};
+use dragoman_model::{Block, Document, Emoji, Inline, Post, ShownAuthor};
 
 /// The longest name that is shown, platform included, in characters.
 pub const LONGEST: usize = 80;
@@ -40,6 +40,23 @@ pub fn is_signed(body: &Document) -> bool {
     matches!(body.blocks.first(), Some(Block::Paragraph(text)) if matches!(text.first(), Some(Inline::Strong(_))))
 }
 
+/// Whether a text may be an earlier form of a post of the app: it begins as those that name an author do; or, where the
+/// post names none and begins with a sign that is no word (who reacts with what), it begins with the same sign.
+pub fn may_be(found: &Document, post: &Post) -> bool {
+    is_signed(found)
+        || post.author.name.is_empty() && sign(found).is_some_and(|first| sign(&post.body) == Some(first))
+}
+
+/// What a text begins with, where that is no word.
+fn sign(body: &Document) -> Option<char> {
+    let Some(Block::Paragraph(text)) = body.blocks.first() else { return None };
+    let first = match text.first()? {
+        Inline::Text(text) | Inline::Emoji(Emoji::Unicode(text)) => text.trim_start().chars().next()?,
+        _ => return None,
+    };
+    Some(first).filter(|first| !first.is_alphanumeric())
+}
+
 fn ended(author: &ShownAuthor, end: &str) -> String {
     let room = LONGEST.saturating_sub(end.chars().count());
     let mut name: String = author.name.chars().take(room).collect();
@@ -61,6 +78,27 @@ mod tests {
         let long = label(&author(&"n".repeat(200)));
         assert_eq!(long.chars().count(), LONGEST);
         assert!(long.ends_with("n (Slack)"));
+    }
+
+    #[test]
+    fn a_note_of_who_reacts_is_recognised_by_what_it_begins_with() {
+        let post = |name: &str, body: Document| Post {
+            conversation: "room".into(),
+            thread_root: None,
+            broadcast: false,
+            author: author(name),
+            spokesman: dragoman_model::Spokesman::App,
+            body,
+            marker: dragoman_model::Marker::new("m"),
+        };
+        let emoji = Inline::Emoji(Emoji::Unicode("🚀".to_owned()));
+        let note = Document { blocks: vec![Block::Paragraph(vec![emoji, Inline::Text(" Ana".to_owned())])] };
+        let found = Document::plain("🚀 somebody (Teams)");
+        assert!(may_be(&found, &post("", note.clone())));
+        assert!(may_be(&note, &post("", found.clone())));
+        assert!(!may_be(&Document::plain("🎉 somebody (Teams)"), &post("", note.clone())));
+        assert!(!may_be(&found, &post("Ana", note)), "what names its author looks otherwise");
+        assert!(!may_be(&Document::plain("hello"), &post("", Document::plain("hello"))), "words are no sign");
     }
 
     #[test]

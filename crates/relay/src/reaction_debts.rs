@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use dragoman_model::{ConversationId, EventKind, RemoteMessage};
-use dragoman_store::LaneId;
+use dragoman_store::{LaneId, OriginalRow};
 
 use crate::core::Relay;
 use crate::error::RelayError;
@@ -87,13 +87,20 @@ impl Relay {
         Ok(())
     }
 
-    /// A target shows a message now: reactions to it that were dropped are read again, behind what is in the lane.
-    pub(crate) async fn pay_reactions(
-        &self,
-        of: &(ConversationId, RemoteMessage),
-        lane: &LaneId,
-    ) -> Result<(), RelayError> {
-        for debt in self.0.debts.take(of, lane) {
+    /// A target shows a message now: reactions to it that were dropped are looked at again, behind what is in the lane.
+    pub(crate) async fn pay_reactions(&self, leg: &Leg, original: &OriginalRow) -> Result<(), RelayError> {
+        let of = (original.conversation.clone(), original.message.clone());
+        let mut due = self.0.debts.take(&of, &leg.lane);
+        // What other targets show already is known, whatever was forgotten with the memory of a process.
+        let waited_ms = self.now_ms() - leg.event.row.received_ms;
+        if due.is_empty()
+            && waited_ms >= self.timing().patience_ms
+            && !self.store().reactions((&of.0, &of.1)).await?.is_empty()
+        {
+            let thread_root = original.thread_root.clone();
+            due.push(Debt { lane: leg.lane.clone(), at: of.0, message: of.1, thread_root });
+        }
+        for debt in due {
             let directory = self.directory();
             let (Some(spot), Some(route)) = (directory.spot(&debt.at), directory.route(&debt.at)) else {
                 continue;

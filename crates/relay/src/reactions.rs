@@ -283,6 +283,19 @@ impl Relay {
         Ok(Ok(Reacted { original, message, thread_root, notes, next_note }))
     }
 
+    /// Until when, milliseconds since 1970, what was sent without an answer may take effect: what takes it back before that
+    /// could be overtaken by it.
+    fn may_still_be_set(
+        &self,
+        setting: &[(Spokesman, Vec<u8>, i64)],
+        who: &Spokesman,
+        emoji: &[u8],
+    ) -> Option<i64> {
+        let (.., since_ms) = setting.iter().find(|(by, with, _)| by == who && with == emoji)?;
+        let until_ms = since_ms.saturating_add(self.timing().crash_patience_ms);
+        Some(until_ms).filter(|until_ms| self.now_ms() < *until_ms)
+    }
+
     /// Records what people changed. `true`: something of it is news.
     async fn record(
         &self,
@@ -356,6 +369,9 @@ impl Relay {
             self.react(here, reacted, rows, gone).await?;
             return Ok(None);
         };
+        if let Some(until_ms) = self.may_still_be_set(&state.setting, &who, &digest).filter(|_| !add) {
+            return Ok(Some(Turn::Aside(until_ms)));
+        }
         if add {
             // Before it is said, so that its echo is known whenever that comes.
             let row = state.put(target, &who, &digest, Standing::Setting, self.now_ms());
@@ -448,6 +464,9 @@ impl Relay {
                 {
                     state.voices.insert(person.clone());
                 }
+                if row.standing == Standing::Setting {
+                    state.setting.push((who.clone(), emoji.clone(), row.at_ms));
+                }
                 state.placed.push(Placed { who, emoji: emoji.clone(), standing: row.standing });
             }
             if !row.sealed_emoji.is_empty() {
@@ -512,6 +531,8 @@ enum Heard {
 pub(crate) struct State {
     pub(crate) reactors: Vec<Reactor>,
     placed: Vec<Placed>,
+    /// Since when something is being set, of which nobody knows whether it is: milliseconds since 1970.
+    setting: Vec<(Spokesman, Vec<u8>, i64)>,
     voices: BTreeSet<dragoman_model::PersonId>,
     app: bool,
     /// Sealed emoji by digest.

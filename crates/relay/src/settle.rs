@@ -174,8 +174,7 @@ impl Relay {
             None => (None, Vec::new()),
         };
         if let Some(original) = &original {
-            let of = (original.conversation.clone(), original.message.clone());
-            self.pay_reactions(&of, &leg.lane).await?;
+            self.pay_reactions(leg, original).await?;
         }
         copies.extend(noted);
         let to = match &leg.lane {

@@ -256,7 +256,7 @@ pub(crate) async fn find(
             Some(markdown) => markdown == sent.markdown,
             None => encode::squeezed(&message.body) == said,
         };
-        let fits = same || as_app && byline::is_signed(&message.body);
+        let fits = same || as_app && byline::may_be(&message.body, post);
         if theirs && fits && same_root(message.thread_root.as_ref()) {
             files::name(client, session, &wire.files, &mut message).await;
             found.push((message, same));

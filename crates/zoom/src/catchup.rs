@@ -171,7 +171,7 @@ pub(crate) async fn find(
     let mut candidates = Vec::new();
     for (same, list) in [(true, equal), (false, others)] {
         for message in understood(client, session, conversation, &list, read_ms).await {
-            let fits = same || as_app && byline::is_signed(&message.body);
+            let fits = same || as_app && byline::may_be(&message.body, post);
             if fits && message.origin.ours == as_app && message.thread_root == post.thread_root {
                 candidates.push(Candidate {
                     at_ms: message.sent_at_ms,
