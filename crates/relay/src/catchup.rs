@@ -141,6 +141,11 @@ impl Relay {
         self.0.owed.lock().unwrap_or_else(PoisonError::into_inner).insert(conversation, due_ms);
     }
 
+    /// The same, unless that is owed already: what a platform asked to wait for is waited for, and what is soon stays soon.
+    pub(crate) fn catch_up_soon(&self, conversation: ConversationId, due_ms: i64) {
+        self.0.owed.lock().unwrap_or_else(PoisonError::into_inner).entry(conversation).or_insert(due_ms);
+    }
+
     /// Starts catching up where it is due.
     pub(crate) fn catch_up_with_owed(&self) {
         let now_ms = self.now_ms();

@@ -225,7 +225,7 @@ impl Relay {
             }
         }
         if unsettled {
-            self.catch_up_at(spot.id.clone(), self.now_ms() + SETTLED_MS);
+            self.catch_up_soon(spot.id.clone(), self.now_ms() + SETTLED_MS);
         }
         for one in unheard {
             found += 1;

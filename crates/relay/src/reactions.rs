@@ -306,7 +306,7 @@ impl Relay {
     ) -> Result<bool, RelayError> {
         let News { rows, unsettled } = self.news(here.source, reacted.of(), changes, look).await?;
         if unsettled {
-            self.catch_up_at(here.source.id.clone(), self.now_ms() + SETTLED_MS);
+            self.catch_up_soon(here.source.id.clone(), self.now_ms() + SETTLED_MS);
         }
         let news = !rows.is_empty();
         if news || here.leg.event.kind() != EventKind::Reaction {
