@@ -30,9 +30,12 @@ pub(crate) struct Debt {
     pub(crate) thread_root: Option<RemoteMessage>,
 }
 
+/// What is owed for messages, and since when, in milliseconds.
+type Owed = HashMap<(ConversationId, RemoteMessage), Vec<(i64, Debt)>>;
+
 /// What is owed, by the original where that is known, or else by what may be it.
 #[derive(Default)]
-pub(crate) struct Debts(Mutex<HashMap<(ConversationId, RemoteMessage), Vec<(i64, Debt)>>>);
+pub(crate) struct Debts(Mutex<Owed>);
 
 impl Debts {
     fn remember(&self, of: (ConversationId, RemoteMessage), debt: Debt, now_ms: i64) {
