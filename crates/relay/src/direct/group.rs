@@ -185,6 +185,11 @@ impl Relay {
         if let Some(open) = self.open_in(here.id()).filter(|open| open.with == with) {
             return self.join_again(here, request, &open, first).await;
         }
+        // Before anything is left for it.
+        let (willing, unclear) = match self.directory().talk(group) {
+            Some(_) => (Vec::new(), Vec::new()),
+            None => self.willing(here, &with).await?,
+        };
         if let Some(refusal) = self.make_room(here, request).await? {
             return Ok(refusal);
         }
@@ -193,21 +198,11 @@ impl Relay {
             return self.join_open(here, request, &with, &bridge, first).await;
         }
         let now_ms = self.now_ms();
-        let (mut free, mut busy) = (Vec::new(), Vec::new());
-        for id in directory.group(group).iter().filter(|id| *id != here.id()) {
-            let Some(there) = self.party(id).await? else { continue };
-            if !matches!(stance::stance(there.facts(), &with), Some(Stance::Willing(_))) {
-                continue;
-            }
-            // Of whom nothing can be known now comes by themselves.
-            if !matches!(self.may_write(&there), Ok(true)) {
-                continue;
-            }
-            if directory.living_bridge(id).is_none() { free.push(there) } else { busy.push(there) }
-        }
-        for there in &busy {
+        let is_busy = |there: &Party| directory.living_bridge(there.id()).is_some();
+        let (busy, free): (Vec<Party>, Vec<Party>) = willing.into_iter().partition(is_busy);
+        for there in busy.iter().chain(&unclear) {
             if self.0.direct.is_due(format!("{} {group}", there.id()), now_ms, REMIND_MS) {
-                self.tell_party(there, request, waiting(here)).await?;
+                self.tell_party(there, request, waiting(here, is_busy(there))).await?;
             }
         }
         if free.is_empty() {
@@ -229,6 +224,34 @@ impl Relay {
         // Only now, so that an agreement that was interrupted is heard as one again.
         self.be_willing(here, &with).await?;
         Ok(words::opened_together(&named(&free)))
+    }
+
+    /// Everybody else who wants a conversation of several and may write; and those of whom nobody can tell now whether they
+    /// may, who come by themselves.
+    ///
+    /// # Errors
+    /// There are only such.
+    async fn willing(&self, here: &Party, with: &With) -> Result<(Vec<Party>, Vec<Party>), Hitch> {
+        let directory = self.directory();
+        let (mut willing, mut unclear, mut why) = (Vec::new(), Vec::new(), None);
+        for id in directory.group(with.id()).iter().filter(|id| *id != here.id()) {
+            let Some(there) = self.party(id).await? else { continue };
+            if !matches!(stance::stance(there.facts(), with), Some(Stance::Willing(_))) {
+                continue;
+            }
+            match self.may_write(&there) {
+                Ok(true) => willing.push(there),
+                Ok(false) => {}
+                Err(failure) => {
+                    why = Some(failure);
+                    unclear.push(there);
+                }
+            }
+        }
+        match why {
+            Some(failure) if willing.is_empty() => Err(failure.into()),
+            _ => Ok((willing, unclear)),
+        }
     }
 
     /// Joins a conversation in which others are.
@@ -403,12 +426,14 @@ fn named(people: &[Party]) -> String {
     crowd(&people.iter().map(Party::named).collect::<Vec<_>>())
 }
 
-fn waiting(here: &Party) -> Document {
+/// What somebody reads for whom another one waits; `busy`: something is open in their chat.
+fn waiting(here: &Party, busy: bool) -> Document {
+    let left = if busy { "; you leave the one that is open here." } else { "." };
     let line: Block = words::line(&[
         Say::Name(&here.name),
         Say::Text(&format!(" on {} waits for you in a conversation of several. ", here.on())),
         Say::Type("dm list"),
-        Say::Text(" shows the number with which you go there; you leave the one that is open here."),
+        Say::Text(&format!(" shows the number with which you go there{left}")),
     ]);
     Document { blocks: vec![line] }.normalise()
 }

@@ -1,10 +1,11 @@
 //! Commands that are broken off, and platforms that do not answer.
 
-use anyhow::{Result, ensure};
-use dragoman_sim::core::{FaultKind, FaultOrder};
-use e2e::eventually;
+use anyhow::{Result, anyhow, ensure};
+use dragoman_gateway::admin::api;
+use dragoman_sim::core::{FaultKind, FaultOrder, LogEntry, LogKind};
+use e2e::{World, eventually};
 
-use super::people::{SOON, ana, dana, emre, gita, world};
+use super::people::{ANA, SOON, ana, dana, emre, gita, world};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn first_words_of_a_command_that_was_broken_off_go_to_nobody_else() -> Result<()> {
@@ -58,5 +59,67 @@ async fn who_perhaps_was_not_asked_is_asked_again() -> Result<()> {
     gita.sees(&["wants to write with you", "together"]).await?;
     ana.sees(&["Gita Rao (Webex) was asked. It is not known whether Emre Kaya (Teams)"]).await?;
     ensure!(emre.count("together with").await? == 0, "the platform took it");
+    world.end().await
+}
+
+/// Nothing is known of Ana any more, and her platform tells nothing of anybody.
+async fn forget_ana(world: &World) -> Result<()> {
+    let down = FaultKind::ServerErrorBefore { status: 503 };
+    world.slack.faults().add(FaultOrder::always("users.info", down));
+    let is_told = |entry: &LogEntry| {
+        entry.kind == LogKind::Delivery && entry.status == 200 && entry.method == "user_change"
+    };
+    let before = world.slack.log().count(is_told);
+    let renamed = world.slack.change_display_name(ANA, &format!("Ana {before}"));
+    renamed.map_err(|error| anyhow!("{error:?}"))?;
+    ensure!(world.slack.log().wait_for(before + 1, SOON, is_told).await.is_some(), "nobody was told");
+    world.settled(SOON).await.map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_platform_does_not_answer_is_not_left_out_nor_taken_for_a_guest() -> Result<()> {
+    let world = world().await?;
+    let (ana, dana, gita) = (ana(&world)?, dana(&world), gita(&world)?);
+    ana.says(&format!("dm {}", dana.email)).await?;
+    dana.sees(&["wants to write with you here. Answer"]).await?;
+    ana.says(&format!("dm {} {} ahoy", dana.email, gita.email)).await?;
+    for person in [&dana, &gita] {
+        person.sees(&["wants to write with you", "ahoy"]).await?;
+    }
+    ana.sees(&["were asked"]).await?;
+    forget_ana(&world).await?;
+
+    // Of one, and of the only one who wants a conversation of several.
+    dana.says("dm accept 1").await?;
+    dana.sees(&["A platform does not answer. Try again"]).await?;
+    gita.says("accept").await?;
+    gita.sees(&["A platform does not answer. Try again"]).await?;
+    ensure!(gita.count("Nobody else is there").await? == 0, "Ana is left out");
+    ensure!(world.ask(&api::BridgeList { ended: false }).await?.len() == 1, "something was opened");
+
+    world.slack.faults().clear();
+    gita.says("accept").await?;
+    gita.sees(&["You are writing with", "Ana"]).await?;
+    ana.sees(&["You are writing with", "Gita"]).await?;
+    dana.says("dm accept 2").await?;
+    dana.sees(&["You are writing with", "Ana", "Gita"]).await?;
+
+    // Of herself: within a conversation, and without one.
+    forget_ana(&world).await?;
+    ana.says("dm 1").await?;
+    ana.sees(&["A platform does not answer. Try again"]).await?;
+    world.slack.faults().clear();
+    ana.says("dm close").await?;
+    gita.sees(&["Ana", "left this conversation"]).await?;
+    forget_ana(&world).await?;
+    let failed = |entry: &LogEntry| entry.method == "users.info" && entry.status == 503;
+    let before = world.slack.log().count(failed);
+    ana.says("dm list").await?;
+    ensure!(world.slack.log().wait_for(before + 1, SOON, failed).await.is_some(), "nobody was asked");
+    world.slack.faults().clear();
+    ana.sees(&["1. ", "2. Together with"]).await?;
+    for person in [&ana, &dana, &gita] {
+        ensure!(person.count("does not allow").await? == 0, "{} is taken for a guest", person.first);
+    }
     world.end().await
 }
