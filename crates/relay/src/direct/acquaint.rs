@@ -14,6 +14,7 @@ use dragoman_store::{Amendment, ConversationRow, Mutation};
 
 use super::act::Hitch;
 use super::stance::{PERSON, bar_of};
+use crate::acquaintances::Acquaintance;
 use crate::core::Relay;
 use crate::directory::{Directory, Place, Spot};
 use crate::error::RelayError;
@@ -77,13 +78,8 @@ impl Relay {
         let Some(spot) = self.directory().spot(id).cloned() else { return Ok(None) };
         let user = RemoteUser::from(spot.row.facts.get(PERSON).map_or("", String::as_str));
         let found = self.look_up(&spot, &user).await?;
-        let profile = found.as_ref().ok().cloned().flatten();
-        let guest = match found {
-            Err(failure @ Failure::Retry { .. }) => Err(failure),
-            // Of somebody from elsewhere some platforms tell nothing.
-            Err(_) | Ok(None) => Ok(true),
-            Ok(Some(profile)) => Ok(profile.external || profile.guest),
-        };
+        let guest = is_guest(&found);
+        let profile = found.ok().flatten();
         let name = profile.as_ref().map(|profile| neutralise(&profile.name)).unwrap_or_default();
         Ok(Some(Party {
             name: if name.is_empty() { "Somebody".to_owned() } else { name },
@@ -290,6 +286,17 @@ impl Relay {
     }
 }
 
+/// Whether somebody of whom this was found is a guest, or why nobody can tell now.
+fn is_guest(found: &Result<Option<Arc<Acquaintance>>, Failure>) -> Result<bool, Failure> {
+    match found {
+        // No answer, or none before an administrator signs in again.
+        Err(failure @ (Failure::Retry { .. } | Failure::SignIn(_))) => Err(failure.clone()),
+        // Of somebody from elsewhere some platforms tell nothing.
+        Err(_) | Ok(None) => Ok(true),
+        Ok(Some(profile)) => Ok(profile.external || profile.guest),
+    }
+}
+
 /// Whether people mean this installation, by its platform or its own name.
 pub(crate) fn is_named(place: &Place, on: &str) -> bool {
     [place.connector.display_name(), place.session.app.platform.0, &place.name]
@@ -324,4 +331,25 @@ fn known_conversations(directory: &Directory, place: &Place) -> Vec<Conversation
         });
     }
     known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_a_guest_because_a_platform_tells_nothing_now() {
+        let code = codes::UNREACHABLE;
+        for failure in [Failure::Retry { after_ms: None, code }, Failure::SignIn(codes::SIGN_IN)] {
+            assert_eq!(is_guest(&Err(failure.clone())), Err(failure));
+        }
+        assert_eq!(is_guest(&Err(Failure::Refused(codes::SCOPE))), Ok(true));
+        assert_eq!(is_guest(&Ok(None)), Ok(true));
+        for (external, guest) in [(false, false), (true, false), (false, true)] {
+            let (user, name, avatar_url, email) = ("U1".into(), "Ana".to_owned(), None, None);
+            let profile =
+                Profile { user, name, avatar_url, email, bot: false, deleted: false, external, guest };
+            assert_eq!(is_guest(&Ok(Some(Arc::new(profile.into())))), Ok(external || guest));
+        }
+    }
 }
