@@ -186,14 +186,22 @@ impl Relay {
         self.answer(&here, &Request::of(message, event), too_late()).await
     }
 
-    /// Does what a command says and answers it.
+    /// Does what a command says and answers it, once: in a conversation of several, everybody's leg comes with it.
     async fn obeyed(&self, here: &Party, request: &Request, command: Command) -> Result<Heard, RelayError> {
+        let (chat, id) = (here.id().as_str(), request.id.as_str());
+        if !self.0.direct.is_obeyed(chat, id) {
+            self.carry_out(here, request, command).await?;
+            self.0.direct.obeyed(chat, id);
+        }
+        Ok(Heard::Over(codes::COMMAND))
+    }
+
+    async fn carry_out(&self, here: &Party, request: &Request, command: Command) -> Result<(), RelayError> {
         let harmless = matches!(command, Command::Help | Command::List);
         if !harmless && !self.is_first_time(here, request).await? {
             self.tell_interrupted(here, request, &command).await?;
             if let Some(answer) = self.tell_opened(here, request, &command).await? {
-                self.answer(here, request, answer).await?;
-                return Ok(Heard::Over(codes::COMMAND));
+                return self.answer(here, request, answer).await;
             }
             // Said once: where it was answered, this is not.
             let unsure = text(&[
@@ -201,8 +209,7 @@ impl Relay {
                 Say::Type("dm list"),
                 Say::Text(" shows how things are."),
             ]);
-            self.answer(here, request, unsure).await?;
-            return Ok(Heard::Over(codes::COMMAND));
+            return self.answer(here, request, unsure).await;
         }
         let asks = matches!(command, Command::Ask { .. } | Command::Together { .. } | Command::Accept(_));
         // It may have been decided since the conversation began in which they say this.
@@ -234,8 +241,7 @@ impl Relay {
                 text(&[Say::Text(why), Say::Type(&code), Say::Text(").")])
             }
         };
-        self.answer(here, request, answer).await?;
-        Ok(Heard::Over(codes::COMMAND))
+        self.answer(here, request, answer).await
     }
 
     /// Remembers a command before it is done. `false`: it was done, or begun, before.

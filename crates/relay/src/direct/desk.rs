@@ -1,7 +1,7 @@
 //! What the parts of this module share, in memory only: who is being served, what was said lately, how much somebody
 //! asks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dragoman_model::OrgId;
@@ -24,6 +24,7 @@ pub(crate) struct Desk {
     said: Mutex<BTreeMap<String, i64>>,
     sought: Mutex<BTreeMap<String, (i64, usize)>>,
     waiting: Mutex<BTreeMap<String, (Place, i64)>>,
+    obeyed: Mutex<BTreeSet<(String, String)>>,
 }
 
 impl Desk {
@@ -55,6 +56,21 @@ impl Desk {
         make_room(&mut sought);
         sought.insert(who.to_owned(), (since_ms, count + people));
         true
+    }
+
+    /// Remembers that a command of a chat was carried to its end in this life.
+    pub(crate) fn obeyed(&self, chat: &str, request: &str) {
+        let mut obeyed = self.obeyed.lock().unwrap_or_else(PoisonError::into_inner);
+        if obeyed.len() >= MOST {
+            obeyed.clear();
+        }
+        obeyed.insert((chat.to_owned(), request.to_owned()));
+    }
+
+    /// Whether it was, as far as that is remembered: nothing interrupted it then.
+    pub(crate) fn is_obeyed(&self, chat: &str, request: &str) -> bool {
+        let obeyed = self.obeyed.lock().unwrap_or_else(PoisonError::into_inner);
+        obeyed.contains(&(chat.to_owned(), request.to_owned()))
     }
 
     /// What was said earlier in a chat waits until then, and what was said later with it.

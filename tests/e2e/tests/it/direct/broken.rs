@@ -123,3 +123,28 @@ async fn whose_platform_does_not_answer_is_not_left_out_nor_taken_for_a_guest() 
     }
     world.end().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_legs_of_a_command_do_not_make_an_interrupted_one() -> Result<()> {
+    let world = world().await?;
+    let (ana, dana, gita) = (ana(&world)?, dana(&world), gita(&world)?);
+    ana.says(&format!("dm {}", dana.email)).await?;
+    dana.sees(&["wants to write with you"]).await?;
+    dana.says("accept").await?;
+    ana.sees(&["You are writing with", "Dana", "on Teams"]).await?;
+    ana.says(&format!("dm {} {} ahoy", dana.email, gita.email)).await?;
+    gita.sees(&["wants to write with you", "ahoy"]).await?;
+    gita.says("accept").await?;
+    gita.sees(&["Nobody else is there now"]).await?;
+    // Ana was left a moment before the next command, which everybody there is about to get.
+    dana.says("dm accept").await?;
+    dana.sees(&["You are writing with", "Ana", "Gita"]).await?;
+    let slow = FaultKind::Latency { ms: 1_500 };
+    world.slack.faults().add(FaultOrder::next(1, "users.lookupByEmail", slow));
+    dana.says("dm nobody@harbor-works.example").await?;
+    dana.sees(&["Nobody with this address"]).await?;
+    world.settled(SOON).await?;
+    let told = ana.count("went to another conversation").await?;
+    ensure!(told == 1, "Ana is told {told} times that Dana left");
+    world.end().await
+}
