@@ -16,7 +16,7 @@ use super::answer::Request;
 use super::command::{Command, Who, parse, parse_given};
 use super::open::ENDED;
 use super::stance::{self, Changes, Stance, With};
-use super::words::{self, Say, text};
+use super::words::{self, Say, crowd, text};
 use crate::admit::Known;
 use crate::core::Relay;
 use crate::directory::{Bridge, Place, Spot};
@@ -375,9 +375,20 @@ impl Relay {
         let before = if asked_ms > 0 { Stance::Asked(asked_ms) } else { Stance::Left(self.now_ms()) };
         let stance = matches!(with, With::Group(_)).then_some(before);
         self.put_stance(here.id(), &with, stance).await?;
-        Ok(match with {
-            With::Peer(_) => text(&[Say::Text("They may ask you again.")]),
-            With::Group(_) => text(&[Say::Type("dm list"), Say::Text(" shows how to join it.")]),
+        // By name: somebody may have asked since the list was read, and the numbers of those who are blocked went up.
+        Ok(match &with {
+            With::Peer(peer) => {
+                let name = self.party(peer).await?.map(|there| there.name).unwrap_or_default();
+                text(&[Say::Name(&name), Say::Text(" may ask you again.")])
+            }
+            With::Group(group) => {
+                let others = crowd(&self.others_of(here, group).await?);
+                text(&[
+                    Say::Text(&format!("Together with {others}: ")),
+                    Say::Type("dm list"),
+                    Say::Text(" shows how to join it."),
+                ])
+            }
         })
     }
 

@@ -130,7 +130,7 @@ pub(crate) fn change(with: &With, stance: Option<Stance>) -> Changes {
 }
 
 /// Everybody that a person has to do with, in the order in which that began; whom they do not want to hear of comes
-/// last and stays where it is, whatever those do: nobody else moves the numbers of a list.
+/// last. Nothing that those do moves them; who asks for the first time stands before them and moves their numbers.
 pub(crate) fn list(facts: &Facts) -> Vec<(With, Stance)> {
     let known = facts.iter().filter_map(|(key, text)| {
         let peer = key.strip_prefix(PEER).map(|peer| With::Peer(peer.into()));
@@ -282,6 +282,9 @@ mod tests {
         let before = order(&facts);
         put(&mut facts, change(&peer("di"), Some(Stance::Blocked(12))));
         assert_eq!(order(&facts), before);
+        put(&mut facts, change(&peer("flo"), Some(Stance::Asked(12))));
+        let after = [peer("bo"), peer("flo"), peer("di"), peer("ed")];
+        assert_eq!(order(&facts), after, "who asks stands before them");
     }
 
     #[test]
