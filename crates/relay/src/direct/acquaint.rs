@@ -100,7 +100,7 @@ impl Relay {
             return Ok(false);
         }
         let guest = person.guest.clone()?;
-        Ok(self.is_allowed(place, user, person.email.as_deref(), guest))
+        Ok(self.is_allowed(place, person.email.as_deref(), guest))
     }
 
     /// Whether direct conversations are for nobody, or not for this account.
@@ -110,11 +110,8 @@ impl Relay {
         barred || !self.directory().policy(&installation.org).direct_messages
     }
 
-    /// Whether direct conversations are for somebody with this account and address.
-    fn is_allowed(&self, at: &Place, user: &RemoteUser, email: Option<&str>, guest: bool) -> bool {
-        if self.is_kept_out(at, user) {
-            return false;
-        }
+    /// Whether direct conversations are for somebody who is not kept out, with this address.
+    fn is_allowed(&self, at: &Place, email: Option<&str>, guest: bool) -> bool {
         let domains = self.directory().policy(&at.session.installation.org).direct_domains;
         if domains.is_empty() {
             return !guest;
@@ -220,12 +217,8 @@ impl Relay {
             match look {
                 Ok(Some(profile)) if profile.bot || profile.deleted => {}
                 Ok(Some(profile))
-                    if !self.is_allowed(
-                        place,
-                        &profile.user,
-                        Some(email),
-                        profile.external || profile.guest,
-                    ) => {}
+                    if self.is_kept_out(place, &profile.user)
+                        || !self.is_allowed(place, Some(email), profile.external || profile.guest) => {}
                 Ok(Some(profile)) if place.session.installation.id == *home => {
                     own = Some((Arc::clone(place), Box::new(profile)));
                 }

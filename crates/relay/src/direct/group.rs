@@ -11,7 +11,7 @@ use super::acquaint::{Party, Sought};
 use super::act::{Hitch, Open, stands};
 use super::answer::Request;
 use super::command::Who;
-use super::open::{MOST_ASKED, Reached, UNSAID, say_where, sought_enough, too_many, unknown};
+use super::open::{MOST_ASKED, REMIND_MS, Reached, UNSAID, say_where, sought_enough, too_many, unknown};
 use super::stance::{self, Stance, With};
 use super::words::{self, Say, crowd, text};
 use crate::core::Relay;
@@ -20,8 +20,6 @@ use crate::error::RelayError;
 
 /// People in one conversation beside the one who asks for it.
 const MOST_TOGETHER: usize = 20;
-/// Somebody in another conversation is told so often that others wait for them, in milliseconds.
-const REMIND_MS: i64 = 10 * 60 * 1000;
 
 /// Somebody who is to be asked.
 struct Invited {

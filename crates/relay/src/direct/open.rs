@@ -18,8 +18,8 @@ use crate::error::RelayError;
 
 /// Somebody who does not answer is asked again after so long, in milliseconds.
 const AGAIN_MS: i64 = 24 * 60 * 60 * 1000;
-/// Somebody in another conversation is told so often of one who wants to go on, in milliseconds.
-const REMIND_MS: i64 = 10 * 60 * 1000;
+/// Somebody who is not free is told so often of one who wants to go on, or waits for them, in milliseconds.
+pub(crate) const REMIND_MS: i64 = 10 * 60 * 1000;
 /// Behind an answer, where first words go to nobody.
 pub(crate) const UNSAID: &str = " Your first words were not passed on; say them then.";
 /// The same of a command that was interrupted, where nobody knows any more for whom they were.
