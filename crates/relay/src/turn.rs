@@ -177,7 +177,7 @@ impl Relay {
             && bridge.row.talk.is_some()
             && let Some(code) = meant_for_another(&event, &known)
         {
-            self.heard_too_late(&event, &source).await?;
+            self.heard_too_late(&event, &source, &bridge).await?;
             admission = Admission::Drop(code);
         }
         if admission == Admission::Create

@@ -170,9 +170,19 @@ impl Relay {
     }
 
     /// Tells who wrote something before the conversation began that is open by the time it is heard that it went nowhere,
-    /// once. It is not done as a command either: it was about what was open then.
-    pub(crate) async fn heard_too_late(&self, event: &Event, source: &Spot) -> Result<(), RelayError> {
+    /// once. It is not done as a command either: it was about what was open then. Of several, others may have been there:
+    /// they read it.
+    pub(crate) async fn heard_too_late(
+        &self,
+        event: &Event,
+        source: &Spot,
+        bridge: &Bridge,
+    ) -> Result<(), RelayError> {
         let Happening::Posted(message) = &event.happening else { return Ok(()) };
+        let mut others = bridge.row.members.iter().filter(|member| **member != source.id);
+        if others.any(|to| bridge.row.relays(&source.id, to, message.sent_at_ms)) {
+            return Ok(());
+        }
         let row = self.store().conversation(&source.id).await?;
         let handled = row.is_none_or(|row| stance::is_handled(&row.facts, &message.id));
         // What went to somebody with whom the chat was linked before was heard in time.

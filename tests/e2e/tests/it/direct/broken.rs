@@ -148,3 +148,29 @@ async fn several_legs_of_a_command_do_not_make_an_interrupted_one() -> Result<()
     ensure!(told == 1, "Ana is told {told} times that Dana left");
     world.end().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_several_does_not_make_what_others_read_undelivered() -> Result<()> {
+    let world = world().await?;
+    let (ana, dana, gita) = (ana(&world)?, dana(&world), gita(&world)?);
+    ana.says(&format!("dm {} {} ahoy", dana.email, gita.email)).await?;
+    for person in [&dana, &gita] {
+        person.sees(&["wants to write with you", "ahoy"]).await?;
+    }
+    dana.says("accept").await?;
+    ana.sees(&["You are writing with", "Dana"]).await?;
+
+    // What Ana writes is heard only when Gita is there, and Teams takes nothing yet.
+    world.slack.faults().add(FaultOrder::next(1, "message*", FaultKind::Delay { ms: 5_000 }));
+    ana.says("for Dana").await?;
+    gita.says("accept").await?;
+    dana.sees(&["Gita", "is in this conversation now"]).await?;
+    let held = FaultKind::Latency { ms: 4_000 };
+    let posts = "POST /v3/conversations/*/activities";
+    world.teams.faults().add(FaultOrder::next(2, posts, held));
+    dana.sees(&["for Dana", "Ana"]).await?;
+    world.settled(SOON).await?;
+    ensure!(gita.count("for Dana").await? == 0, "who joins reads nothing from before");
+    ensure!(ana.count("was not delivered").await? == 0, "Dana reads what was not delivered");
+    world.end().await
+}
