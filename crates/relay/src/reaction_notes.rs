@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    Code, ConversationId, Document, Feature, Level, Operation, Outcome, Post, RemoteMessage, ShownAuthor,
-    Spokesman, Version, codes,
+    Code, ConversationId, Document, Feature, Level, Message, Operation, Outcome, Post, RemoteMessage,
+    ShownAuthor, Spokesman, Version, codes,
 };
-use dragoman_platform::Failure;
+use dragoman_platform::{Failure, byline};
 use dragoman_store::CopyRow;
 
 use crate::core::Relay;
@@ -391,9 +391,7 @@ impl Relay {
                 let root = post.thread_root.as_ref();
                 let read = place.connector.message(session, conversation, root, &candidate.message).await;
                 match read {
-                    Ok(Some(message)) if message.origin.marker.as_ref() == Some(&post.marker) => {
-                        return Ok(Sight::Found(candidate));
-                    }
+                    Ok(Some(message)) if is_note_of(&message, post) => return Ok(Sight::Found(candidate)),
                     Ok(_) | Err(Failure::Refused(_) | Failure::Malformed(_)) => {}
                     Err(failure) => return Ok(Sight::Failed(failure)),
                 }
@@ -432,5 +430,14 @@ fn certain(outcome: Outcome) -> Outcome {
     match outcome {
         Outcome::Unknown(code) => Outcome::retry(code),
         outcome => outcome,
+    }
+}
+
+/// Whether a message of the app in the same thread is a note as it was before: by its marker or, where a platform carries
+/// none, by what it begins with.
+fn is_note_of(found: &Message, post: &Post) -> bool {
+    match &found.origin.marker {
+        Some(marker) => *marker == post.marker,
+        None => found.origin.ours && !byline::is_signed(&found.body) && byline::may_be(&found.body, post),
     }
 }
