@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dragoman_model::{AppId, InstallationId, PersonId, Random, codes};
 use dragoman_platform::{App, Grant, InstallError, Installed, TokenSlot};
-use dragoman_relay::{ConsentLinks, Place, Relay, kept_out_in};
+use dragoman_relay::{ConsentLinks, Place, Relay};
 use dragoman_seal::Token;
 use dragoman_store::{AuditRow, InstallationRow, Mutation};
 use http::StatusCode;
@@ -313,32 +313,20 @@ impl InstallDesk {
     ) -> Result<(InstallationId, String), Problem> {
         let relay = &self.relay;
         let now_ms = relay.clock().now_ms();
-        let known = match relay.directory().installation(&app.id, &installed.workspace) {
-            Some(id) => relay.store().installation(id).await?,
-            None => None,
-        };
-        let mut facts = installed.facts;
-        let (id, created_ms) = match known {
-            Some(row) => {
-                // Whom an operator keeps out does not come in with a new token.
-                facts.extend(kept_out_in(&row.facts));
-                (row.id, row.created_ms)
-            }
-            None => (InstallationId::fresh(now_ms, &**relay.random()), now_ms),
-        };
+        let known = relay.directory().installation(&app.id, &installed.workspace).cloned();
+        let id = known.unwrap_or_else(|| InstallationId::fresh(now_ms, &**relay.random()));
         let row = InstallationRow {
             id: id.clone(),
             org: app.org.clone(),
             app: app.id.clone(),
             workspace: installed.workspace,
             name: installed.name.clone(),
-            facts,
+            facts: installed.facts,
             scopes: installed.scopes,
             trouble: None,
-            created_ms,
+            created_ms: now_ms,
         };
-        relay.store().commit(Mutation::PutInstallation(row)).await?;
-        relay.reload().await?;
+        relay.install(row).await?;
         if let Some(tokens) = installed.tokens {
             let directory = relay.directory();
             let place = directory.place(&id).ok_or_else(Problem::stopping)?;

@@ -89,10 +89,10 @@ impl Relay {
                 }
             }
             Control::Fact { conversation: None, key, value } => {
-                let mut row = self.installation_row(place).await?;
-                if row.facts.get(key) != Some(value) {
+                let learn = |row: &mut InstallationRow| {
                     row.facts.insert(key.clone(), value.clone());
-                    self.store().commit(Mutation::PutInstallation(row)).await?;
+                };
+                if self.change_installation(installation, learn).await? {
                     self.reload().await?;
                 }
             }
@@ -182,19 +182,11 @@ impl Relay {
         if place.trouble == trouble {
             return Ok(());
         }
-        let row = InstallationRow { trouble: trouble.clone(), ..self.installation_row(place).await? };
-        self.store().commit(Mutation::PutInstallation(row)).await?;
-        let act = if trouble.is_some() { "installation.needs-sign-in" } else { "installation.well-again" };
-        self.audit(place, act, place.session.installation.id.as_str()).await?;
-        self.reload().await
-    }
-
-    pub(crate) async fn installation_row(&self, place: &Place) -> Result<InstallationRow, RelayError> {
         let id = &place.session.installation.id;
-        let row = self.store().installation(id).await?;
-        row.ok_or_else(|| {
-            dragoman_store::StoreError::Rows { table: "installation", key: id.to_string(), found: 0 }.into()
-        })
+        self.change_installation(id, |row| row.trouble.clone_from(&trouble)).await?;
+        let act = if trouble.is_some() { "installation.needs-sign-in" } else { "installation.well-again" };
+        self.audit(place, act, id.as_str()).await?;
+        self.reload().await
     }
 
     pub(crate) async fn audit(&self, place: &Place, act: &str, subject: &str) -> Result<(), RelayError> {

@@ -169,6 +169,8 @@ pub(crate) struct Inner {
     pub(crate) consents: OnceLock<Weak<dyn ConsentLinks>>,
     /// Direct conversations that people ask for.
     pub(crate) direct: crate::direct::Desk,
+    /// Held while what is kept of an installation is read and changed.
+    pub(crate) changing: tokio::sync::Mutex<()>,
     pub(crate) last_order: AtomicI64,
     pub(crate) timer: Notify,
     pub(crate) activity: broadcast::Sender<Activity>,
@@ -209,6 +211,7 @@ impl Relay {
             told_senders: ToldSenders::default(),
             consents: OnceLock::new(),
             direct: crate::direct::Desk::default(),
+            changing: tokio::sync::Mutex::new(()),
             last_order: AtomicI64::new(0),
             timer: Notify::new(),
             activity,

@@ -25,17 +25,15 @@ const LONGEST_MS: i64 = 60 * 60 * 1000;
 impl Relay {
     /// Pauses what goes through an installation, deletes what was kept for it and reports that.
     pub(crate) async fn uninstall(&self, place: &Arc<Place>, receipt: &str) -> Result<(), RelayError> {
-        let row = self.installation_row(place).await?;
-        let id = row.id.clone();
-        // First of all durable, so that whatever happens next is finished some time.
-        let row = InstallationRow {
-            facts: [(RECEIPT.to_owned(), receipt.to_owned()), (DUE.to_owned(), "0".to_owned())].into(),
-            scopes: std::collections::BTreeSet::new(),
-            name: String::new(),
-            trouble: Some(codes::SIGN_IN.as_str().to_owned()),
-            ..row
+        let id = place.session.installation.id.clone();
+        let owe = |row: &mut InstallationRow| {
+            row.facts = [(RECEIPT.to_owned(), receipt.to_owned()), (DUE.to_owned(), "0".to_owned())].into();
+            row.scopes.clear();
+            row.name.clear();
+            row.trouble = Some(codes::SIGN_IN.as_str().to_owned());
         };
-        self.store().commit(Mutation::PutInstallation(row)).await?;
+        // First of all durable, so that whatever happens next is finished some time.
+        self.change_installation(&id, owe).await?;
         self.audit(place, "installation.uninstalled", id.as_str()).await?;
         self.pause_bridges_of(&id).await?;
         self.forget_installation(&id).await?;
@@ -93,30 +91,39 @@ impl Relay {
         // Once more: what was under way may have left a trace since.
         self.forget_installation(id).await?;
         let reported = place.connector.uninstalled(&place.session.app, &receipt).await;
-        let Some(mut row) = self.store().installation(id).await? else { return Ok(()) };
-        if row.facts.get(RECEIPT) != Some(&receipt) {
+        let now_ms = self.now_ms();
+        let settle = |row: &mut InstallationRow| {
+            if row.facts.get(RECEIPT) == Some(&receipt) {
+                note(row, &reported, now_ms);
+            }
+        };
+        if !self.change_installation(id, settle).await? {
             return Ok(());
         }
-        match &reported {
-            Ok(()) => {
-                for fact in [RECEIPT, DUE, FAILED] {
-                    row.facts.remove(fact);
-                }
-                tracing::info!(installation = %id, "everything kept for an installation was deleted, and that reported");
-            }
-            Err(failure) => {
-                let failed = number(&row, FAILED).saturating_add(1);
-                let due_ms = self.now_ms().saturating_add(pause_ms(failed, failure));
-                row.facts.insert(FAILED.to_owned(), failed.to_string());
-                row.facts.insert(DUE.to_owned(), due_ms.to_string());
-                tracing::warn!(installation = %id, code = %failure.code(), failed, "that everything kept for an installation was deleted could not be reported, and will be again: {failure}");
-            }
-        }
-        self.store().commit(Mutation::PutInstallation(row)).await?;
         if reported.is_ok() {
             self.audit(place, "installation.erasure-reported", id.as_str()).await?;
         }
         self.reload().await
+    }
+}
+
+/// Notes in an installation's row that the report was taken, or when it is due again.
+fn note(row: &mut InstallationRow, reported: &Result<(), Failure>, now_ms: i64) {
+    let id = &row.id;
+    match reported {
+        Ok(()) => {
+            tracing::info!(installation = %id, "everything kept for an installation was deleted, and that reported");
+            for fact in [RECEIPT, DUE, FAILED] {
+                row.facts.remove(fact);
+            }
+        }
+        Err(failure) => {
+            let failed = number(row, FAILED).saturating_add(1);
+            tracing::warn!(installation = %id, code = %failure.code(), failed, "that everything kept for an installation was deleted could not be reported, and will be again: {failure}");
+            let due_ms = now_ms.saturating_add(pause_ms(failed, failure));
+            row.facts.insert(FAILED.to_owned(), failed.to_string());
+            row.facts.insert(DUE.to_owned(), due_ms.to_string());
+        }
     }
 }
 

@@ -17,7 +17,8 @@ mod words;
 
 pub(crate) use act::{Heard, is_blocked, meant_for_another};
 pub(crate) use desk::Desk;
-pub use office::{DirectPerson, DirectState, DirectTalk, kept_out_in};
+pub(crate) use office::kept_out_in;
+pub use office::{DirectPerson, DirectState, DirectTalk};
 pub(crate) use pack::{pack, unpack};
 pub(crate) use stance::group_of;
 pub use stance::is_of_people;

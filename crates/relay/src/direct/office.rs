@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use dragoman_model::{BridgeId, ConversationId, InstallationId, OrgId, RemoteUser};
 use dragoman_platform::Facts;
-use dragoman_store::{BridgeState, Mutation};
+use dragoman_store::{BridgeState, InstallationRow, Mutation};
 
 use super::stance::{self, Stance, With, bar_of};
 use super::words::{Say, text};
@@ -128,16 +128,16 @@ impl Relay {
             self.0.direct.acting(&place.session.installation.org)
         };
         let _acting = acting.lock().await;
-        let Some(mut row) = self.store().installation(installation).await? else { return Ok(false) };
         let key = bar_of(user.as_str());
-        let changed = row.facts.contains_key(&key) != out;
-        if changed {
+        let keep = |row: &mut InstallationRow| {
             if out {
                 row.facts.insert(key, "yes".to_owned());
             } else {
                 row.facts.remove(&key);
             }
-            self.store().commit(Mutation::PutInstallation(row)).await?;
+        };
+        let changed = self.change_installation(installation, keep).await?;
+        if changed {
             self.reload().await?;
         }
         // Whatever changed: what was open may have outlived a process that died between the two.
@@ -159,7 +159,7 @@ impl Relay {
 }
 
 /// What an installation's facts tell of whom operators keep out: it outlives their being replaced.
-pub fn kept_out_in(facts: &Facts) -> Facts {
+pub(crate) fn kept_out_in(facts: &Facts) -> Facts {
     stance::barred(facts).map(|user| (bar_of(user), "yes".to_owned())).collect()
 }
 
