@@ -443,3 +443,52 @@ async fn open_app(vault: &Vault, platform: Platform, row: AppRow) -> Result<App,
     }
     Ok(App { id: row.id, org: row.org, platform, facts: row.facts, secrets, features: row.features })
 }
+
+#[cfg(test)]
+mod tests {
+    use dragoman_store::{BridgePast, Notices};
+
+    use super::*;
+
+    /// A conversation of two; `until_ms`: when Ana left it.
+    fn talk(id: &str, with: &str, created_ms: i64, until_ms: Option<i64>) -> BridgeRow {
+        let mut past = BridgePast::default();
+        past.earlier = until_ms.map(|until_ms| (created_ms, until_ms));
+        past.left_ms.extend(until_ms.map(|until_ms| ("ana".into(), until_ms)));
+        BridgeRow {
+            id: id.into(),
+            org: "o1".into(),
+            state: if until_ms.is_some() { BridgeState::Ended } else { BridgeState::Active },
+            members: vec!["ana".into(), with.into()],
+            created_ms,
+            since_ms: created_ms,
+            past,
+            notices: Notices::default(),
+            talk: Some("pair".to_owned()),
+        }
+    }
+
+    #[test]
+    fn what_comes_late_goes_to_whom_it_was_written() {
+        let mut directory = Directory::default();
+        directory.add_bridge(talk("second", "cy", 2_000, Some(3_000)));
+        directory.add_bridge(talk("first", "bo", 1_000, Some(1_500)));
+        directory.add_bridge(talk("third", "bo", 4_000, None));
+        directory.index();
+        let at = |at_ms: i64, now_ms: i64| {
+            let route = directory.route_at(&"ana".into(), at_ms, now_ms).expect("something is open");
+            (route.bridge.as_str().to_owned(), route.targets[0].as_str().to_owned())
+        };
+        let route = |bridge: &str, to: &str| (bridge.to_owned(), to.to_owned());
+        assert_eq!(at(1_200, 5_000), route("first", "bo"), "two conversations later");
+        assert_eq!(at(2_500, 5_000), route("second", "cy"));
+        assert_eq!(at(4_500, 5_000), route("third", "bo"));
+        // Nothing was open then; whoever hears it knows.
+        assert_eq!(at(1_700, 5_000), route("third", "bo"));
+        assert_eq!(at(500, 5_000), route("third", "bo"));
+        assert_eq!(at(2_500, 3_000 + LATE_MS), route("third", "bo"), "no platform tells so late");
+        // What Bo wrote before Ana left goes to Ana.
+        let bo = directory.route_at(&"bo".into(), 1_200, 5_000).map(|route| route.bridge.as_str());
+        assert_eq!(bo, Some("first"));
+    }
+}

@@ -600,3 +600,35 @@ fn a_note_counts_as_long_as_what_it_tells_is_kept() {
          dead",
     );
 }
+
+#[test]
+fn a_reaction_to_what_comes_only_later_is_read_again() {
+    // The reaction was told of at once, its message only a minute later.
+    check(
+        "A lists
+         A quiet post 1 one
+         A react 1 ana 👍
+         run 1m
+         B calls:
+         dropped UNMAPPED 1
+         A hear 1
+         run 40s
+         B calls: post one | react c0 👍 | post >👍 Ana (Fake)
+         dead
+         secrets 0",
+    );
+    // B hears of both, but is shut while C shows them.
+    check_three(
+        "A lists
+         B next slow-down slow-down slow-down slow-down slow-down slow-down
+         A post 1 one
+         run 1s
+         A react 1 ana 👍
+         run 40s
+         C calls: post one | react c0 👍 | post >👍 Ana (Fake)
+         run 5m
+         B shows: one | >👍 Ana (Fake)
+         dead
+         secrets 0",
+    );
+}

@@ -965,3 +965,29 @@ fn what_was_held_for_nothing_goes_on() {
          A calls: post two",
     );
 }
+
+#[test]
+fn what_comes_late_is_what_it_is_by_then() {
+    check(
+        "A quiet post 1 one
+         A quiet post 2 two
+         A quiet delete 1
+         run 2m
+         A hear 1
+         A hear 2
+         run 1s
+         B shows: two
+         dropped DELETED-MEANWHILE 1
+         dead
+         secrets 0",
+    );
+    // Where its source cannot be asked, it is what was told.
+    check(
+        "A quiet post 1 one
+         run 2m
+         A next unreadable unreadable unreadable
+         A hear 1
+         run 1m
+         B shows: one",
+    );
+}
