@@ -247,6 +247,9 @@ pub struct BridgePast {
     /// Those of them that were not all listed yet.
     #[serde(default)]
     pub backfill_due: BTreeSet<ConversationId>,
+    /// Which command opened it, where people did: the chat that it was said in, and its id there.
+    #[serde(default)]
+    pub opened_by: Option<(ConversationId, RemoteMessage)>,
 }
 
 /// A person's account as the directory knows it.

@@ -214,7 +214,7 @@ impl Relay {
         }
         let mut members: Vec<ConversationId> = free.iter().map(|there| there.id().clone()).collect();
         members.push(here.id().clone());
-        self.link(here, group, members).await?;
+        self.link(here, request, group, members).await?;
         self.tell_all(here, request, &free).await?;
         for there in &free {
             self.pass_on(here, there, request, first).await?;

@@ -22,8 +22,6 @@ const AGAIN_MS: i64 = 24 * 60 * 60 * 1000;
 pub(crate) const REMIND_MS: i64 = 10 * 60 * 1000;
 /// Behind an answer, where first words go to nobody.
 pub(crate) const UNSAID: &str = " Your first words were not passed on; say them then.";
-/// The same of a command that was interrupted, where nobody knows any more for whom they were.
-const PERHAPS_UNSAID: &str = "Your first words may not have been passed on.";
 /// How somebody left a conversation, as the other reads it.
 pub(crate) const ENDED: &str = "ended this conversation";
 /// The same, for another one.
@@ -267,7 +265,7 @@ impl Relay {
             return Ok(refusal);
         }
         let members = vec![here.id().clone(), there.id().clone()];
-        self.link(here, PAIR, members).await?;
+        self.link(here, request, PAIR, members).await?;
         self.tell_party(there, request, words::opened(&here.name, here.on())).await?;
         Ok(words::opened(&there.name, there.on()))
     }
@@ -288,6 +286,7 @@ impl Relay {
     pub(crate) async fn link(
         &self,
         here: &Party,
+        request: &Request,
         talk: &str,
         members: Vec<ConversationId>,
     ) -> Result<(), RelayError> {
@@ -300,7 +299,10 @@ impl Relay {
             members: members.clone(),
             created_ms: now_ms,
             since_ms: now_ms,
-            past: BridgePast::default(),
+            past: BridgePast {
+                opened_by: Some((here.id().clone(), request.id.clone())),
+                ..BridgePast::default()
+            },
             notices: Notices::default(),
             talk: Some(talk.to_owned()),
         };
@@ -358,29 +360,18 @@ impl Relay {
         request: &Request,
         command: &Command,
     ) -> Result<Option<Document>, RelayError> {
-        let (who, on, first) = match command {
-            Command::Ask { who, on, words } => (Some(who), on.as_deref(), words.as_str()),
-            Command::Accept(who) => (who.as_ref(), None, ""),
+        let first = match command {
+            Command::Ask { words, .. } => words,
+            Command::Accept(_) => "",
             _ => return Ok(None),
         };
-        let open = self.open_in(here.id()).filter(|open| is_opened_by(&open.bridge.row, request));
+        let open = self.open_in(here.id()).filter(|open| is_opened_by(&open.bridge.row, here.id(), request));
         let Some(Open { with: With::Peer(peer), .. }) = open else { return Ok(None) };
         let Some(there) = self.party(&peer).await? else { return Ok(None) };
-        let is_there = on.is_none_or(|on| is_named(&there.spot.place, on));
-        let meant = who.map_or(Meant::Perhaps, |who| meant(who, there.email.as_deref()));
-        if meant == Meant::Another || !is_there {
-            // It was opened by another command at the same time: nothing of this one is for them.
-            return Ok(None);
-        }
         self.tell_party(&there, request, words::opened(&here.name, here.on())).await?;
         self.be_willing(here, &With::Peer(peer)).await?;
-        let mut answer = words::opened(&there.name, there.on());
-        if meant == Meant::Them {
-            self.pass_on(here, &there, request, first).await?;
-        } else if !first.is_empty() {
-            answer.blocks.push(words::line(&[Say::Text(PERHAPS_UNSAID)]));
-        }
-        Ok(Some(answer.normalise()))
+        self.pass_on(here, &there, request, first).await?;
+        Ok(Some(words::opened(&there.name, there.on())))
     }
 
     /// Tells the other one that their conversation is over; their name.
@@ -459,26 +450,9 @@ fn is_left_by(row: &BridgeRow, who: &ConversationId, request: &Request) -> bool 
     row.talk.is_some() && request.at_ms > 0 && row.past.left_ms.get(who).is_some_and(then)
 }
 
-/// Whether what is open was opened when this request was heard.
-fn is_opened_by(row: &BridgeRow, request: &Request) -> bool {
-    request.at_ms > 0 && row.created_ms > request.at_ms - CLOCKS_MS
-}
-
-/// Whether a command was about somebody.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Meant {
-    Them,
-    Another,
-    /// It named a number of a list, which may be another's by now.
-    Perhaps,
-}
-
-fn meant(who: &Who, email: Option<&str>) -> Meant {
-    match who {
-        Who::Number(_) => Meant::Perhaps,
-        Who::Email(address) if email.is_some_and(|email| email.eq_ignore_ascii_case(address)) => Meant::Them,
-        Who::Email(_) => Meant::Another,
-    }
+/// Whether it was by this request that a conversation of people was opened.
+fn is_opened_by(row: &BridgeRow, who: &ConversationId, request: &Request) -> bool {
+    row.past.opened_by.as_ref().is_some_and(|(chat, id)| chat == who && *id == request.id)
 }
 
 /// What somebody in another conversation reads of one who wants to go on.
@@ -541,7 +515,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_began_or_ended_a_conversation_is_known_by_the_time_of_the_command() {
+    fn what_a_command_began_or_ended_is_known() {
         let mut row = BridgeRow {
             id: "b1".into(),
             org: "o1".into(),
@@ -561,20 +535,13 @@ mod tests {
         assert!(!is_left_by(&row, &"ana".into(), &request(499)), "they were there then");
         assert!(!is_left_by(&row, &"bo".into(), &request(500)), "he was left");
         assert!(!is_left_by(&row, &"ana".into(), &request(0)), "nobody knows when that was");
-        row.created_ms = 500;
-        assert!(is_opened_by(&row, &request(500)) && is_opened_by(&row, &request(499)));
-        assert!(!is_opened_by(&row, &request(500 + CLOCKS_MS)), "it was open before");
-        assert!(!is_opened_by(&row, &request(0)));
+        assert!(!is_opened_by(&row, &"ana".into(), &request(500)));
+        row.past.opened_by = Some(("ana".into(), "m1".into()));
+        assert!(is_opened_by(&row, &"ana".into(), &request(500)));
+        assert!(!is_opened_by(&row, &"bo".into(), &request(500)), "another chat's message of this id");
+        row.past.opened_by = Some(("ana".into(), "m0".into()));
+        assert!(!is_opened_by(&row, &"ana".into(), &request(500)), "it was another command");
         row.talk = None;
         assert!(!is_left_by(&row, &"ana".into(), &request(500)), "an operator's bridge");
-    }
-
-    #[test]
-    fn first_words_of_an_interrupted_command_are_for_whom_it_named() {
-        let eve = Who::Email("eve@harbor.example".to_owned());
-        assert_eq!(meant(&eve, Some("Eve@Harbor.example")), Meant::Them);
-        assert_eq!(meant(&eve, Some("bo@harbor.example")), Meant::Another);
-        assert_eq!(meant(&eve, None), Meant::Another, "nobody knows who they are");
-        assert_eq!(meant(&Who::Number(2), Some("eve@harbor.example")), Meant::Perhaps);
     }
 }
