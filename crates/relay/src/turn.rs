@@ -148,6 +148,9 @@ impl Relay {
         let (ambiguous, late) = (is_ambiguous(&event, &known), is_late(leg, &known));
         if (ambiguous || late) && source.capabilities.reread {
             match reread(&leg.event, &source, self.now_ms()).await {
+                // What its author made of it after they parted is for nobody any more.
+                Ok(Some(Event { happening: Happening::Posted(_) | Happening::Changed { .. }, .. }))
+                    if !linked => {}
                 Ok(Some(now)) => {
                     event = Arc::new(now);
                     (known, copies) = self.known(leg, &event, &source, &target, &bridge).await?;
