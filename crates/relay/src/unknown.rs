@@ -14,6 +14,7 @@ use crate::directory::Spot;
 use crate::error::RelayError;
 use crate::files::{FILES_AT, is_alike, is_file};
 use crate::leg::{Doubt, Leg};
+use crate::notes::is_note;
 use crate::pending::Expected;
 use crate::plan::{self, Step};
 use crate::settle::Ending;
@@ -21,6 +22,9 @@ use crate::turn::Turn;
 
 /// How much earlier than our clock the target's may stamp a message, in milliseconds.
 pub(crate) const SKEW_MS: i64 = 120_000;
+/// The same for a note: it may say word for word what another one said a while ago, and is better said twice than taken for
+/// that one.
+const NOTE_SKEW_MS: i64 = 3_000;
 
 /// What a look at a target brought.
 enum Sight {
@@ -180,7 +184,9 @@ impl Relay {
             return Ok(Sight::Blind);
         }
         let place = &target.place;
-        let since_ms = leg.event.row.received_ms.min(self.now_ms()) - SKEW_MS;
+        let note = is_note(&leg.event.row);
+        let skew_ms = if note { NOTE_SKEW_MS } else { SKEW_MS };
+        let since_ms = leg.event.row.received_ms.min(self.now_ms()) - skew_ms;
         let parts = leg.parts();
         // What a process sent that ended may still be under way, as what was sent and not answered may be.
         for again in [doubt == Doubt::Grave, false] {
@@ -193,6 +199,7 @@ impl Relay {
             let mut other = None;
             for candidate in found {
                 if !may_be(&candidate)
+                    || note && candidate.at_ms < since_ms
                     || parts.iter().any(|copy| copy.message == candidate.message)
                     || self.with_lanes(|lanes| lanes.is_part(&leg.lane, &candidate.message))
                     || self.store().original_of_copy(&target.id, &candidate.message).await?.is_some()
