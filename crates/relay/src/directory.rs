@@ -452,9 +452,11 @@ mod tests {
 
     /// A conversation of two; `until_ms`: when Ana left it.
     fn talk(id: &str, with: &str, created_ms: i64, until_ms: Option<i64>) -> BridgeRow {
-        let mut past = BridgePast::default();
-        past.earlier = until_ms.map(|until_ms| (created_ms, until_ms));
-        past.left_ms.extend(until_ms.map(|until_ms| ("ana".into(), until_ms)));
+        let past = BridgePast {
+            earlier: until_ms.map(|until_ms| (created_ms, until_ms)),
+            left_ms: until_ms.map(|until_ms| ("ana".into(), until_ms)).into_iter().collect(),
+            ..BridgePast::default()
+        };
         BridgeRow {
             id: id.into(),
             org: "o1".into(),
