@@ -289,15 +289,17 @@ pub(crate) async fn find(
         .iter()
         .map(|(ts, message)| (message, decode::message(message, ts, &own)))
         .filter(|(wire, message)| {
-            // With a name of its author's, what the app posted has perhaps no user.
+            // With a name of its author's, what the app posted has perhaps no user; and where nobody said which is the
+            // app's, every one may be.
             let by_app = wire.user.as_deref().is_none_or(|user| user == own.bot_user);
+            let fits = by_app == as_app || own.bot_user.is_empty();
             let ours = message.origin.ours || client.uploads.hold_any(&message.files);
             let marked = message.origin.marker.as_ref() == Some(&post.marker);
             let file = message.origin.marker.is_none()
                 && !message.files.is_empty()
                 && names(wire, post)
                 && (bare || texts.contains(&message.body));
-            by_app == as_app && ours && (marked || file)
+            fits && ours && (marked || file)
         })
         .map(|(_, message)| Candidate {
             at_ms: message.sent_at_ms,
