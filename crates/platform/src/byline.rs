@@ -43,8 +43,12 @@ pub fn is_signed(body: &Document) -> bool {
 /// Whether a text may be an earlier form of a post of the app: it begins as those that name an author do; or, where the
 /// post names none and begins with a sign that is no word (who reacts with what), it begins with the same sign.
 pub fn may_be(found: &Document, post: &Post) -> bool {
-    is_signed(found)
-        || post.author.name.is_empty() && sign(found).is_some_and(|first| sign(&post.body) == Some(first))
+    is_signed(found) || begins_alike(found, post)
+}
+
+/// Whether a text and a post that names no author begin with the same sign that is no word.
+pub fn begins_alike(found: &Document, post: &Post) -> bool {
+    post.author.name.is_empty() && sign(found).is_some_and(|first| sign(&post.body) == Some(first))
 }
 
 /// What a text begins with, where that is no word.

@@ -72,7 +72,7 @@ type Times = Option<Vec<i64>>;
 
 impl Relay {
     /// When the oldest of the last `count` messages of a conversation was sent, milliseconds since 1970; fewer where there
-    /// are not as many within a year. `None`: there is none.
+    /// are not as many within a year. What was sent in the same millisecond belongs to it. `None`: there is none.
     pub async fn last_messages_since(
         &self,
         place: &Place,

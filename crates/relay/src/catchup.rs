@@ -137,7 +137,7 @@ impl Relay {
     }
 
     /// Catches up with one conversation not before the given time.
-    pub(crate) fn catch_up_at(&self, conversation: ConversationId, due_ms: i64) {
+    fn catch_up_at(&self, conversation: ConversationId, due_ms: i64) {
         self.0.owed.lock().unwrap_or_else(PoisonError::into_inner).insert(conversation, due_ms);
     }
 

@@ -101,10 +101,6 @@ struct Former {
     until_ms: i64,
 }
 
-/// Events from before a pause or a leaving are taken for so long after it, in milliseconds: longer than any platform goes
-/// on telling, of which the most patient comes with its last attempt 85 minutes after the first.
-const LATE_MS: i64 = 90 * 60 * 1000;
-
 impl Directory {
     /// Reads everything from the store and unseals what is needed. Keepers of tokens are taken over from the
     /// snapshot before, so that two never refresh one token at the same time.
@@ -318,10 +314,11 @@ impl Directory {
     }
 
     /// Where an event of this time goes: with the bridge that its conversation is in, unless it comes late and was meant
-    /// for people with whom it was linked before.
-    pub fn route_at(&self, conversation: &ConversationId, at_ms: i64, now_ms: i64) -> Option<&Arc<Route>> {
+    /// for people with whom it was linked before. What ended before `oldest_ms` has no late events. Milliseconds since
+    /// 1970.
+    pub fn route_at(&self, conversation: &ConversationId, at_ms: i64, oldest_ms: i64) -> Option<&Arc<Route>> {
         let now = self.route(conversation);
-        let late = self.late_route(conversation, at_ms, now_ms);
+        let late = self.late_route(conversation, at_ms, oldest_ms);
         let of_people =
             |route: &Arc<Route>| self.bridge(&route.bridge).is_some_and(|bridge| bridge.row.talk.is_some());
         match (now, late) {
@@ -331,10 +328,9 @@ impl Directory {
     }
 
     /// Where an event of this time goes although its conversation is in no active bridge any more: it comes late.
-    pub fn late_route(&self, conversation: &ConversationId, at_ms: i64, now_ms: i64) -> Option<&Arc<Route>> {
+    fn late_route(&self, conversation: &ConversationId, at_ms: i64, oldest_ms: i64) -> Option<&Arc<Route>> {
         let ended = self.former.get(conversation)?.iter().rev();
-        let mut lately =
-            ended.take_while(|former| at_ms < former.until_ms && now_ms < former.until_ms + LATE_MS);
+        let mut lately = ended.take_while(|former| at_ms < former.until_ms && oldest_ms < former.until_ms);
         lately.find(|former| former.since_ms <= at_ms).map(|former| &former.route)
     }
 
@@ -477,20 +473,20 @@ mod tests {
         directory.add_bridge(talk("first", "bo", 1_000, Some(1_500)));
         directory.add_bridge(talk("third", "bo", 4_000, None));
         directory.index();
-        let at = |at_ms: i64, now_ms: i64| {
-            let route = directory.route_at(&"ana".into(), at_ms, now_ms).expect("something is open");
+        let at = |at_ms: i64, oldest_ms: i64| {
+            let route = directory.route_at(&"ana".into(), at_ms, oldest_ms).expect("something is open");
             (route.bridge.as_str().to_owned(), route.targets[0].as_str().to_owned())
         };
         let route = |bridge: &str, to: &str| (bridge.to_owned(), to.to_owned());
-        assert_eq!(at(1_200, 5_000), route("first", "bo"), "two conversations later");
-        assert_eq!(at(2_500, 5_000), route("second", "cy"));
-        assert_eq!(at(4_500, 5_000), route("third", "bo"));
+        assert_eq!(at(1_200, 0), route("first", "bo"), "two conversations later");
+        assert_eq!(at(2_500, 0), route("second", "cy"));
+        assert_eq!(at(4_500, 0), route("third", "bo"));
         // Nothing was open then; whoever hears it knows.
-        assert_eq!(at(1_700, 5_000), route("third", "bo"));
-        assert_eq!(at(500, 5_000), route("third", "bo"));
-        assert_eq!(at(2_500, 3_000 + LATE_MS), route("third", "bo"), "no platform tells so late");
+        assert_eq!(at(1_700, 0), route("third", "bo"));
+        assert_eq!(at(500, 0), route("third", "bo"));
+        assert_eq!(at(2_500, 3_000), route("third", "bo"), "no platform tells so late");
         // What Bo wrote before Ana left goes to Ana.
-        let bo = directory.route_at(&"bo".into(), 1_200, 5_000).map(|route| route.bridge.as_str());
+        let bo = directory.route_at(&"bo".into(), 1_200, 0).map(|route| route.bridge.as_str());
         assert_eq!(bo, Some("first"));
     }
 }

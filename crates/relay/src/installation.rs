@@ -32,12 +32,13 @@ impl Relay {
     /// # Errors
     /// The store takes no writes, or has another installation of the app in this workspace.
     pub async fn install(&self, mut row: InstallationRow) -> Result<(), RelayError> {
-        let _changing = self.0.changing.lock().await;
+        let changing = self.0.changing.lock().await;
         if let Some(known) = self.store().installation(&row.id).await? {
             row.facts.extend(kept_out_in(&known.facts));
             row.created_ms = known.created_ms;
         }
         self.store().commit(Mutation::PutInstallation(row)).await?;
+        drop(changing);
         self.reload().await
     }
 }

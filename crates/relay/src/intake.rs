@@ -213,7 +213,7 @@ impl Relay {
     fn owe<'a>(&self, conversations: impl Iterator<Item = &'a Option<ConversationId>>) {
         let due_ms = self.now_ms() + REFUSED_MS;
         for conversation in conversations.flatten() {
-            self.catch_up_at(conversation.clone(), due_ms);
+            self.catch_up_soon(conversation.clone(), due_ms);
         }
     }
 
@@ -255,7 +255,8 @@ impl Relay {
             directory.installation(&app.id, &item.workspace).ok_or(codes::UNKNOWN_INSTALLATION)?;
         let now_ms = self.now_ms();
         let spot = item.conversation.as_ref().and_then(|remote| directory.spot_at(installation, remote));
-        let route = spot.and_then(|spot| directory.route_at(&spot.id, item.at_ms, now_ms));
+        let oldest_ms = now_ms - self.timing().redelivery_ms;
+        let route = spot.and_then(|spot| directory.route_at(&spot.id, item.at_ms, oldest_ms));
         let about_the_gateway = matches!(item.kind, EventKind::Control | EventKind::Conversation);
         let lanes: Vec<LaneId> = match (&item.conversation, route) {
             (None, _) => vec![LaneId::Control(installation.clone())],

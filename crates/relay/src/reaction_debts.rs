@@ -12,8 +12,6 @@ use crate::core::Relay;
 use crate::error::RelayError;
 use crate::leg::Leg;
 
-/// So long a message may be late, in milliseconds: no platform goes on telling for longer.
-const LATE_MS: i64 = 90 * 60 * 1000;
 /// Reactions that are remembered at most.
 const MOST: usize = 10_000;
 
@@ -38,11 +36,12 @@ type Owed = HashMap<(ConversationId, RemoteMessage), Vec<(i64, Debt)>>;
 pub(crate) struct Debts(Mutex<Owed>);
 
 impl Debts {
-    fn remember(&self, of: (ConversationId, RemoteMessage), debt: Debt, now_ms: i64) {
+    /// Where there is no room, what is older than `oldest_ms` makes some.
+    fn remember(&self, of: (ConversationId, RemoteMessage), debt: Debt, (now_ms, oldest_ms): (i64, i64)) {
         let mut debts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if debts.len() >= MOST {
             debts.retain(|_, owed| {
-                owed.retain(|(since_ms, _)| now_ms - since_ms < LATE_MS);
+                owed.retain(|(since_ms, _)| *since_ms > oldest_ms);
                 !owed.is_empty()
             });
         }
@@ -86,7 +85,8 @@ impl Relay {
             message: message.clone(),
             thread_root: leg.event.row.thread_root.clone(),
         };
-        self.0.debts.remember(of, debt, self.now_ms());
+        let now_ms = self.now_ms();
+        self.0.debts.remember(of, debt, (now_ms, now_ms - self.timing().redelivery_ms));
         Ok(())
     }
 
@@ -134,7 +134,7 @@ mod tests {
         let debts = Debts::default();
         let of = ("teams".into(), RemoteMessage::from("m1"));
         for lane in ["slack", "slack", "webex"] {
-            debts.remember(of.clone(), debt(lane, "copy"), 0);
+            debts.remember(of.clone(), debt(lane, "copy"), (1, 0));
         }
         let slack = LaneId::Conversation("slack".into());
         assert_eq!(debts.take(&("teams".into(), "m2".into()), &slack), []);
@@ -148,11 +148,11 @@ mod tests {
         let debts = Debts::default();
         let of = |number: usize| ("teams".into(), RemoteMessage::from(format!("m{number}")));
         for number in 0..=MOST {
-            debts.remember(of(number), debt("slack", "copy"), 0);
+            debts.remember(of(number), debt("slack", "copy"), (1, 0));
         }
         let slack = LaneId::Conversation("slack".into());
         assert_eq!(debts.take(&of(MOST), &slack), [], "there was no room");
-        debts.remember(of(0), debt("slack", "copy"), LATE_MS);
+        debts.remember(of(0), debt("slack", "copy"), (2, 1));
         assert_eq!(debts.take(&of(0), &slack).len(), 1, "what is old makes room");
         assert_eq!(debts.take(&of(1), &slack), []);
     }

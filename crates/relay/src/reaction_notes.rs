@@ -438,6 +438,6 @@ fn certain(outcome: Outcome) -> Outcome {
 fn is_note_of(found: &Message, post: &Post) -> bool {
     match &found.origin.marker {
         Some(marker) => *marker == post.marker,
-        None => found.origin.ours && !byline::is_signed(&found.body) && byline::may_be(&found.body, post),
+        None => found.origin.ours && byline::begins_alike(&found.body, post),
     }
 }

@@ -117,6 +117,11 @@ impl Shown {
         Some(copy)
     }
 
+    /// Whether the target did not show the message before.
+    fn is_new(&self) -> bool {
+        self.copies.is_empty()
+    }
+
     /// What to keep when not everything was done: copies that exist but do not show the message, so that a later
     /// attempt goes on from them and a deletion finds them. `None`: there are none.
     pub(crate) fn unfinished(mut self) -> Option<Self> {
@@ -168,14 +173,14 @@ impl Relay {
         }
         let (original, mut copies) = match ending.shown {
             Some(shown) => {
+                if shown.is_new() {
+                    self.pay_reactions(leg, &shown.original).await?;
+                }
                 let (original, copies) = shown.finished(&ending.removed);
                 (Some(original), copies)
             }
             None => (None, Vec::new()),
         };
-        if let Some(original) = &original {
-            self.pay_reactions(leg, original).await?;
-        }
         copies.extend(noted);
         let to = match &leg.lane {
             LaneId::Conversation(id) => Some(id.clone()),
