@@ -31,6 +31,16 @@ async fn shows(side: &dyn Side, words: &[&str]) -> Result<Vec<Seen>> {
     written(side).await
 }
 
+/// Times are kept in milliseconds: what was said in the same one as the oldest that is asked for comes with it.
+async fn its_millisecond_is_over(world: &World, ts: &str) -> Result<()> {
+    let sent_ms = ts.replace('.', "").parse::<i64>().with_context(|| format!("{ts} is no time"))? / 1000;
+    eventually("the next millisecond", SOON, async || {
+        let now_ms = world.status().await.map_err(|error| format!("{error:#}"))?.now_ms;
+        if now_ms > sent_ms { Ok(()) } else { Err(format!("it is {now_ms}")) }
+    })
+    .await
+}
+
 fn backfill(count: u32) -> api::BridgeAdd {
     let slack = format!("slack:{CHANNEL}");
     api::BridgeAdd {
@@ -45,7 +55,8 @@ fn backfill(count: u32) -> api::BridgeAdd {
 async fn what_was_said_before_a_bridge_comes_first_once_and_with_its_time() -> Result<()> {
     let mut world = World::start(Options { bridge: false, ..Options::default() }).await?;
     let (ana, dana) = (world.ana(CHANNEL), world.dana(seed::LAUNCH));
-    ana.post("older than asked for", None).await?;
+    let older = ana.post("older than asked for", None).await?;
+    its_millisecond_is_over(&world, &older).await?;
     let root = ana.post("*first* of the old", None).await?;
     ana.post("second of the old", None).await?;
     ana.post("the reply", Some(&root)).await?;
