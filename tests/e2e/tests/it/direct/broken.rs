@@ -11,10 +11,7 @@ use super::people::{ANA, SOON, ana, dana, emre, gita, world};
 async fn first_words_of_a_command_that_was_broken_off_go_to_nobody_else() -> Result<()> {
     let mut world = world().await?;
     let (ana, dana, gita) = (ana(&world)?, dana(&world), gita(&world)?);
-    dana.says(&format!("dm {}", ana.email)).await?;
-    ana.sees(&["wants to write with you"]).await?;
-    ana.says("accept").await?;
-    ana.sees(&["You are writing with", "Dana"]).await?;
+    dana.begins(&[&ana], "").await?;
 
     // Gita is looked for when the gateway dies; what is open was opened a moment before.
     let hangs = FaultKind::Latency { ms: 600_000 };
@@ -30,8 +27,7 @@ async fn first_words_of_a_command_that_was_broken_off_go_to_nobody_else() -> Res
     ensure!(dana.count("for Gita alone").await? == 0, "Dana reads what is for Gita");
     ensure!(ana.count("You are writing with").await? == 1, "nothing was opened");
 
-    ana.says(&format!("dm {} once more", gita.email)).await?;
-    gita.sees(&["wants to write with you", "once more"]).await?;
+    ana.asks(&[&gita], "once more").await?;
     world.end().await
 }
 
@@ -47,8 +43,7 @@ async fn who_perhaps_was_not_asked_is_asked_again() -> Result<()> {
     ana.says(&format!("dm {} lost", dana.email)).await?;
     ana.sees(&["It is not known whether", "Dana", "Ask again"]).await?;
     ensure!(ana.count("was asked. You are told here").await? == 0, "nobody knows that");
-    ana.says(&format!("dm {} again", dana.email)).await?;
-    dana.sees(&["wants to write with you", "again"]).await?;
+    ana.asks(&[&dana], "again").await?;
     ana.sees(&["Dana", "was asked. You are told here"]).await?;
     ensure!(dana.count("lost").await? == 0, "the platform took it");
     ana.says(&format!("dm {} thrice", dana.email)).await?;
@@ -82,10 +77,7 @@ async fn whose_platform_does_not_answer_is_not_left_out_nor_taken_for_a_guest() 
     let (ana, dana, gita) = (ana(&world)?, dana(&world), gita(&world)?);
     ana.says(&format!("dm {}", dana.email)).await?;
     dana.sees(&["wants to write with you here. Answer"]).await?;
-    ana.says(&format!("dm {} {} ahoy", dana.email, gita.email)).await?;
-    for person in [&dana, &gita] {
-        person.sees(&["wants to write with you", "ahoy"]).await?;
-    }
+    ana.asks(&[&dana, &gita], "ahoy").await?;
     ana.sees(&["were asked"]).await?;
     forget_ana(&world).await?;
 
@@ -128,12 +120,9 @@ async fn whose_platform_does_not_answer_is_not_left_out_nor_taken_for_a_guest() 
 async fn several_legs_of_a_command_do_not_make_an_interrupted_one() -> Result<()> {
     let world = world().await?;
     let (ana, dana, gita) = (ana(&world)?, dana(&world), gita(&world)?);
-    ana.says(&format!("dm {}", dana.email)).await?;
-    dana.sees(&["wants to write with you"]).await?;
-    dana.says("accept").await?;
+    ana.begins(&[&dana], "").await?;
     ana.sees(&["You are writing with", "Dana", "on Teams"]).await?;
-    ana.says(&format!("dm {} {} ahoy", dana.email, gita.email)).await?;
-    gita.sees(&["wants to write with you", "ahoy"]).await?;
+    ana.asks(&[&dana, &gita], "ahoy").await?;
     gita.says("accept").await?;
     gita.sees(&["Nobody else is there now"]).await?;
     // Ana was left a moment before the next command, which everybody there is about to get.
@@ -153,10 +142,7 @@ async fn several_legs_of_a_command_do_not_make_an_interrupted_one() -> Result<()
 async fn who_joins_several_does_not_make_what_others_read_undelivered() -> Result<()> {
     let world = world().await?;
     let (ana, dana, gita) = (ana(&world)?, dana(&world), gita(&world)?);
-    ana.says(&format!("dm {} {} ahoy", dana.email, gita.email)).await?;
-    for person in [&dana, &gita] {
-        person.sees(&["wants to write with you", "ahoy"]).await?;
-    }
+    ana.asks(&[&dana, &gita], "ahoy").await?;
     dana.says("accept").await?;
     ana.sees(&["You are writing with", "Dana"]).await?;
 

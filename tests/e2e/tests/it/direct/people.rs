@@ -42,6 +42,29 @@ impl Person {
         .await
     }
 
+    /// Asks others for a conversation; each of them is told who asks, with the first words.
+    pub(super) async fn asks(&self, others: &[&Self], words: &str) -> Result<()> {
+        let addresses: Vec<&str> = others.iter().map(|other| other.email).collect();
+        self.says(format!("dm {} {words}", addresses.join(" ")).trim_end()).await?;
+        for other in others {
+            let asked = other.sees(&["wants to write with you", words]).await?;
+            ensure!(asked.markup.contains(self.first), "nobody says who asks: {}", asked.markup);
+        }
+        Ok(())
+    }
+
+    /// The same; then they accept one after the other, and everybody is told.
+    pub(super) async fn begins(&self, others: &[&Self], words: &str) -> Result<()> {
+        self.asks(others, words).await?;
+        for (before, other) in others.iter().enumerate() {
+            other.says("accept").await?;
+            other.sees(&["You are writing with", self.first]).await?;
+            let told = if before == 0 { "You are writing with" } else { "is in this conversation now" };
+            self.sees(&[told, other.first]).await?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn sees_no(&self, word: &str) -> Result<()> {
         eventually(&format!("{} sees {word} no more", self.first), SOON, async || {
             let all = self.side.read().await.map_err(|error| format!("{error:#}"))?;

@@ -15,9 +15,7 @@ use super::people::{
 /// One asks, the other accepts, both write, edit and delete, and one ends it.
 async fn converse(world: &World, one: &Person, other: &Person, mark: &str) -> Result<()> {
     let mine = |word: &str| format!("{word}{mark}");
-    one.says(&format!("dm {} {}", other.email, mine("salut"))).await?;
-    let asked = other.sees(&[&mine("salut"), "wants to write with you"]).await?;
-    ensure!(asked.markup.contains(one.first), "nobody says who asks: {}", asked.markup);
+    one.asks(&[other], &mine("salut")).await?;
     one.sees(&[other.first, "was asked"]).await?;
     let open = world.ask(&api::BridgeList { ended: false }).await?.len();
     ensure!(open == 1, "something is open before the other says yes");
@@ -71,10 +69,7 @@ async fn people_of_all_platforms_ask_for_conversations_and_have_them() -> Result
 async fn files_come_out_of_a_chat_with_the_app_on_teams() -> Result<()> {
     let world = world().await?;
     let (ana, dana) = (ana(&world)?, dana(&world));
-    ana.says(&format!("dm {} hello", dana.email)).await?;
-    dana.sees(&["wants to write with you"]).await?;
-    dana.says("accept").await?;
-    ana.sees(&["You are writing with", dana.first]).await?;
+    ana.begins(&[&dana], "hello").await?;
 
     let chat = world.teams.personal_chat_in_graph(seed::APP, seed::DANA);
     let files = [("plan.txt", &b"the plan"[..])];
@@ -120,8 +115,7 @@ async fn nobody_is_reached_who_does_not_want_it_or_may_not_be() -> Result<()> {
     ana.says("dm farah@fabrikant.example").await?;
     ana.sees(&["have not added this app on Teams", "DRG-NOT-JOINED"]).await?;
 
-    ana.says(&format!("dm {} first", dana.email)).await?;
-    dana.sees(&["wants to write with you", "first"]).await?;
+    ana.asks(&[&dana], "first").await?;
     dana.says("block").await?;
     dana.sees(&["You hear no more of", "Ana"]).await?;
     ana.says(&format!("dm {} second", dana.email)).await?;
@@ -135,8 +129,7 @@ async fn nobody_is_reached_who_does_not_want_it_or_may_not_be() -> Result<()> {
     ensure!(world.ask(&api::BridgeList { ended: true }).await?.len() == 1, "something was opened");
     dana.says("unblock 1").await?;
     dana.sees(&["Ana", "may ask you again"]).await?;
-    ana.says(&format!("dm {} third", dana.email)).await?;
-    dana.sees(&["wants to write with you", "third"]).await?;
+    ana.asks(&[&dana], "third").await?;
 
     policy(&world, "direct_domains", "harbor-works.example").await?;
     emre.says("dm help").await?;
@@ -173,14 +166,10 @@ async fn nobody_is_reached_who_does_not_want_it_or_may_not_be() -> Result<()> {
 async fn one_chat_holds_one_conversation_at_a_time_and_commands_are_not_done_twice() -> Result<()> {
     let mut world = world().await?;
     let (ana, dana, gita) = (ana(&world)?, dana(&world), gita(&world)?);
-    ana.says(&format!("dm {}", dana.email)).await?;
-    dana.sees(&["wants to write with you"]).await?;
-    dana.says("accept").await?;
-    ana.sees(&["You are writing with", "Dana"]).await?;
+    ana.begins(&[&dana], "").await?;
 
     // Gita is asked while Ana writes with Dana, and says yes.
-    ana.says(&format!("dm {} psst", gita.email)).await?;
-    gita.sees(&["wants to write with you", "psst"]).await?;
+    ana.asks(&[&gita], "psst").await?;
     ensure!(dana.count("psst").await? == 0, "Dana reads what is for Gita");
     gita.says("accept").await?;
     gita.sees(&["Ana", "is in another conversation"]).await?;
@@ -315,8 +304,7 @@ async fn an_operator_sees_who_writes_with_whom_and_keeps_people_out() -> Result<
         Ok(talks.iter().map(|talk| (talk.state, talk.bridge.is_some())).collect())
     };
     ensure!(standing().await?.is_empty(), "nobody asked");
-    ana.says(&format!("dm {} salut", dana.email)).await?;
-    dana.sees(&["wants to write with you"]).await?;
+    ana.asks(&[&dana], "salut").await?;
     ana.sees(&["was asked"]).await?;
     ensure!(standing().await? == [(api::DirectStanding::Asked, false)], "one is asked");
     dana.says("accept").await?;
@@ -407,12 +395,8 @@ async fn the_platforms_own_commands_and_pages_lead_to_the_same() -> Result<()> {
 async fn what_is_on_its_way_when_people_part_still_arrives() -> Result<()> {
     let world = world().await?;
     let (ana, dana, imani) = (ana(&world)?, dana(&world), imani(&world)?);
-    ana.says(&format!("dm {}", dana.email)).await?;
-    dana.sees(&["wants to write with you"]).await?;
-    dana.says("accept").await?;
-    ana.sees(&["You are writing with", "Dana"]).await?;
-    imani.says(&format!("dm {} psst", ana.email)).await?;
-    ana.sees(&["wants to write with you", "psst"]).await?;
+    ana.begins(&[&dana], "").await?;
+    imani.asks(&[&ana], "psst").await?;
 
     // Slack takes nothing for a while, and Dana's last words wait.
     let held =

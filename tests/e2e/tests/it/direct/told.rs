@@ -28,15 +28,11 @@ async fn lists(person: &Person, count: usize) -> Result<Vec<String>> {
 async fn who_is_left_and_found_again_is_told_both() -> Result<()> {
     let world = world().await?;
     let (ana, dana, gita) = (ana(&world)?, dana(&world), gita(&world)?);
-    ana.says(&format!("dm {}", dana.email)).await?;
-    dana.sees(&["wants to write with you"]).await?;
-    dana.says("accept").await?;
+    ana.begins(&[&dana], "").await?;
     ana.sees(&["You are writing with", "Dana", "on Teams"]).await?;
 
     // Both are willing, and one command of Dana's ends one conversation and opens the other.
-    ana.says(&format!("dm {} {} ahoy", dana.email, gita.email)).await?;
-    dana.sees(&["wants to write with you", "ahoy"]).await?;
-    gita.sees(&["wants to write with you", "ahoy"]).await?;
+    ana.asks(&[&dana, &gita], "ahoy").await?;
     dana.says("dm accept").await?;
     ana.sees(&["Dana", "went to another conversation"]).await?;
     ana.sees(&["You are writing with", "Dana Lindqvist (Teams)"]).await?;
@@ -55,8 +51,7 @@ async fn who_is_left_and_found_again_is_told_both() -> Result<()> {
 async fn who_blocks_is_to_the_other_one_who_does_not_answer() -> Result<()> {
     let world = world().await?;
     let (ana, dana, gita) = (ana(&world)?, dana(&world), gita(&world)?);
-    ana.says(&format!("dm {} eins", gita.email)).await?;
-    gita.sees(&["wants to write with you", "eins"]).await?;
+    ana.asks(&[&gita], "eins").await?;
     ana.says(&format!("dm {} zwei", gita.email)).await?;
     ana.sees(&["was asked", "your new words were not passed on"]).await?;
     let before = lists(&ana, 1).await?;
@@ -98,10 +93,8 @@ async fn who_blocks_is_to_the_other_one_who_does_not_answer() -> Result<()> {
 async fn who_leaves_several_people_comes_back_by_themselves() -> Result<()> {
     let world = world().await?;
     let (ana, dana, gita) = (ana(&world)?, dana(&world), gita(&world)?);
-    ana.says(&format!("dm {} {} ahoy", dana.email, gita.email)).await?;
+    ana.begins(&[&dana, &gita], "ahoy").await?;
     for person in [&dana, &gita] {
-        person.sees(&["wants to write with you", "ahoy"]).await?;
-        person.says("accept").await?;
         person.sees(&["You are writing with", "Ana (Slack)"]).await?;
     }
     dana.says("dm close").await?;
