@@ -251,13 +251,18 @@ async fn amendments_leave_the_rest(bench: &mut Bench) {
 
 async fn what_people_end_frees_its_members_and_is_remembered(bench: &mut Bench) {
     set_up(bench).await;
-    let talk = BridgeRow { talk: Some("t1".to_owned()), ..bridge("b2", "o1", &["c4"]) };
+    let mut talk = BridgeRow { talk: Some("t1".to_owned()), ..bridge("b2", "o1", &["c4"]) };
+    talk.past.opened_by = Some(("c4".into(), "m1".into()));
     bench.done(Mutation::AddBridge(talk.clone())).await;
+    bench.reopen();
+    let stored = bench.store().bridges().await.unwrap().into_iter().find(|row| row.id == "b2".into());
+    assert_eq!(stored, Some(talk.clone()));
     let by = Some(("c4".into(), 40));
     bench.done(Mutation::EndTalk { bridge: "b2".into(), by, at_ms: 50 }).await;
     let ended = bench.store().bridges().await.unwrap().into_iter().find(|row| row.id == "b2".into()).unwrap();
     assert_eq!((ended.state, ended.talk.as_deref()), (BridgeState::Ended, Some("t1")));
     assert_eq!((ended.ended_ms(), ended.past.left_ms.get(&"c4".into())), (Some(50), Some(&40)));
+    assert_eq!(ended.past.opened_by, talk.past.opened_by);
     bench.done(Mutation::AddBridge(bridge("b3", "o1", &["c4"]))).await;
     let unknown = Mutation::EndTalk { bridge: "b9".into(), by: None, at_ms: 1 };
     assert_eq!(bench.refused(unknown).await, "missing bridge b9");
