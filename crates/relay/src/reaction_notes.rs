@@ -441,3 +441,60 @@ fn is_note_of(found: &Message, post: &Post) -> bool {
         None => found.origin.ours && byline::begins_alike(&found.body, post),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use dragoman_model::event::{Author, AuthorKind, Origin};
+    use dragoman_model::{Inline, Marker, ShownAuthor};
+
+    use super::*;
+
+    fn note(text: &str) -> Post {
+        Post {
+            conversation: "c".into(),
+            thread_root: Some("c0".into()),
+            broadcast: false,
+            author: ShownAuthor { name: String::new(), via: String::new(), avatar_url: None },
+            spokesman: Spokesman::App,
+            body: Document::plain(text),
+            marker: Marker::new("m1"),
+        }
+    }
+
+    fn found(body: Document, ours: bool, marker: Option<&str>) -> Message {
+        Message {
+            id: "c1".into(),
+            thread_root: Some("c0".into()),
+            broadcast: false,
+            author: Author { user: None, kind: AuthorKind::Bot, name: None, avatar_url: None },
+            body,
+            files: Vec::new(),
+            sent_at_ms: 0,
+            edited_at_ms: None,
+            version: None,
+            origin: Origin { ours, marker: marker.map(Marker::new) },
+        }
+    }
+
+    #[test]
+    fn a_marker_decides_where_there_is_one() {
+        let post = note("👍 Ana (Slack)");
+        let with = |marker, text| is_note_of(&found(Document::plain(text), true, Some(marker)), &post);
+        assert!(with("m1", "👍 Ana (Slack)") && with("m1", "🎉 Bo (Slack)"), "whatever it says");
+        assert!(!with("m2", "👍 Ana (Slack)"), "another note that says the same");
+    }
+
+    #[test]
+    fn without_a_marker_only_what_the_app_says_after_the_same_sign_counts() {
+        let post = note("👍 Ana, Bo (Slack)");
+        let of = |text: &str, ours| is_note_of(&found(Document::plain(text), ours, None), &post);
+        assert!(of("👍 Ana (Slack)", true), "it was edited meanwhile");
+        assert!(!of("👍 Ana (Slack)", false), "somebody else's");
+        assert!(!of("🎉 Ana (Slack)", true) && !of("Ana (Slack) 👍", true), "another sign");
+        assert!(!of("", true));
+        let copy = Inline::Strong(vec![Inline::Text("Ana (Slack):".to_owned())]);
+        let text = Inline::Text(" 👍".to_owned());
+        let copy = Document { blocks: vec![dragoman_model::Block::Paragraph(vec![copy, text])] };
+        assert!(!is_note_of(&found(copy, true, None), &post), "the app says it in somebody's name");
+    }
+}
