@@ -1,8 +1,8 @@
 //! One life of the relay after another on one simulated disk, driven and judged by lines of text.
 //!
 //! `A post 1 hello` and the like happen in a room and are delivered; with `quiet` before the verb they happen and
-//! nobody hears of them. `B next TRICK` says what becomes of the next call into a room. `B shows: a | b` and
-//! `B calls: x | y` are judged as they stand, calls since the last look.
+//! nobody hears of them. `B next TRICK` says what becomes of the next call into a room. `B shows: a | b`,
+//! `B wears: c0 👍` (what the app set there) and `B calls: x | y` are judged as they stand, calls since the last look.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -160,6 +160,13 @@ impl Bench {
             let shown = shown.replace('\n', "↵");
             let shown = if shown.is_empty() { "nothing".to_owned() } else { shown };
             assert_eq!(shown, wanted, "what {room} shows at `{line}`");
+            return;
+        }
+        if let Some((room, wanted)) = line.split_once(" wears:") {
+            let now_ms = self.now_ms();
+            let worn = self.fake.room(room, |room| room.wears(now_ms));
+            let worn = worn.into_iter().collect::<Vec<_>>().join(" | ");
+            assert_eq!(worn, wanted.trim_start(), "what {room} wears at `{line}`");
             return;
         }
         if let Some((room, wanted)) = line.split_once(" calls:") {

@@ -1,6 +1,6 @@
 //! An invented platform with conversations that a test looks into, and calls that fail as it says.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -65,6 +65,8 @@ pub(crate) struct Room {
     pub(crate) ended: Vec<String>,
     /// Who reacted to which message with what, where it tells.
     pub(crate) reactions: Option<BTreeMap<String, Vec<(String, String)>>>,
+    /// From when on the app's own reactions stand at a message, or do no more.
+    set: Vec<(i64, bool, String)>,
 }
 
 impl Room {
@@ -92,6 +94,14 @@ impl Room {
 
     pub(crate) fn find(&mut self, id: &str) -> Option<&mut Said> {
         self.said.iter_mut().find(|said| said.id == id)
+    }
+
+    /// The app's own reactions that stand there now: `ID EMOJI`.
+    pub(crate) fn wears(&self, now_ms: i64) -> BTreeSet<String> {
+        let mut done: Vec<_> = self.set.iter().filter(|(at_ms, ..)| *at_ms <= now_ms).collect();
+        done.sort_by_key(|(at_ms, ..)| *at_ms);
+        let last: BTreeMap<&String, bool> = done.into_iter().map(|(_, set, which)| (which, *set)).collect();
+        last.into_iter().filter(|(_, set)| *set).map(|(which, _)| which.clone()).collect()
     }
 }
 
@@ -245,12 +255,14 @@ async fn failed(trick: Option<&str>) -> Option<Outcome> {
 /// How late the platform tells who somebody is, where it is slow.
 const PROFILE_LATE: Duration = Duration::from_secs(5);
 /// How much later the platform acts on a call, where it does that.
-const LATER_MS: i64 = 8_000;
+const LATER_MS: i64 = 20_000;
+/// How much older than asked for may be what a platform without markers finds: clocks differ.
+const CLOCKS_MS: i64 = 120_000;
 
 /// What it makes of the answer.
 async fn ended(trick: Option<&str>, outcome: Outcome) -> Outcome {
     match trick {
-        Some("unanswered") => Outcome::Unknown(codes::NO_ANSWER),
+        Some("unanswered" | "unanswered-later") => Outcome::Unknown(codes::NO_ANSWER),
         Some("done-and-hang" | "done-later-and-hang") => std::future::pending().await,
         Some("late") => {
             tokio::time::sleep(Duration::from_secs(4)).await;
@@ -492,7 +504,8 @@ impl Connector for Fake {
         if let Some(outcome) = failed(trick.as_deref()).await {
             return outcome;
         }
-        let later_ms = if trick.as_deref() == Some("done-later-and-hang") { LATER_MS } else { 0 };
+        let later = matches!(trick.as_deref(), Some("done-later-and-hang" | "unanswered-later"));
+        let later_ms = if later { LATER_MS } else { 0 };
         let now_ms = self.clock.now_ms() + later_ms;
         let outcome = self.room(room, |room| match operation {
             Operation::Post(post) => room.take(post, text_of(post), Vec::new(), now_ms),
@@ -510,7 +523,11 @@ impl Connector for Fake {
                 }
                 _ => Outcome::MessageGone(codes::MESSAGE_GONE),
             },
-            _ => Outcome::done(),
+            Operation::React { message, emoji, .. } | Operation::Unreact { message, emoji, .. } => {
+                let set = matches!(operation, Operation::React { .. });
+                room.set.push((now_ms, set, format!("{message} {}", name_of(emoji))));
+                Outcome::done()
+            }
         });
         ended(trick.as_deref(), outcome).await
     }
@@ -620,12 +637,15 @@ impl Connector for Fake {
         self.room(room, |room| room.calls.push("find".to_owned()));
         self.readable(room, "find")?;
         let now_ms = self.clock.now_ms();
-        let said = self.room(room, |room| room.said.clone());
+        let (said, marks) =
+            self.room(room, |room| (room.said.clone(), !room.cannot.iter().any(|cannot| cannot == "mark")));
         let own = post.spokesman != Spokesman::App;
+        let since_ms = if marks { since_ms } else { since_ms - CLOCKS_MS };
+        let may_be = |marker: &String| !marks || marker == post.marker.as_str();
         let ours = said
             .iter()
             .filter(|said| said.sent_ms <= now_ms && said.own == own)
-            .filter(|said| said.sent_ms >= since_ms && said.marker.as_deref() == Some(post.marker.as_str()));
+            .filter(|said| said.sent_ms >= since_ms && said.marker.as_ref().is_some_and(may_be));
         Ok(ours
             .map(|said| Candidate {
                 message: said.id.as_str().into(),

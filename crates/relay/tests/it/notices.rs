@@ -47,6 +47,25 @@ fn a_notice_is_told_once_whatever_happens_and_never_relayed_on() {
 }
 
 #[test]
+fn a_notice_that_is_lost_is_not_taken_for_an_earlier_one_that_says_the_same() {
+    check(
+        "notices on
+         B cannot mark
+         A notice n1 topic low tide
+         run 30s
+         B next lost
+         A notice n2 topic low tide
+         run 60s
+         B shows: The topic of #A (Fake) was set to “low tide” | The topic of #A (Fake) was set to “low tide”
+         B next unanswered
+         A notice n3 topic high tide
+         run 60s
+         B shows: The topic of #A (Fake) was set to “low tide” | The topic of #A (Fake) was set to “low tide” | The topic of #A (Fake) was set to “high tide”
+         dead",
+    );
+}
+
+#[test]
 fn a_notice_that_is_refused_is_no_dead_letter() {
     check(
         "notices on

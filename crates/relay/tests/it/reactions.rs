@@ -320,6 +320,44 @@ fn a_crash_while_a_reaction_is_set_sets_it_again() {
 }
 
 #[test]
+fn what_is_taken_back_while_it_is_still_being_set_does_not_stay() {
+    check(
+        "A post 1 one
+         run 1s
+         B next unanswered-later slow-down
+         A react 1 ana 👍
+         run 3s
+         A unreact 1 ana 👍
+         run 60s
+         B wears:
+         A react 1 bo 🎉
+         run 1s
+         B wears: c0 🎉
+         B calls: post one | react c0 👍 | react c0 👍 | unreact c0 👍 | react c0 🎉
+         dead",
+    );
+}
+
+#[test]
+fn what_is_taken_back_while_a_crash_left_it_under_way_does_not_stay() {
+    check(
+        "A post 1 one
+         run 1s
+         B next done-later-and-hang
+         A react 1 ana 👍
+         run 1s
+         crash
+         B next slow-down
+         start
+         run 3s
+         A unreact 1 ana 👍
+         run 60s
+         B wears:
+         dead",
+    );
+}
+
+#[test]
 fn a_reaction_whose_payload_is_gone_is_done_as_far_as_it_is_recorded() {
     check(
         "A post 1 one
