@@ -354,6 +354,13 @@ pub(crate) enum Bridge {
         /// Also conversations that people of other organisations are in
         #[arg(long)]
         allow_external: bool,
+        /// Bring so many of the last messages that were written before to the other members: of each that is added, or of
+        /// those that --backfill-of names
+        #[arg(long, value_name = "N", default_value_t = 0, requires = "add", value_parser = clap::value_parser!(u32).range(0..=500))]
+        backfill: u32,
+        /// An added conversation whose earlier messages are meant, named as in --add; may be given several times
+        #[arg(long, value_name = "CONVERSATION", requires = "backfill")]
+        backfill_of: Vec<String>,
     },
 }
 

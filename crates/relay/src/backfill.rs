@@ -1,6 +1,6 @@
-//! What was said before a bridge was made, by choice: the last messages of a member are relayed before anything else,
-//! oldest first, each with its time. From then on they are messages like all others; what is missing of them is found
-//! by catching up, after a restart as well.
+//! What was said before a member came to its bridge, by choice: its last messages are relayed before anything else, oldest
+//! first, each with its time. From then on they are messages like all others; what is missing of them is found by catching
+//! up, after a restart as well.
 
 use std::time::Duration;
 
@@ -53,6 +53,12 @@ impl Drop for Held {
 /// Whether an event brings a message from before its bridge.
 pub(crate) fn is_backfill(event: &EventRow) -> bool {
     event.feed == BACKFILL
+}
+
+/// When a message was sent whose event has this place. What is missing stands right before what was accepted in the same
+/// moment.
+fn sent_of(order: i64) -> i64 {
+    order.saturating_add(1).div_euclid(1000)
 }
 
 /// Where an author writes, and when that was.
@@ -165,7 +171,7 @@ impl Relay {
         let before = kind == EventKind::Created
             && directory
                 .bridge(&route.bridge)
-                .is_some_and(|bridge| bridge.row.is_backfilled(&spot.id, order.div_euclid(1000)));
+                .is_some_and(|bridge| bridge.row.is_backfilled(&spot.id, sent_of(order)));
         if before { BACKFILL } else { REREAD }
     }
 }
@@ -180,6 +186,13 @@ mod tests {
         assert_eq!(oldest_of(&[9, 7, 5], 2), Some(7));
         assert_eq!(oldest_of(&[9, 7, 5], 50), Some(5));
         assert_eq!(oldest_of(&[9], 0), None);
+    }
+
+    #[test]
+    fn the_oldest_message_is_one_of_them() {
+        // As catching up places what is missing, and as live events stand.
+        assert_eq!((sent_of(5_000_000 - 1), sent_of(5_000_000)), (5_000, 5_000));
+        assert_eq!(sent_of(5_000_000 - 2), 4_999);
     }
 
     #[test]

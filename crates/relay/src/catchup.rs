@@ -212,7 +212,8 @@ impl Relay {
         let begins_ms = bridge.row.begins_ms(conversation);
         let filling = bridge.row.past.backfill_due.contains(conversation);
         let gap_ms = (seen_ms - MARGIN_MS).min(started_ms - MAPPED_MS);
-        let since_ms = if filling { begins_ms } else { gap_ms.max(begins_ms) };
+        let fills_ms = bridge.row.past.backfill_ms.get(conversation).copied();
+        let since_ms = fills_ms.filter(|_| filling).unwrap_or(gap_ms.max(begins_ms));
         let originals =
             self.store().originals_since(conversation, started_ms - THREADS_MS, MOST_ORIGINALS).await?;
         let alive_ms = directory.seen_until_ms(&spot.row.installation);
@@ -292,7 +293,10 @@ impl Relay {
         }
         let seen = Mutation::SeenUntil { conversation: conversation.clone(), seen_until_ms: started_ms };
         self.store().commit(seen).await?;
-        if filling {
+        // Asked for anew meanwhile, it is not done.
+        let now = self.directory().bridge(&route.bridge).cloned();
+        let same = now.is_some_and(|now| now.row.past.backfill_ms.get(conversation).copied() == fills_ms);
+        if filling && same {
             let (bridge, conversation) = (route.bridge.clone(), conversation.clone());
             self.store().commit(Mutation::Backfilled { bridge, conversation }).await?;
             self.reload().await?;

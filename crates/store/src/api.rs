@@ -1,6 +1,8 @@
 //! The store as the core uses it: one kind of write, so that writes can be batched and replayed, and reads.
 
 use async_trait::async_trait;
+use std::collections::BTreeMap;
+
 use dragoman_model::{
     AppId, BridgeId, ConversationId, EventId, InstallationId, LegId, OrgId, PersonId, RemoteMessage,
     RemoteUser, SlotId,
@@ -163,6 +165,8 @@ pub enum Mutation {
         members: Vec<ConversationId>,
         /// When, milliseconds since 1970: who joins gets nothing from before. `None`: everything.
         since_ms: Option<i64>,
+        /// From when on messages are relayed that members who join now bring from before, milliseconds since 1970.
+        backfill_ms: BTreeMap<ConversationId, i64>,
     },
     /// Inserts or replaces, keeping a person link that the new row does not have.
     PutAccount(AccountRow),

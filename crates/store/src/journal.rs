@@ -11,7 +11,7 @@ use crate::api::Mutation;
 const HEADER: usize = 16;
 
 /// How bodies are written: raised with every change of what a mutation consists of, as a body does not name its parts.
-const FORMAT: u64 = 2;
+const FORMAT: u64 = 3;
 
 /// The number's bits below the format.
 const NUMBER: u64 = (1 << 56) - 1;

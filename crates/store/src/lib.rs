@@ -5,6 +5,7 @@
 mod amend;
 pub mod api;
 pub mod batch;
+mod bridging;
 pub mod error;
 pub mod faults;
 mod journal;

@@ -1,5 +1,7 @@
 //! How a row that comes in meets the one that is there; the same for every implementation.
 
+use std::collections::BTreeMap;
+
 use dragoman_model::{ConversationId, PersonId};
 
 use crate::amend::Amendment;
@@ -77,8 +79,23 @@ pub(crate) fn amend(row: &mut ConversationRow, amendment: &Amendment) {
     }
 }
 
-/// A bridge that conversations join and leave then.
-pub(crate) fn bridge_members(row: &mut BridgeRow, members: &[ConversationId], at_ms: Option<i64>) {
+/// A bridge that conversations join and leave then. What who left had brought from before is not theirs to bring when
+/// they come back, unless it is asked for again.
+pub(crate) fn bridge_members(
+    row: &mut BridgeRow,
+    members: &[ConversationId],
+    at_ms: Option<i64>,
+    backfill_ms: &BTreeMap<ConversationId, i64>,
+) {
+    let stays = |member: &ConversationId| row.members.contains(member) && members.contains(member);
+    row.past.backfill_ms.retain(|member, _| stays(member));
+    row.past.backfill_due.retain(stays);
+    let brings =
+        |(member, _): &(&ConversationId, &i64)| members.contains(*member) && !row.members.contains(*member);
+    for (member, since_ms) in backfill_ms.iter().filter(brings) {
+        row.past.backfill_ms.insert(member.clone(), *since_ms);
+        row.past.backfill_due.insert(member.clone());
+    }
     let joining = members.iter().filter(|member| !row.members.contains(member));
     row.past.joined_ms.extend(joining.filter_map(|member| Some((member.clone(), at_ms?))));
     row.past.joined_ms.retain(|member, _| members.contains(member));

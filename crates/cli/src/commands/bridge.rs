@@ -30,8 +30,9 @@ pub(crate) async fn run(context: &Context, command: Bridge) -> Result<()> {
             });
             vec![context.ask(&api::BridgeSet { bridge, notices }).await?]
         }
-        Bridge::Members { bridge, add, remove, allow_external } => {
-            vec![context.ask(&api::BridgeMembers { bridge, add, remove, allow_external }).await?]
+        Bridge::Members { bridge, add, remove, allow_external, backfill, backfill_of } => {
+            let change = api::BridgeMembers { bridge, add, remove, allow_external, backfill, backfill_of };
+            vec![context.ask(&change).await?]
         }
     };
     if context.json {

@@ -1,41 +1,54 @@
-//! What was written before a bridge, where an operator wants it relayed.
+//! What was written before a bridge or before somebody joined it, where an operator wants it relayed.
 
 use std::collections::BTreeMap;
 
 use dragoman_model::{ConversationId, codes};
 use dragoman_relay::MOST_BACKFILLED;
 
-use super::api::BridgeAdd;
 use super::bridge::{Found, watch};
 use super::desk::Desk;
 use super::problem::Problem;
+
+/// What a request asks for.
+pub(super) struct Asked<'a> {
+    /// The conversations that are linked now, as it names them.
+    pub(super) names: &'a [String],
+    /// So many of the last messages of each.
+    pub(super) count: u32,
+    /// Only of these, where it names any.
+    pub(super) of: &'a [String],
+}
 
 /// From when on what was written in members is relayed, milliseconds since 1970. `members` are the ids of `joining`, in
 /// the order in which the request names them.
 pub(super) async fn earlier(
     desk: &Desk,
-    add: &BridgeAdd,
+    asked: &Asked<'_>,
     joining: &[Found],
     members: &[ConversationId],
 ) -> Result<BTreeMap<ConversationId, i64>, Problem> {
+    let Asked { names, count, of } = *asked;
     let mut earlier = BTreeMap::new();
-    let unknown = add.backfill_of.iter().find(|name| !add.members.contains(name));
+    let unknown = of.iter().find(|name| !names.contains(name));
     if let Some(name) = unknown {
         let what = format!("'{name}' is not among the conversations to link");
         return Err(Problem::wrong(what, "name it as it is named there"));
     }
-    if add.backfill == 0 {
-        if add.backfill_of.is_empty() {
+    if count > 0 && names.is_empty() {
+        return Err(Problem::wrong("nothing is added that has earlier messages", "name it with --add"));
+    }
+    if count == 0 {
+        if of.is_empty() {
             return Ok(earlier);
         }
         return Err(Problem::wrong("no earlier messages are asked for", "say how many with --backfill"));
     }
-    if add.backfill > MOST_BACKFILLED {
-        let what = format!("{} earlier messages are too many", add.backfill);
+    if count > MOST_BACKFILLED {
+        let what = format!("{count} earlier messages are too many");
         return Err(Problem::wrong(what, format!("ask for {MOST_BACKFILLED} at most")));
     }
-    let named = add.members.iter().zip(joining).zip(members);
-    let named = named.filter(|((name, _), _)| add.backfill_of.is_empty() || add.backfill_of.contains(name));
+    let named = names.iter().zip(joining).zip(members);
+    let named = named.filter(|((name, _), _)| of.is_empty() || of.contains(name));
     let mut wanted = Vec::new();
     for ((name, (place, conversation)), id) in named {
         let capabilities = place.connector.capabilities(&place.session.installation, conversation);
@@ -51,7 +64,7 @@ pub(super) async fn earlier(
     let ids: Vec<ConversationId> = wanted.iter().map(|(.., id)| (*id).clone()).collect();
     watch(desk, &ids).await?;
     for (place, conversation, id) in wanted {
-        let since_ms = desk.relay.last_messages_since(place, conversation, add.backfill).await;
+        let since_ms = desk.relay.last_messages_since(place, conversation, count).await;
         let since_ms = since_ms.map_err(|failure| {
             Problem::platform("reading what was written before", place.connector.display_name(), &failure)
         })?;

@@ -36,7 +36,8 @@ impl Act for BridgeAdd {
         let org = org.ok_or_else(Problem::stopping)?;
         same_org(&org, &joining)?;
         let members = keep(desk, &joining).await?;
-        let backfill_ms = backfill::earlier(desk, &self, &joining, &members).await?;
+        let asked = backfill::Asked { names: &self.members, count: self.backfill, of: &self.backfill_of };
+        let backfill_ms = backfill::earlier(desk, &asked, &joining, &members).await?;
         let backfill_due: BTreeSet<ConversationId> = backfill_ms.keys().cloned().collect();
         let now_ms = desk.now_ms();
         let id = BridgeId::fresh(now_ms, &**desk.relay.random());
@@ -92,6 +93,8 @@ impl Act for BridgeState {
             // Said before it is over, while everybody still knows who is meant.
             steer::announce(&desk.relay, &row.id, "This conversation is not linked any more.").await;
         }
+        let due: Vec<ConversationId> = row.past.backfill_due.iter().cloned().collect();
+        let held = (state == Stored::Active).then(|| desk.relay.hold_back(&due));
         // What was written during a pause stays where it is; what was written before it does not.
         let since_ms = Some(desk.now_ms());
         desk.relay.store().commit(Mutation::SetBridge { bridge: row.id.clone(), state, since_ms }).await?;
@@ -101,6 +104,7 @@ impl Act for BridgeState {
         match state {
             Stored::Active => {
                 warnings = watch(desk, &row.members).await?;
+                drop(held);
                 // Edits and deletions of what was relayed before the pause.
                 row.members.iter().for_each(|member| desk.relay.catch_up_later(member.clone()));
                 let text = linked_text(&desk.relay.directory(), &row);
@@ -139,6 +143,8 @@ impl Act for BridgeMembers {
             return Err(Problem::wrong(what, format!("end it with `dragoman bridge remove {}`", row.id)));
         }
         let joined = keep(desk, &joining).await?;
+        let asked = backfill::Asked { names: &self.add, count: self.backfill, of: &self.backfill_of };
+        let backfill_ms = backfill::earlier(desk, &asked, &joining, &joined).await?;
         let members: Vec<ConversationId> = row
             .members
             .iter()
@@ -147,9 +153,11 @@ impl Act for BridgeMembers {
             .chain(joined.clone())
             .collect();
         let changed = BridgeRow { members: members.clone(), ..row.clone() };
+        let waiting: Vec<ConversationId> = backfill_ms.keys().cloned().collect();
+        let held = desk.relay.hold_back(&waiting);
         // Who joins gets nothing that was written before.
         let since_ms = Some(desk.now_ms());
-        let set = Mutation::SetMembers { bridge: row.id.clone(), members, since_ms };
+        let set = Mutation::SetMembers { bridge: row.id.clone(), members, since_ms, backfill_ms };
         desk.relay.store().commit(set).await?;
         desk.audit(Some(&row.org), "bridge.members", subject(&row.id, &changed.members)).await?;
         desk.relay.reload().await?;
@@ -158,6 +166,7 @@ impl Act for BridgeMembers {
         let mut warnings = Vec::new();
         if row.state == Stored::Active {
             warnings = watch(desk, &joined).await?;
+            drop(held);
             // What was accepted while the new members were not known everywhere yet.
             changed.members.iter().for_each(|member| desk.relay.catch_up_later(member.clone()));
             let text = linked_text(&desk.relay.directory(), &changed);

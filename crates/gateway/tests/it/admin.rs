@@ -290,7 +290,7 @@ async fn members_come_and_go_and_missing_ones_are_told() {
         bridge: bridge.id.clone(),
         add: add.iter().map(|it| (*it).to_owned()).collect(),
         remove: remove.iter().map(|it| (*it).to_owned()).collect(),
-        allow_external: false,
+        ..BridgeMembers::default()
     };
     let grown = rig.admin.ask(&change(&["alpha:#closed"], &[])).await.unwrap();
     assert_eq!(grown.members.len(), 3);

@@ -91,7 +91,7 @@ async fn nobody_is_put_into_a_conversation_of_people() {
     let rig = Rig::new().await;
     let bridge = open(&rig).await;
     let add = vec!["alpha:#random".to_owned()];
-    let change = BridgeMembers { bridge: bridge.clone(), add, remove: vec![], allow_external: false };
+    let change = BridgeMembers { bridge: bridge.clone(), add, ..BridgeMembers::default() };
     let refused = problem(rig.admin.ask(&change).await);
     assert_eq!(refused.code, codes::INVALID.as_str());
     assert!(refused.cure.contains(&format!("dragoman dm close {bridge}")), "{refused:?}");

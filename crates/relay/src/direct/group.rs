@@ -1,6 +1,7 @@
 //! Conversations of several people. Each one's own chat with the app is their member of the bridge, so that no platform
 //! limits who can be in one. It is there as long as two of them are; who leaves may come back.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dragoman_model::{Block, ConversationId, Document, LegId, RemoteUser, codes};
@@ -265,7 +266,12 @@ impl Relay {
         let there = self.parties(&members).await?;
         members.push(here.id().clone());
         let since_ms = Some(self.now_ms());
-        let set = Mutation::SetMembers { bridge: bridge.row.id.clone(), members, since_ms };
+        let set = Mutation::SetMembers {
+            bridge: bridge.row.id.clone(),
+            members,
+            since_ms,
+            backfill_ms: BTreeMap::new(),
+        };
         self.store().commit(set).await?;
         let subject = format!("{} {}", bridge.row.id, here.id());
         self.audit(&here.spot.place, "direct.join", &subject).await?;
@@ -353,7 +359,12 @@ impl Relay {
         } else {
             let since_ms = Some(request.left_ms(self.now_ms()));
             let id = bridge.row.id.clone();
-            let set = Mutation::SetMembers { bridge: id.clone(), members: left, since_ms };
+            let set = Mutation::SetMembers {
+                bridge: id.clone(),
+                members: left,
+                since_ms,
+                backfill_ms: BTreeMap::new(),
+            };
             self.store().commit(set).await?;
             self.audit(&here.spot.place, "direct.leave", &format!("{id} {}", here.id())).await?;
             self.reload().await?;

@@ -619,7 +619,12 @@ impl Bench {
     fn set_members(&self) {
         let members = self.members.iter().map(|room| (*room).into()).collect();
         let since_ms = Some(self.now_ms());
-        self.commit(Mutation::SetMembers { bridge: BRIDGE.into(), members, since_ms });
+        self.commit(Mutation::SetMembers {
+            bridge: BRIDGE.into(),
+            members,
+            since_ms,
+            backfill_ms: BTreeMap::new(),
+        });
         self.catch_up();
     }
 

@@ -1,5 +1,7 @@
 //! What every store does, each as one check that runs over each of them.
 
+use std::collections::BTreeMap;
+
 use dragoman_model::{RemoteMessage, SlotId, Version};
 use dragoman_store::{
     Amendment, Appended, AppendedLeg, BridgePast, BridgeRow, BridgeState, ClaimedLane, Counts, DeadLetterRow,
@@ -37,6 +39,7 @@ conformance! {
     amendments_leave_the_rest
     what_people_end_frees_its_members_and_is_remembered
     a_conversation_is_in_one_living_bridge
+    who_joins_brings_what_was_asked_for
     accounts_are_found_and_keep_their_person
     an_event_is_appended_with_its_legs
     a_redelivery_is_recognised_while_it_is_remembered
@@ -275,6 +278,7 @@ async fn a_conversation_is_in_one_living_bridge(bench: &mut Bench) {
         bridge: bridge.into(),
         members: members.iter().map(|id| (*id).into()).collect(),
         since_ms: None,
+        backfill_ms: BTreeMap::new(),
     };
     let second = Mutation::AddBridge(bridge("b2", "o1", &["c3", "c4"]));
     assert_eq!(bench.refused(second.clone()).await, "exists bridge_member c3");
@@ -304,7 +308,14 @@ async fn a_conversation_is_in_one_living_bridge(bench: &mut Bench) {
     let resume = Mutation::SetBridge { bridge: "b1".into(), state: BridgeState::Active, since_ms: Some(20) };
     bench.done(resume).await;
     let members = vec!["c4".into(), "c3".into()];
-    bench.done(Mutation::SetMembers { bridge: "b2".into(), members, since_ms: Some(30) }).await;
+    bench
+        .done(Mutation::SetMembers {
+            bridge: "b2".into(),
+            members,
+            since_ms: Some(30),
+            backfill_ms: BTreeMap::new(),
+        })
+        .await;
     let since = |bridge: &BridgeRow| (bridge.since_ms, bridge.past.clone());
     let bridges: Vec<_> = bench.store().bridges().await.unwrap().iter().map(since).collect();
     let joined = BridgePast {
@@ -316,9 +327,23 @@ async fn a_conversation_is_in_one_living_bridge(bench: &mut Bench) {
     assert_eq!(bridges, [(20, BridgePast::default()), (8, BridgePast::default())]);
     bench.done(Mutation::SetBridge { bridge: "b1".into(), state: BridgeState::Ended, since_ms: None }).await;
     let members = vec!["c3".into(), "c1".into()];
-    bench.done(Mutation::SetMembers { bridge: "b2".into(), members, since_ms: Some(25) }).await;
+    bench
+        .done(Mutation::SetMembers {
+            bridge: "b2".into(),
+            members,
+            since_ms: Some(25),
+            backfill_ms: BTreeMap::new(),
+        })
+        .await;
     let members = vec!["c3".into(), "c4".into()];
-    bench.done(Mutation::SetMembers { bridge: "b2".into(), members, since_ms: Some(30) }).await;
+    bench
+        .done(Mutation::SetMembers {
+            bridge: "b2".into(),
+            members,
+            since_ms: Some(30),
+            backfill_ms: BTreeMap::new(),
+        })
+        .await;
     for (state, at_ms) in [(BridgeState::Paused, 40), (BridgeState::Paused, 41), (BridgeState::Active, 50)] {
         bench.done(Mutation::SetBridge { bridge: "b2".into(), state, since_ms: Some(at_ms) }).await;
     }
@@ -348,6 +373,77 @@ async fn a_conversation_is_in_one_living_bridge(bench: &mut Bench) {
     bench.done(listed("b3")).await;
     late.past.backfill_due.clear();
     assert_eq!(bench.store().bridges().await.unwrap().pop().unwrap(), late);
+}
+
+async fn who_joins_brings_what_was_asked_for(bench: &mut Bench) {
+    set_up(bench).await;
+    bench.done(Mutation::SetBridge { bridge: "b1".into(), state: BridgeState::Ended, since_ms: None }).await;
+    let mut row = bridge("b2", "o1", &["c1", "c2"]);
+    (row.created_ms, row.since_ms) = (60, 60);
+    bench.done(Mutation::AddBridge(row)).await;
+    let set = |members: &[&str], at_ms, brought: &[(&str, i64)]| Mutation::SetMembers {
+        bridge: "b2".into(),
+        members: members.iter().map(|id| (*id).into()).collect(),
+        since_ms: Some(at_ms),
+        backfill_ms: brought.iter().map(|(id, since_ms)| ((*id).into(), *since_ms)).collect(),
+    };
+    // Who is there already and who is not among them brings nothing.
+    bench.done(set(&["c1", "c2", "c3"], 100, &[("c3", 30), ("c1", 5), ("c4", 5)])).await;
+    let now = async |bench: &Bench| bench.store().bridges().await.unwrap().pop().unwrap();
+    let joined = now(bench).await;
+    assert_eq!(joined.past.backfill_ms, [("c3".into(), 30)].into());
+    assert_eq!(joined.past.backfill_due, ["c3".into()].into());
+    assert!(joined.is_backfilled(&"c3".into(), 30) && !joined.is_backfilled(&"c3".into(), 29));
+    assert!(joined.is_backfilled(&"c3".into(), 99) && !joined.is_backfilled(&"c3".into(), 100));
+    assert_eq!((joined.begins_ms(&"c3".into()), joined.begins_ms(&"c1".into())), (30, 60));
+    let relays = |row: &BridgeRow, from: &str, to: &str, at| row.relays(&from.into(), &to.into(), at);
+    for at in [30, 59, 60, 99, 100] {
+        assert!(relays(&joined, "c3", "c1", at) && relays(&joined, "c3", "c2", at), "{at}");
+        assert_eq!(relays(&joined, "c1", "c3", at), at >= 100, "{at}: theirs is not for who joined");
+    }
+    assert!(!relays(&joined, "c3", "c1", 29));
+
+    // Who joins later gets nothing of it; who joins at the same time does.
+    bench.done(set(&["c1", "c2", "c3", "c4"], 120, &[("c4", 90)])).await;
+    let grown = now(bench).await;
+    assert!(
+        !relays(&grown, "c3", "c4", 99)
+            && !relays(&grown, "c3", "c4", 119)
+            && relays(&grown, "c3", "c4", 120)
+    );
+    assert!(
+        relays(&grown, "c4", "c3", 90) && relays(&grown, "c4", "c1", 90) && relays(&grown, "c3", "c1", 40)
+    );
+    // A pause does not end it.
+    for (state, at_ms) in [
+        (BridgeState::Paused, 130),
+        (BridgeState::Active, 140),
+        (BridgeState::Paused, 150),
+        (BridgeState::Active, 160),
+    ] {
+        bench.done(Mutation::SetBridge { bridge: "b2".into(), state, since_ms: Some(at_ms) }).await;
+    }
+    let resumed = now(bench).await;
+    assert!(
+        relays(&resumed, "c4", "c3", 90)
+            && !relays(&resumed, "c4", "c3", 155)
+            && !relays(&resumed, "c4", "c3", 89)
+    );
+
+    // Who comes back brings nothing, unless it is asked for again.
+    bench.done(set(&["c1", "c2", "c4"], 170, &[])).await;
+    bench.done(set(&["c1", "c2", "c3", "c4"], 180, &[])).await;
+    let back = now(bench).await;
+    assert!(
+        !relays(&back, "c3", "c1", 99) && !relays(&back, "c3", "c1", 175) && relays(&back, "c3", "c1", 180)
+    );
+    assert_eq!(back.past.backfill_due, ["c4".into()].into());
+    bench.done(set(&["c1", "c2", "c4"], 190, &[])).await;
+    bench.done(set(&["c1", "c2", "c3"], 200, &[("c3", 175)])).await;
+    let again = now(bench).await;
+    assert_eq!(again.past.backfill_ms, [("c3".into(), 175)].into());
+    assert_eq!(again.past.backfill_due, ["c3".into()].into());
+    assert!(relays(&again, "c3", "c1", 175) && !relays(&again, "c3", "c1", 174));
 }
 
 async fn accounts_are_found_and_keep_their_person(bench: &mut Bench) {

@@ -221,6 +221,11 @@ fn mutation(known: &Known, (kind, [a, b, c, d, e]): Step, at: i64) -> Mutation {
                     bridge: id.as_str().into(),
                     members: members.map(Into::into).into(),
                     since_ms: (d > 4).then_some(i64::from(e)),
+                    backfill_ms: members
+                        .map(|id| (id.into(), i64::from(e)))
+                        .into_iter()
+                        .take(usize::from(e % 3))
+                        .collect(),
                 },
                 _ => {
                     let states = [BridgeState::Active, BridgeState::Paused, BridgeState::Ended];

@@ -100,6 +100,12 @@ pub struct BridgeMembers {
     /// Whether conversations with outsiders may be linked.
     #[serde(default)]
     pub allow_external: bool,
+    /// So many of the last messages that were written in those to add go to the other members as well, 500 at most.
+    #[serde(default)]
+    pub backfill: u32,
+    /// Only those of these, named as in `add`; of all where left out.
+    #[serde(default)]
+    pub backfill_of: Vec<String>,
 }
 
 /// Sets what a bridge does. What is left out stays.
