@@ -43,7 +43,7 @@ impl Relay {
             }
             _ => None,
         };
-        let via = origin(platform, profile.as_deref());
+        let via = origin(platform, message.author.kind, profile.as_deref());
         let name = message.author.name.as_deref().or(profile.as_ref().map(|profile| profile.name.as_str()));
         let name =
             name.map(neutralise).filter(|name| !name.is_empty()).unwrap_or_else(|| "Unknown user".to_owned());
@@ -326,18 +326,21 @@ impl Relay {
     }
 }
 
-/// What is said of people who are not simply members where they write, after the name of their platform.
-const MARKS: [&str; 3] = ["guest", "external", "deactivated"];
+/// What is said of authors who are not simply members where they write, after the name of their platform.
+const MARKS: [&str; 4] = ["app", "guest", "external", "deactivated"];
 
-/// Where somebody writes, and what has to be known of them: `Fjord`, `Fjord, guest`.
-pub(crate) fn origin(platform: &str, profile: Option<&Acquaintance>) -> String {
-    let [guest, external, deactivated] = MARKS;
-    let mark = profile.and_then(|profile| match &**profile {
-        Profile { deleted: true, .. } => Some(deactivated),
-        Profile { guest: true, .. } => Some(guest),
-        Profile { external: true, .. } => Some(external),
+/// Where somebody writes, and what has to be known of them: `Fjord`, `Fjord, guest`. An app is one whether the message or
+/// the directory tells, and whoever's it is.
+pub(crate) fn origin(platform: &str, kind: AuthorKind, profile: Option<&Acquaintance>) -> String {
+    let [app, guest, external, deactivated] = MARKS;
+    let is_app = kind == AuthorKind::Bot || profile.is_some_and(|profile| profile.bot);
+    let mark = match profile.map(|profile| &**profile) {
+        Some(Profile { deleted: true, .. }) => Some(deactivated),
+        _ if is_app => Some(app),
+        Some(Profile { guest: true, .. }) => Some(guest),
+        Some(Profile { external: true, .. }) => Some(external),
         _ => None,
-    });
+    };
     mark.map_or_else(|| platform.to_owned(), |mark| format!("{platform}, {mark}"))
 }
 
@@ -430,16 +433,23 @@ mod tests {
 
     #[test]
     fn who_is_no_member_is_marked() {
-        let of = |deleted, external, guest| {
+        use AuthorKind::{Bot, Person};
+        let of = |kind, bot, deleted, external, guest| {
             let (user, name, avatar_url, email) = ("U1".into(), "Ana".to_owned(), None, None);
-            let profile = Profile { user, name, avatar_url, email, bot: false, deleted, external, guest };
-            origin("Fjord", Some(&profile.into()))
+            let profile = Profile { user, name, avatar_url, email, bot, deleted, external, guest };
+            origin("Fjord", kind, Some(&profile.into()))
         };
-        assert_eq!(of(false, false, false), "Fjord");
-        assert_eq!(of(false, true, false), "Fjord, external");
-        assert_eq!(of(false, true, true), "Fjord, guest");
-        assert_eq!(of(true, true, true), "Fjord, deactivated");
-        assert_eq!(origin("Fjord", None), "Fjord");
+        assert_eq!(of(Person, false, false, false, false), "Fjord");
+        assert_eq!(of(Person, false, false, true, false), "Fjord, external");
+        assert_eq!(of(Person, false, false, true, true), "Fjord, guest");
+        assert_eq!(of(Person, false, true, true, true), "Fjord, deactivated");
+        assert_eq!(of(Bot, false, false, true, true), "Fjord, app");
+        assert_eq!(of(Person, true, false, true, false), "Fjord, app");
+        assert_eq!(of(Bot, true, true, false, false), "Fjord, deactivated");
+        assert_eq!(
+            (origin("Fjord", Person, None), origin("Fjord", Bot, None)),
+            ("Fjord".into(), "Fjord, app".into())
+        );
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    Code, ConversationId, Document, Feature, Level, Message, Operation, Outcome, Post, RemoteMessage,
-    ShownAuthor, Spokesman, Version, codes,
+    AuthorKind, Code, ConversationId, Document, Feature, Level, Message, Operation, Outcome, Post,
+    RemoteMessage, ShownAuthor, Spokesman, Version, codes,
 };
 use dragoman_platform::{Failure, byline};
 use dragoman_store::CopyRow;
@@ -187,7 +187,7 @@ impl Relay {
                 room -= 1;
                 let profile = self.profile(spot, &reactor.user).await?;
                 let name = shown_name(profile.as_ref().map(|profile| profile.name.as_str()));
-                people.push((name, origin(platform, profile.as_deref())));
+                people.push((name, origin(platform, AuthorKind::Person, profile.as_deref())));
             }
             if !people.is_empty() || !others.is_empty() {
                 named.push(Told { emoji, people, others });

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use dragoman_gateway::admin::api::{self, InstallState};
 use dragoman_sim::teams::seed;
-use dragoman_sim::webex::{SeedIntegration, SeedPerson};
+use dragoman_sim::webex::{SeedIntegration, SeedPerson, seed as webex};
+use dragoman_sim::zoom::config as zoom;
 use e2e::{CHLOE_AT_TEAMS, Options, Seen, Side, World, eventually};
 use serde_json::Value;
 
@@ -201,7 +202,7 @@ async fn a_person_reacts_for_herself() -> Result<()> {
         } else {
             world.slack.unreact(who, CHANNEL, &copy, "tada")
         };
-        done.map_err(|error| anyhow::anyhow!(error.code))
+        done.map_err(|error| anyhow!(error.code))
     };
     react(CHLOE_AT_SLACK, true)?;
     reacted(&[CHLOE_AT_TEAMS], &[]).await?;
@@ -314,7 +315,7 @@ async fn guests_are_shown_as_guests() -> Result<()> {
 
     ana.post("before *dusk*", None).await?;
     sees(&dana, &["before", "Ana (Slack)"]).await?;
-    world.slack.make_guest(ANA_AT_SLACK).map_err(|refusal| anyhow::anyhow!(refusal.code))?;
+    world.slack.make_guest(ANA_AT_SLACK).map_err(|refusal| anyhow!(refusal.code))?;
     // The change and the message come in deliveries of their own.
     let mut shown = String::new();
     for attempt in 0..20 {
@@ -326,4 +327,38 @@ async fn guests_are_shown_as_guests() -> Result<()> {
         }
     }
     bail!("she is no guest: {shown}")
+}
+
+/// What apps write is told from what people write, wherever it is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn apps_are_shown_as_apps() -> Result<()> {
+    let world = World::start(Options::four()).await?;
+    let room = world.webex().room_id("Launch").context("there is no space Launch")?;
+    let members = [
+        format!("slack:{CHANNEL}"),
+        format!("teams:{}", seed::LAUNCH),
+        format!("webex:{room}"),
+        format!("zoom:{}", zoom::LAUNCH),
+    ];
+    world.link(&members).await?;
+    let policy = api::OrgPolicy { org: None, policy: "relay_bots".to_owned(), value: "yes".to_owned() };
+    world.ask(&policy).await?;
+    let (ana, dana) = (world.ana(CHANNEL), world.dana(seed::LAUNCH));
+    let gita = world.webex_person(webex::GITA, "Gita Rao", &room);
+    let theo = world.zoom_person(zoom::THEO, "Theo Lindqvist", zoom::LAUNCH);
+    let posted = world.slack.post_as_integration(CHANNEL, "Deploy", "the quay is open");
+    posted.map_err(|refusal| anyhow!(refusal.code))?;
+    for side in [&dana as &dyn Side, &gita, &theo] {
+        let copy = sees(side, &["the quay is open"]).await?;
+        ensure!(copy.markup.contains("Deploy (Slack, app)"), "{}: {}", side.platform(), copy.raw);
+    }
+    world.webex().add_member(webex::GITA, &room, webex::BOT).map_err(|it| anyhow!(it.message))?;
+    world.webex().post(webex::BOT, &room, "the tide is low").map_err(|it| anyhow!(it.message))?;
+    let copy = sees(&ana, &["the tide is low"]).await?;
+    ensure!(copy.raw["username"] == "Dragoman (Webex, app)", "{}", copy.raw["username"]);
+    // A person's is theirs alone.
+    ana.post("who opened it?", None).await?;
+    let copy = sees(&dana, &["who opened it"]).await?;
+    ensure!(copy.markup.contains("Ana (Slack)"), "{}", copy.markup);
+    world.end().await
 }

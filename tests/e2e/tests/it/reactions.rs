@@ -249,3 +249,79 @@ async fn reactions_and_files_that_nobody_told_of_are_caught_up_with() -> Result<
     ensure!(status.dead_letters == 0, "{} dead letters", status.dead_letters);
     world.end().await
 }
+
+/// Waits until a message shows these reactions, whatever stands in its thread.
+async fn set_on_teams(side: &dyn Side, id: &str, wanted: &[&str]) -> Result<()> {
+    eventually(&format!("{wanted:?} stands there"), SOON, async || {
+        let all = side.read().await.map_err(|error| format!("{error:#}"))?;
+        let seen = all.iter().find(|seen| seen.id == id).ok_or_else(|| "no message".to_owned())?;
+        let found = marks("teams", seen);
+        if found == wanted { Ok(()) } else { Err(format!("{found:?}")) }
+    })
+    .await
+}
+
+/// What was said before is linked, with its reactions: whose process dies then is named by `fault`.
+async fn said_before(fault: Option<&str>) -> Result<()> {
+    let mut world = World::start(Options { bridge: false, ..Options::default() }).await?;
+    let (ana, dana) = (world.ana(CHANNEL), world.dana(seed::LAUNCH));
+    let react = |world: &World, id: &str, emoji: &str| {
+        world.slack.react(ANA, CHANNEL, id, emoji).map_err(|it| anyhow!(it.code))
+    };
+    let older = ana.post("older than asked for", None).await?;
+    react(&world, &older, "tada")?;
+    let first = ana.post("the first *lamp*", None).await?;
+    react(&world, &first, "+1")?;
+    let reply = ana.post("its *wick*", Some(&first)).await?;
+    react(&world, &reply, "wave")?;
+    ana.post("the second lamp", None).await?;
+    let on_teams = dana.post("<p>an oar</p>", None).await?;
+    world.teams.react(seed::DANA, seed::LAUNCH, &on_teams, "👍", true).map_err(|it| anyhow!("{it:?}"))?;
+    if fault.is_some() {
+        world.restart(fault).await?;
+    }
+    let (slack, teams) = (format!("slack:{CHANNEL}"), format!("teams:{}", seed::LAUNCH));
+    let add = dragoman_gateway::admin::api::BridgeAdd {
+        members: vec![slack.clone(), teams],
+        backfill: 3,
+        ..dragoman_gateway::admin::api::BridgeAdd::default()
+    };
+    let added = world.ask(&add).await;
+    if fault.is_some() {
+        ensure!(world.binary.died(SOON).await?, "it outlived its fault");
+        world.binary.start(None).await?;
+    } else {
+        added?;
+    }
+    let at_teams = shows(&dana, "the first").await?.id;
+    set_on_teams(&dana, &at_teams, &["👍"]).await?;
+    set_on_teams(&dana, &shows(&dana, "wick").await?.id, &["👋"]).await?;
+    let at_slack = shows(&ana, "an oar").await?.id;
+    stands(&ana, &at_slack, &["+1"], Some(&["Dana Lindqvist (Teams)"])).await?;
+    world.settled(SOON).await?;
+
+    // Once each, and they go as they came.
+    let all = dana.read().await?;
+    let notes: Vec<&Seen> = all.iter().filter(|it| it.markup.contains("Ana (Slack)")).collect();
+    ensure!(notes.len() == 2, "a note for each: {notes:#?}");
+    ensure!(!all.iter().any(|it| it.markup.contains("🎉")), "nothing of what was not asked for");
+    world.slack.unreact(ANA, CHANNEL, &first, "+1").map_err(|it| anyhow!(it.code))?;
+    set_on_teams(&dana, &at_teams, &[]).await?;
+    stands(&ana, &at_slack, &["+1"], Some(&["Dana Lindqvist (Teams)"])).await?;
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reactions_at_what_was_said_before_come_with_its_copies() -> Result<()> {
+    said_before(None).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reactions_at_what_was_said_before_survive_a_death() -> Result<()> {
+    // The first copies are there, and nothing is written down of the second.
+    said_before(Some("settle.before:2")).await?;
+    // Messages are on their way, and not all of their reactions.
+    said_before(Some("append.before:5")).await?;
+    // A reaction is at a copy, and that is written down nowhere.
+    said_before(Some("reaction.set:1")).await
+}
