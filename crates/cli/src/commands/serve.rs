@@ -8,7 +8,7 @@ use dragoman_gateway::http::{Limits, Listener, Tcp, TlsFiles};
 use dragoman_gateway::{AvatarSigner, GatewayError, HookRate, Parts, Settings};
 use dragoman_model::disk::Disk as _;
 use dragoman_relay::Relay;
-use dragoman_seal::{Key32, KeyService, LocalKeys, StdDisk};
+use dragoman_seal::{Key32, KeyService, StdDisk};
 use dragoman_store::Faults;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -84,12 +84,12 @@ impl Prepared {
         Ok(Self { config, shared, relay, signer, listener: None })
     }
 
-    /// The same with keys that are written nowhere, on a free port of this machine.
-    pub(crate) async fn throw_away(mut config: Config) -> Result<Self> {
+    /// The same on a port of this machine, a free one where the configuration names none.
+    pub(crate) async fn throw_away(mut config: Config, keys: Arc<dyn KeyService>) -> Result<Self> {
         let tcp = Tcp::bind(config.listen.address).await.context("no free port")?;
-        config.public_url = format!("http://{}", tcp.address()?);
+        config.listen.address = tcp.address()?;
+        config.public_url = format!("http://{}", config.listen.address);
         let shared = Shared::new(&config)?;
-        let keys = Arc::new(LocalKeys::ephemeral(Arc::clone(&shared.random)));
         let prepared = Self::open(config, shared, keys, Faults::none()).await?;
         Ok(Self { listener: Some(Arc::new(tcp)), ..prepared })
     }

@@ -11,7 +11,7 @@ use super::sides::Seen;
 use super::story::{Member, Step, contains_word, elapsed};
 
 /// A step waits so long for what it expects, in milliseconds.
-const PATIENCE_MS: u64 = 15_000;
+pub(super) const PATIENCE_MS: u64 = 15_000;
 /// The same for an edit of which the source tells nobody.
 const UNANNOUNCED_MS: u64 = 25_000;
 /// Between two looks.
@@ -54,7 +54,7 @@ pub(crate) async fn tell(chats: &[Chat; 4], clock: &dyn Clock, told: &(dyn Fn(St
 }
 
 /// A step as it went: after how many milliseconds it was seen, or why not, after so many.
-fn step(name: &str, (from, to): (&Chat, &Chat), seen: Result<u64>, failed_ms: u64) -> Step {
+pub(super) fn step(name: &str, (from, to): (&Chat, &Chat), seen: Result<u64>, failed_ms: u64) -> Step {
     let level = to.member.capabilities.level(Feature::DirectMessage).as_str();
     let (ok, ms, detail) = match seen {
         Ok(ms) => (true, ms, level.to_owned()),
@@ -130,11 +130,12 @@ async fn gather(chats: &[Chat; 4], clock: &dyn Clock) -> Result<()> {
     Ok(())
 }
 
-struct Scene<'a> {
-    from: &'a Chat,
-    to: &'a Chat,
-    clock: &'a dyn Clock,
-    mark: String,
+/// Who asks whom.
+pub(super) struct Scene<'a> {
+    pub(super) from: &'a Chat,
+    pub(super) to: &'a Chat,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) mark: String,
 }
 
 impl Scene<'_> {
@@ -175,13 +176,13 @@ impl Scene<'_> {
         Ok(ms)
     }
 
-    async fn count(&self, chat: &Chat, words: &str) -> Result<usize> {
+    pub(super) async fn count(&self, chat: &Chat, words: &str) -> Result<usize> {
         let shown = chat.member.side.read().await?;
         Ok(shown.iter().filter(|seen| contains_word(&seen.markup, words)).count())
     }
 
     /// Waits until so many messages say this.
-    async fn until(&self, chat: &Chat, words: &str, count: usize) -> Result<()> {
+    pub(super) async fn until(&self, chat: &Chat, words: &str, count: usize) -> Result<()> {
         let started_ms = self.clock.monotonic_ms();
         loop {
             let now = self.count(chat, words).await?;
@@ -196,7 +197,7 @@ impl Scene<'_> {
     }
 
     /// Waits until one message, and only one, says this.
-    async fn sees(&self, chat: &Chat, words: &str, patience_ms: u64) -> Result<Seen> {
+    pub(super) async fn sees(&self, chat: &Chat, words: &str, patience_ms: u64) -> Result<Seen> {
         let started_ms = self.clock.monotonic_ms();
         loop {
             let mut shown = chat.member.side.read().await?;
@@ -214,7 +215,7 @@ impl Scene<'_> {
 }
 
 impl Chat {
-    async fn says(&self, text: &str) -> Result<String> {
+    pub(super) async fn says(&self, text: &str) -> Result<String> {
         self.member.side.post(&self.words(text), None).await
     }
 
@@ -223,7 +224,7 @@ impl Chat {
     }
 }
 
-fn first_name(chat: &Chat) -> &str {
+pub(super) fn first_name(chat: &Chat) -> &str {
     let person = chat.member.side.person();
     person.split(' ').next().unwrap_or(person)
 }

@@ -38,7 +38,7 @@ impl Demo {
     pub(crate) async fn browse(&self, link: &str) -> Result<()> {
         let mut url = Url::parse(link)?;
         for _ in 0..6 {
-            let answer = self.gateway.shared.http.send(HttpRequest::new(Method::GET, url.clone())).await?;
+            let answer = self.http.send(HttpRequest::new(Method::GET, url.clone())).await?;
             let Some(location) = answer.headers.get(header::LOCATION) else { break };
             url = url.join(location.to_str()?)?;
         }

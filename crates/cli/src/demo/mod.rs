@@ -3,7 +3,9 @@
 mod checks;
 mod direct;
 mod earlier;
+mod entries;
 mod grants;
+mod outage;
 mod own;
 mod page;
 mod row;
@@ -12,6 +14,7 @@ mod script;
 mod seeds;
 mod sides;
 mod story;
+mod withheld;
 mod world;
 
 pub(crate) use run::run;

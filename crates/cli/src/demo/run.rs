@@ -1,21 +1,27 @@
 //! Running the demo, by hand or as a story.
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use dragoman_gateway::admin::api;
+use dragoman_sim::slack::SeedApp;
 use dragoman_sim::teams::seed::{GENERAL, LAUNCH};
 use dragoman_sim::zoom::config::{GENERAL as ZOOM_GENERAL, LAUNCH as ZOOM_LAUNCH};
 use serde::Serialize;
 
 use super::direct::{self, Chat};
-use super::earlier;
+use super::entries::{self, Client};
 use super::own::{self, Account};
 use super::page::{self, Page};
 use super::seeds;
 use super::sides::Side;
 use super::story::{self, Member, Stage, Step};
 use super::world::Demo;
+use super::{earlier, outage, withheld};
 use crate::args;
 use crate::end::End;
 use crate::print;
+
+/// What the bridge of all platforms is called.
+const FOUR: &str = "four platforms";
 
 #[derive(Serialize)]
 struct Story {
@@ -33,16 +39,17 @@ async fn by_hand(port: u16) -> Result<()> {
     let demo = Demo::start(false).await?;
     // Open, so that everybody finds theirs with the app in the list.
     demo.chats()?;
+    let gateway = demo.gateway()?;
     let page = Page {
-        relay: demo.gateway.relay.clone(),
+        relay: gateway.relay.clone(),
         clients: page::clients(&demo.sims),
-        stop: demo.gateway.shared.stop.clone(),
+        stop: gateway.shared.stop.clone(),
     };
     let served = page::serve(page, port)
         .await
         .with_context(|| format!("the demo's page cannot use port {port}; take another with --port"));
     let served = served.map(|(address, server)| {
-        demo.gateway.shared.tasks.spawn(server);
+        gateway.shared.tasks.spawn(server);
         print::line(&format!("http://{address}/"));
         print::hint("Open it in a browser. Ctrl-C ends the demo and leaves nothing behind.");
     });
@@ -55,11 +62,8 @@ async fn by_hand(port: u16) -> Result<()> {
 
 async fn story(json: bool) -> Result<()> {
     let mut end = End::listen()?;
-    let demo = Demo::start(true).await?;
-    let told = tokio::select! {
-        () = end.came() => Err(anyhow!("interrupted")),
-        told = tell(&demo) => told,
-    };
+    let mut demo = Demo::start(true).await?;
+    let told = play(&mut demo, &mut end).await;
     demo.end().await;
     let story = Story { steps: told? };
     if json {
@@ -74,25 +78,66 @@ async fn story(json: bool) -> Result<()> {
     Ok(())
 }
 
-async fn tell(demo: &Demo) -> Result<Vec<Step>> {
-    let stages = stages(demo).await?;
+/// Everything, and then an outage. Starting and stopping are not interrupted: what is begun ends in order.
+async fn play(demo: &mut Demo, end: &mut End) -> Result<Vec<Step>> {
+    let clock = demo.clock.clone();
+    let (mut steps, members) = unless(end, async {
+        let stages = stages(demo).await?;
+        let steps = tell(demo, &stages).await?;
+        let four = stages.into_iter().next().context("there is no stage")?;
+        Ok((steps, four.members))
+    })
+    .await?;
+    let before = unless(end, outage::before(&members, &*clock)).await?;
+    demo.stop().await;
+    let down = async {
+        ensure!(demo.is_down().await, "the gateway does not end");
+        outage::meanwhile(&members, &before).await
+    };
+    let meanwhile = unless(end, down).await;
+    let started_ms = clock.monotonic_ms();
+    demo.start_again().await?;
+    meanwhile?;
+    let after = async { Ok(outage::after(&members, &before, FOUR, &*clock, started_ms).await) };
+    steps.extend(unless(end, after).await?);
+    Ok(steps)
+}
+
+/// What people do, unless the end was asked for.
+async fn unless<T>(end: &mut End, told: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        () = end.came() => Err(anyhow!("interrupted")),
+        told = told => told,
+    }
+}
+
+async fn tell(demo: &Demo, stages: &[Stage]) -> Result<Vec<Step>> {
     let chats = chats(demo)?;
     demo.grant_chloe().await?;
     let chloe = chloe(demo)?;
-    let clock = demo.gateway.shared.clock.clone();
+    let clock = demo.clock.clone();
+    let slack = &demo.sims.slack;
+    let ana = Client { sim: slack, app: SeedApp::default().app_id, user: seeds::ANA };
     let bar = indicatif::ProgressBar::new_spinner();
     let told = |what| {
         bar.set_message(what);
         bar.tick();
     };
-    let five = stages.last().context("there is no stage")?;
-    let (mut steps, earlier, direct, own) = tokio::join!(
-        story::tell(&stages, &*clock, &told),
+    let (four, five) = stages.first().zip(stages.last()).context("there is no stage")?;
+    let privately = async {
+        let mut steps = direct::tell(&chats, &*clock, &told).await;
+        told("Ana asks by the app's command".to_owned());
+        steps.extend(entries::tell(&chats, &ana, &four.members, &*clock).await);
+        steps
+    };
+    let (mut steps, earlier, direct, own, withheld) = tokio::join!(
+        story::tell(stages, &*clock, &told),
         earlier::tell(&five.members, five.name, &*clock),
-        direct::tell(&chats, &*clock, &told),
-        own::tell(&chloe, &*clock, &told)
+        privately,
+        own::tell(&chloe, &*clock, &told),
+        withheld::tell(&four.members, four.name, &*clock, (slack, seeds::ANA, "C07LAUNCH"))
     );
-    steps.extend(earlier.into_iter().chain(direct).chain(own));
+    steps.extend(earlier.into_iter().chain(direct).chain(own).chain(withheld));
     bar.finish_and_clear();
     Ok(steps)
 }
@@ -132,9 +177,11 @@ async fn stages(demo: &Demo) -> Result<Vec<Stage>> {
     earlier::write(&all).await?;
     demo.link_with(&five, earlier::COUNT).await?;
     demo.tell_notices().await?;
+    let (policy, value) = ("file_denied".to_owned(), withheld::KIND.to_owned());
+    demo.ask(&api::OrgPolicy { org: None, policy, value }).await?;
     Ok(vec![
         Stage {
-            name: "four platforms",
+            name: FOUR,
             members: vec![slack("C07LAUNCH")?, teams(LAUNCH)?, webex("Launch")?, zoom(ZOOM_LAUNCH)?],
             actors: 4,
             short: false,
@@ -173,7 +220,7 @@ fn chloe(demo: &Demo) -> Result<[Account; 4]> {
 
 /// A member with what its connector says of it. All conversations of a platform in the demo are alike.
 fn member(demo: &Demo, side: impl Side + 'static) -> Result<Member> {
-    let directory = demo.gateway.relay.directory();
+    let directory = demo.gateway()?.relay.directory();
     let spots = directory.spots();
     let spot = spots.iter().find(|spot| spot.place.connector.platform().0 == side.platform());
     let capabilities = spot.context("a platform of the story is not linked")?.capabilities.clone();

@@ -8,12 +8,16 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use dragoman_gateway::admin::api::{self, Ask};
 use dragoman_gateway::admin::client::Client;
+use dragoman_model::Clock;
+use dragoman_platform::http::HttpClient;
+use dragoman_seal::{KeyService, LocalKeys, SystemRandom};
 use dragoman_sim::core::World;
 use dragoman_sim::slack::SlackSim;
 use dragoman_sim::teams::{Place, TeamsSim, seed};
 use dragoman_sim::webex::WebexSim;
 use dragoman_sim::zoom::ZoomSim;
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 
 use super::seeds;
 use super::sides::{SlackSide, TeamsSide, WebexSide, ZoomSide};
@@ -22,14 +26,22 @@ use crate::config::Config;
 use crate::people::zoom_clients;
 
 /// What is switched on at Slack and Zoom.
-const SLACK_FEATURES: [&str; 5] = ["private-channels", "reactions", "files", "email", "direct-messages"];
+const SLACK_FEATURES: [&str; 6] =
+    ["private-channels", "reactions", "files", "email", "direct-messages", "slash-command"];
 const TEAMS_FEATURES: [&str; 3] = ["messages", "chats", "files"];
 const ZOOM_FEATURES: [&str; 4] = ["messages", "reactions", "files", "direct-messages"];
 
 /// Everything that runs in a demo.
 pub(crate) struct Demo {
-    pub(crate) gateway: Gateway,
     pub(crate) sims: Sims,
+    /// What people read the platforms with.
+    pub(crate) http: HttpClient,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// None during an outage.
+    gateway: Option<Gateway>,
+    config: Config,
+    /// Written nowhere.
+    keys: Arc<dyn KeyService>,
     world: Arc<World>,
     client: Client,
     _folder: TempDir,
@@ -78,13 +90,40 @@ impl Demo {
         let sims = Sims::start(&world, hurry).await?;
         let folder = TempDir::with_prefix("dragoman-demo-")?;
         let config = configure(&folder, &sims, hurry);
-        let prepared = Prepared::throw_away(config.clone()).await?;
+        let keys: Arc<dyn KeyService> = Arc::new(LocalKeys::ephemeral(Arc::new(SystemRandom)));
+        let prepared = Prepared::throw_away(config, Arc::clone(&keys)).await?;
         let config = prepared.config().clone();
         let gateway = prepared.start().await?;
         let client = Client::new(crate::commands::socket_path(&config));
-        let demo = Self { gateway, sims, world, client, _folder: folder };
+        let (http, clock) = (gateway.shared.http.clone(), Arc::clone(&gateway.shared.clock));
+        let gateway = Some(gateway);
+        let demo = Self { sims, http, clock, gateway, config, keys, world, client, _folder: folder };
         demo.set_up().await?;
         Ok(demo)
+    }
+
+    /// The gateway that runs.
+    pub(crate) fn gateway(&self) -> Result<&Gateway> {
+        self.gateway.as_ref().context("the gateway is down")
+    }
+
+    /// Ends the gateway as a service manager does, and with it all that it had in memory.
+    pub(crate) async fn stop(&mut self) {
+        if let Some(gateway) = self.gateway.take() {
+            gateway.stop().await;
+        }
+    }
+
+    /// Whether nobody listens where platforms deliver to.
+    pub(crate) async fn is_down(&self) -> bool {
+        TcpStream::connect(self.config.listen.address).await.is_err()
+    }
+
+    /// Starts another one at the same address, on what is written.
+    pub(crate) async fn start_again(&mut self) -> Result<()> {
+        let prepared = Prepared::throw_away(self.config.clone(), Arc::clone(&self.keys)).await?;
+        self.gateway = Some(prepared.start().await?);
+        Ok(())
     }
 
     pub(crate) async fn ask<A: Ask>(&self, request: &A) -> Result<A::Answer> {
@@ -117,6 +156,7 @@ impl Demo {
         let registered = self.register("slack", &values, &SLACK_FEATURES).await?;
         let events_url = format!("{}/events", registered.hooks_url);
         self.sims.slack.save_events_url(&app.app_id, &events_url).await?;
+        self.sims.slack.set_command_url(&app.app_id, &format!("{}/commands", registered.hooks_url));
         self.install("slack").await?;
         let bot = self.sims.slack.bot(&app.app_id, "T07HARBOR");
         let bot = bot.context("the app has no bot in the simulated workspace")?;
@@ -197,7 +237,7 @@ impl Demo {
     /// The same, with so many messages of each that were written before.
     pub(crate) async fn link_with(&self, members: &[String], backfill: u32) -> Result<()> {
         let add = api::BridgeAdd { members: members.to_vec(), backfill, ..api::BridgeAdd::default() };
-        let deadline = self.gateway.shared.clock.monotonic_ms() + 10_000;
+        let deadline = self.clock.monotonic_ms() + 10_000;
         loop {
             match self.ask(&add).await {
                 Ok(bridge) => {
@@ -205,7 +245,7 @@ impl Demo {
                     ensure!(warnings.is_empty(), "the link is not whole: {}", warnings.join("; "));
                     return Ok(());
                 }
-                Err(error) if self.gateway.shared.clock.monotonic_ms() > deadline => {
+                Err(error) if self.clock.monotonic_ms() > deadline => {
                     return Err(error.context("the channels could not be linked"));
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -225,7 +265,7 @@ impl Demo {
     /// Ana in a Slack channel.
     pub(crate) fn ana(&self, channel: &str) -> SlackSide {
         SlackSide {
-            http: self.gateway.shared.http.clone(),
+            http: self.http.clone(),
             base: self.sims.slack.base_url().to_owned(),
             token: "xoxp-client-ana.souza".to_owned(),
             channel: channel.to_owned(),
@@ -243,7 +283,7 @@ impl Demo {
         ];
         TeamsSide {
             sim: self.sims.teams.clone(),
-            http: self.gateway.shared.http.clone(),
+            http: self.http.clone(),
             base: self.sims.teams.base_url().to_owned(),
             token: self.sims.teams.user_token(seed::APP, seed::DANA, &scopes),
             team: seed::TEAM.to_owned(),
@@ -258,7 +298,7 @@ impl Demo {
         let person = "Gita Rao";
         Ok(WebexSide {
             sim: self.sims.webex.clone(),
-            http: self.gateway.shared.http.clone(),
+            http: self.http.clone(),
             token: self.sims.webex_tokens.get(person).cloned().context("Gita has no token")?,
             uuid: dragoman_sim::webex::seed::GITA.to_owned(),
             room: self.sims.webex.room_id(title).context("there is no such space")?,
@@ -268,11 +308,11 @@ impl Demo {
 
     /// Imani in a Zoom channel, by its id.
     pub(crate) fn imani(&self, channel: &str) -> Result<ZoomSide> {
-        let yesterday_ms = self.gateway.shared.clock.now_ms() - 86_400_000;
+        let yesterday_ms = self.clock.now_ms() - 86_400_000;
         let since = jiff::Timestamp::from_millisecond(yesterday_ms)?.strftime("%Y-%m-%dT%H:%M:%SZ");
         Ok(ZoomSide {
             sim: self.sims.zoom.clone(),
-            http: self.gateway.shared.http.clone(),
+            http: self.http.clone(),
             token: self.sims.zoom_tokens.get("Imani").cloned().context("Imani has no token")?,
             user: dragoman_sim::zoom::config::IMANI.to_owned(),
             channel: channel.to_owned(),
@@ -305,8 +345,8 @@ impl Demo {
     }
 
     /// Ends everything; nothing is left.
-    pub(crate) async fn end(self) {
-        self.gateway.stop().await;
+    pub(crate) async fn end(mut self) {
+        self.stop().await;
         self.sims.shutdown().await;
         self.world.tasks.shutdown().await;
     }

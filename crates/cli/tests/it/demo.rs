@@ -85,6 +85,19 @@ fn the_story_is_one_document_and_everything_in_it_arrived() {
     let five = steps.iter().filter(|step| step["bridge"] == "five members").count();
     let acts = 5 * 7 + 4;
     assert_eq!(five, acts * 4, "five members, seven acts and reactions but on Webex, four readers");
+    let told = [
+        ("what was written before the link", 5 * 4),
+        ("what was written during an outage", 4 * 3),
+        ("what was edited during an outage", 4 * 3),
+        ("what was deleted during an outage", 4 * 3),
+        ("a file that may not pass: its name", 4 * 3),
+        ("a file that may not pass: its sender is told", 4),
+        ("asked by the app's command", 3),
+        ("shown on the app's page", 3),
+    ];
+    for (name, count) in told {
+        assert_eq!(steps.iter().filter(|step| step["name"] == name).count(), count, "{name}");
+    }
     for feature in ["own-token", "reaction-own"] {
         assert!(steps.iter().any(|step| step["feature"] == feature), "{feature}");
     }

@@ -198,11 +198,12 @@ impl Side for TeamsSide {
     }
 
     async fn files(&self, message: &Seen) -> Result<Vec<(String, Vec<u8>)>> {
-        // Those that a message refers to, and those that a bot's links to.
+        // Those that a message refers to, and those that a bot's links to; a link to another platform's file is none.
         let listed = message.raw["attachments"].as_array().into_iter().flatten();
         let listed = listed.filter_map(|it| it["contentUrl"].as_str().map(str::to_owned));
         let links = message.markup.split("\u{1f4ce} <a href=\"").skip(1);
         let linked = links.filter_map(|rest| rest.split_once('"').map(|(url, _)| url.replace("&amp;", "&")));
+        let linked = linked.filter(|url| url.starts_with(&self.base));
         let mut found = Vec::new();
         for address in listed.chain(linked) {
             let token = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&address);
