@@ -307,7 +307,7 @@ impl SlotStore {
 
     fn grow(&self, state: &mut State) -> Result<(), SlotError> {
         let add = self.limits.segment.min(self.limits.limit.saturating_sub(state.len));
-        let bytes = usize::try_from(add).unwrap_or(0) * SLOT_LEN;
+        let bytes = add * SLOT_LEN as u64;
         if bytes == 0 {
             return Err(SlotError::Full { limit: self.limits.limit });
         }
@@ -315,7 +315,7 @@ impl SlotStore {
         // A full disk stops growth only: erasing what is there needs no more room.
         let action = "adding a segment";
         self.file
-            .write_at(&vec![0; bytes], state.len * SLOT_LEN as u64)
+            .fill(state.len * SLOT_LEN as u64, bytes)
             .map_err(|source| self.disk_error(action, source))?;
         self.file.sync().map_err(|source| self.fail(action, source))?;
         state.free.extend(state.len..state.len + add);

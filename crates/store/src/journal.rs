@@ -135,8 +135,7 @@ impl Journal {
             return Ok(());
         }
         self.clean()?;
-        let zeros = vec![0; usize::try_from(self.used.min(self.room)).map_err(io::Error::other)?];
-        self.file.write_at(&zeros, 0)?;
+        self.file.fill(0, self.used.min(self.room))?;
         self.file.sync()?;
         self.used = 0;
         Ok(())
@@ -154,8 +153,7 @@ impl Journal {
             return Ok(());
         }
         let missing = (self.at + more - self.room).next_multiple_of(self.step);
-        let zeros = vec![0; usize::try_from(missing).map_err(io::Error::other)?];
-        self.file.write_at(&zeros, self.room)?;
+        self.file.fill(self.room, missing)?;
         self.file.sync()?;
         self.room += missing;
         Ok(())
