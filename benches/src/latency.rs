@@ -12,11 +12,12 @@ use crate::stats::median;
 use crate::subject::Subject;
 use crate::sync::Sync;
 use crate::target::{NULL, Target};
-use crate::wire::Dialer;
+use crate::wire::{Connection, Dialer};
 
-/// Round trips per cycle, one after the other.
+/// Round trips before each measurement, one after the other.
 const ROUND_TRIPS: usize = 10;
-/// After a message has arrived, until its settlement is synced too.
+/// Before each measurement: until the settlement of the message before is synced too, and until a disk that counts syncs
+/// has forgotten the last one.
 const PAUSE: Duration = Duration::from_millis(12);
 /// Messages per block.
 const MESSAGES: usize = 40;
@@ -46,7 +47,7 @@ impl Block {
     }
 }
 
-/// Measures blocks; every message stands between probes of both floors.
+/// Measures blocks. Each message follows a sync that is measured; before both lie the same pause and the same round trips.
 pub(crate) async fn measure(
     subject: &mut Subject,
     target: &mut Target,
@@ -61,14 +62,9 @@ pub(crate) async fn measure(
     for block in 0..=blocks {
         let (mut rtts, mut syncs, mut acks, mut trips) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for message in 0..MESSAGES {
-            for _ in 0..ROUND_TRIPS {
-                let request =
-                    Request::get(NULL).header("host", "null.example").body(Full::new(Bytes::new()))?;
-                let start = clock::now();
-                null.exchange(request).await?;
-                rtts.push(clock::us_since(start));
-            }
+            warm_up(&mut null, &mut rtts).await?;
             syncs.push(sync.probe()?);
+            warm_up(&mut null, &mut rtts).await?;
             let channel = &subject.channels[message % subject.channels.len()];
             let (_, request) = subject.events.message(&channel.id, Some(&channel.root));
             let start = clock::now();
@@ -77,7 +73,6 @@ pub(crate) async fn measure(
             ensure!(status.is_success(), "the gateway answered an event with {status}");
             let came = target.arrival().await?;
             trips.push(came.duration_since(start).as_secs_f64() * 1e6);
-            tokio::time::sleep(PAUSE).await;
         }
         if block > 0 {
             let [rtt, sync, ack, trip] = [&rtts, &syncs, &acks, &trips].map(|samples| median(samples));
@@ -85,4 +80,16 @@ pub(crate) async fn measure(
         }
     }
     Ok(measured)
+}
+
+/// A pause and round trips.
+async fn warm_up(null: &mut Connection, rtts: &mut Vec<f64>) -> Result<()> {
+    tokio::time::sleep(PAUSE).await;
+    for _ in 0..ROUND_TRIPS {
+        let request = Request::get(NULL).header("host", "null.example").body(Full::new(Bytes::new()))?;
+        let start = clock::now();
+        null.exchange(request).await?;
+        rtts.push(clock::us_since(start));
+    }
+    Ok(())
 }
