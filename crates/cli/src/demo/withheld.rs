@@ -56,9 +56,9 @@ pub(crate) async fn tell(
                 Ok(ms) => no_more(to, &name).await.map(|()| ms),
                 failed @ Err(_) => failed,
             };
-            steps.push(step(bridge, "a file that may not pass: its name", (from, to), seen, failed_ms));
+            steps.push(step(bridge, "a forbidden file: its name only", (from, to), seen, failed_ms));
         }
-        let what = "a file that may not pass: its sender is told";
+        let what = "a forbidden file: its sender is told";
         steps.push(step(bridge, what, (from, from), told, failed_ms));
     }
     steps

@@ -90,8 +90,8 @@ fn the_story_is_one_document_and_everything_in_it_arrived() {
         ("what was written during an outage", 4 * 3),
         ("what was edited during an outage", 4 * 3),
         ("what was deleted during an outage", 4 * 3),
-        ("a file that may not pass: its name", 4 * 3),
-        ("a file that may not pass: its sender is told", 4),
+        ("a forbidden file: its name only", 4 * 3),
+        ("a forbidden file: its sender is told", 4),
         ("asked by the app's command", 3),
         ("shown on the app's page", 3),
     ];
