@@ -22,7 +22,7 @@ use crate::decode::{self, Own};
 use crate::envelope::{self, Door};
 use crate::settings::ZoomSettings;
 use crate::{
-    capabilities, catchup, encode, files, ids, install, operate, package, people, permalinks, reactions,
+    bot, capabilities, catchup, encode, files, ids, install, operate, package, people, permalinks, reactions,
     rooms, socket, tokens, verify,
 };
 
@@ -298,6 +298,10 @@ impl Connector for ZoomConnector {
     ) -> Result<Direct, Failure> {
         let conversation = rooms::direct(&self.client, session, user.as_str()).await?;
         Ok(Direct { conversation, greeted: false })
+    }
+
+    async fn answer(&self, session: &Session, answer_at: &str, words: &Document) -> Outcome {
+        bot::answer(&self.client, session, answer_at, words).await
     }
 
     fn package(&self, request: &PackageRequest) -> Package {

@@ -10,6 +10,7 @@ use dragoman_platform::{Failure, Session};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::bot;
 use crate::ids;
 use crate::memory::Memory;
 use crate::wire::events::{self, Account, Channel, Payload, Place, Reaction};
@@ -86,8 +87,7 @@ pub(crate) fn event(payload: &[u8], own: &Own, memory: &Memory) -> Result<Decode
     Ok(Decoded { event, poor })
 }
 
-/// What somebody gave to the command of the app. It is answered in their conversation with the bridge user, where they
-/// go on.
+/// What somebody gave to the command of the app, or wrote to its bot.
 fn commanded(payload: &Value, event_ms: Option<i64>) -> Result<Event, Failure> {
     let text =
         |key: &str| payload.get(key).and_then(Value::as_str).map(str::trim).filter(|it| !it.is_empty());
@@ -98,7 +98,7 @@ fn commanded(payload: &Value, event_ms: Option<i64>) -> Result<Event, Failure> {
         id: RemoteMessage::from(format!("command/{once}")),
         user: RemoteUser::from(user),
         words: Document::plain(text("cmd").unwrap_or_default()).normalise(),
-        answer_at: None,
+        answer_at: bot::answer_at(payload),
     };
     Ok(Event { conversation: None, at_ms, happening: Happening::Asked(Box::new(asked)) })
 }
@@ -200,7 +200,6 @@ impl Reader<'_> {
         let (id, thread_root, wire) = self.about()?;
         let author = Author { user: self.operator(), kind: AuthorKind::Person, name: None, avatar_url: None };
         Ok(Message {
-            id,
             thread_root,
             broadcast: false,
             author,
@@ -209,7 +208,8 @@ impl Reader<'_> {
             sent_at_ms: wire.timestamp.or(self.event_ms).unwrap_or_default(),
             edited_at_ms: self.event_ms.filter(|_| version > Version(0)),
             version: Some(version),
-            origin: Origin { ours: self.by_us(), marker: None },
+            origin: Origin { ours: self.by_us() || self.memory.is_said(&id), marker: None },
+            id,
         })
     }
 
@@ -310,7 +310,6 @@ pub(crate) fn listed(
     let edited = wire.status.as_deref().is_none_or(|status| status.eq_ignore_ascii_case("edited"));
     let bot = wire.bot_message.as_ref().is_some_and(|message| !message.is_empty());
     Some(Message {
-        id,
         thread_root,
         broadcast: false,
         author: Author {
@@ -324,7 +323,11 @@ pub(crate) fn listed(
         sent_at_ms: sent_ms(wire).unwrap_or_default(),
         edited_at_ms: None,
         version: Some(if edited { Version(read_ms.max(1)) } else { Version(0) }),
-        origin: Origin { ours: own.is(user.as_deref(), member, wire.sender.as_deref()), marker: None },
+        origin: Origin {
+            ours: own.is(user.as_deref(), member, wire.sender.as_deref()) || memory.is_said(&id),
+            marker: None,
+        },
+        id,
     })
 }
 

@@ -2,6 +2,7 @@
 //! platform.
 
 mod api;
+mod bot;
 mod budget;
 mod capabilities;
 mod catchup;

@@ -30,6 +30,8 @@ struct Inner {
     channels: BTreeMap<(AppId, RemoteConversation), RemoteWorkspace>,
     /// When we sent a message, on a clock that never goes backwards.
     sent: BTreeMap<RemoteMessage, i64>,
+    /// What the bot said.
+    said: BTreeSet<RemoteMessage>,
     /// Message ids that Zoom wrote in another form than ours.
     forms: BTreeMap<RemoteMessage, String>,
     validations: BTreeMap<AppId, Vec<i64>>,
@@ -83,6 +85,20 @@ impl Memory {
     pub(crate) fn is_fresh(&self, message: &RemoteMessage, now_ms: i64, within_ms: u64) -> bool {
         let within = i64::try_from(within_ms).unwrap_or(i64::MAX);
         self.inner().sent.get(message).is_some_and(|at| now_ms.saturating_sub(*at) < within)
+    }
+
+    /// The bot said something.
+    pub(crate) fn said(&self, message: &RemoteMessage) {
+        let mut inner = self.inner();
+        if inner.said.len() >= MOST {
+            inner.said.clear();
+        }
+        inner.said.insert(message.clone());
+    }
+
+    /// Whether the bot said this: nothing in an event or in a list tells whose bot it was.
+    pub(crate) fn is_said(&self, message: &RemoteMessage) -> bool {
+        self.inner().said.contains(message)
     }
 
     /// The id of a message as Zoom wrote it, in our form; the other is remembered.

@@ -154,7 +154,7 @@ const PARTS: &[Part] = &[
         feature: "bot",
         usual: false,
         always: false,
-        scopes: &[("imchat:bot", "imchat:bot", "be mentioned and written to as an app")],
+        scopes: &[("imchat:bot", "imchat:bot", "be written to as an app, and answer as one")],
         events: &[],
     },
 ];

@@ -29,6 +29,13 @@ pub(crate) struct Sent {
     pub id: Option<String>,
 }
 
+/// A message of the bot.
+#[derive(Deserialize)]
+pub(crate) struct BotSent {
+    #[serde(default)]
+    pub message_id: Option<String>,
+}
+
 /// A file as it is looked up.
 #[derive(Deserialize)]
 pub(crate) struct StoredFile {

@@ -391,6 +391,74 @@ async fn the_platforms_own_commands_and_pages_lead_to_the_same() -> Result<()> {
     world.end().await
 }
 
+/// Where nobody adds the app, what people write to it first is answered with what it is for.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_writes_to_the_app_first_is_told_what_it_is_for_once() -> Result<()> {
+    let world = world().await?;
+    for person in [ana(&world)?, gita(&world)?, imani(&world)?] {
+        person.says("hello, who is there?").await?;
+        person.sees(&["Here you can write with people on other platforms"]).await?;
+        person.says("and what now?").await?;
+        person.says("dm list").await?;
+        person.sees(&["There is nobody yet"]).await?;
+        let told = person.count("Here you can write").await?;
+        ensure!(told == 1, "{} was told {told} times", person.first);
+    }
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bot_on_zoom_answers_where_it_was_asked_to_its_author_alone() -> Result<()> {
+    let world = world().await?;
+    let (ana, imani) = (ana(&world)?, imani(&world)?);
+    let sim = world.zoom();
+    let launch = sim.channel_id("Launch").context("the channel")?;
+    // Whatever is in the channel is relayed, and what the bot says there to one of them is not.
+    let policy = api::OrgPolicy { org: None, policy: "relay_bots".to_owned(), value: "yes".to_owned() };
+    world.ask(&policy).await?;
+    world.link(&["slack:C07GENERAL".to_owned(), format!("zoom:{launch}")]).await?;
+    let app = zoom::SeedApp::default().app_id;
+    let added = sim.set_bot(zoom::IMANI, &launch, &app, true);
+    added.map_err(|error| anyhow!("{}", error.message))?;
+    let shows = async |viewer: &str, room: &str, word: &str| {
+        eventually(&format!("the bot says {word}"), SOON, async || {
+            let by_bot = |it: &&serde_json::Value| !it["bot_message"].is_null();
+            let all = sim.messages(room, viewer);
+            let said = all.iter().filter(by_bot).filter(|it| it.to_string().contains(word)).count();
+            if said == 1 { Ok(()) } else { Err(format!("{said} times in {all:?}")) }
+        })
+        .await
+    };
+    ensure!(
+        sim.command(zoom::IMANI, &launch, &format!("/dragoman dm {} ahoy", ana.email)),
+        "no bot knows it"
+    );
+    ana.sees(&["wants to write with you", "ahoy"]).await?;
+    shows(zoom::IMANI, &launch, "was asked").await?;
+    ensure!(sim.command(zoom::IMANI, &launch, "/dragoman dm list"), "no bot knows it");
+    shows(zoom::IMANI, &launch, ana.email).await?;
+
+    // What is written to the bot itself is answered there.
+    let chat = sim.open_direct_with_bot(zoom::IMANI, &app).map_err(|error| anyhow!("{}", error.message))?;
+    sim.post(zoom::IMANI, &chat, "what is this?").map_err(|error| anyhow!("{}", error.message))?;
+    shows(zoom::IMANI, &chat, "Ana has not answered yet").await?;
+    world.settled(SOON).await?;
+    let others = sim.messages(&launch, zoom::THEO);
+    ensure!(!others.iter().any(|it| !it["bot_message"].is_null()), "others read it: {others:?}");
+    for word in ["was asked", "has not answered", ana.email] {
+        ensure!(imani.count(word).await? == 0, "answered twice: {word}");
+        let on_slack = world.slack.messages("C07GENERAL");
+        ensure!(!on_slack.iter().any(|it| it.to_string().contains(word)), "relayed: {word}");
+    }
+
+    // Conversations go on where they are, with the bridge user.
+    ana.says("accept").await?;
+    imani.sees(&["You are writing with", "Ana"]).await?;
+    imani.says("from Zoom").await?;
+    ana.sees(&["from Zoom", "Imani"]).await?;
+    world.end().await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_on_its_way_when_people_part_still_arrives() -> Result<()> {
     let world = world().await?;
