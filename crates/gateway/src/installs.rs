@@ -347,6 +347,7 @@ impl InstallDesk {
         };
         relay.store().commit(Mutation::Audit(audit)).await?;
         crate::steer::refresh(relay, &id);
+        relay.hear_people(&id).await;
         Ok((id, installed.name))
     }
 }

@@ -61,6 +61,13 @@ impl From<dragoman_store::StoreError> for Hitch {
     }
 }
 
+async fn watch_app(place: &Place) {
+    if let Err(failure) = place.connector.watch_app(&place.session).await {
+        let installation = &place.session.installation.id;
+        tracing::warn!(%installation, code = %failure.code(), "what people say to the app is not subscribed to: {failure}");
+    }
+}
+
 /// What is open in a person's chat.
 pub(crate) struct Open {
     /// The bridge.
@@ -94,12 +101,17 @@ impl Relay {
                 continue;
             }
             let place = Arc::clone(place);
-            self.0.parts.tasks.spawn(async move {
-                if let Err(failure) = place.connector.watch_app(&place.session).await {
-                    let installation = &place.session.installation.id;
-                    tracing::warn!(%installation, code = %failure.code(), "what people say to the app is not subscribed to: {failure}");
-                }
-            });
+            self.0.parts.tasks.spawn(async move { watch_app(&place).await });
+        }
+    }
+
+    /// The same for one that is new: who writes to the app as soon as it is there is answered, and some platforms never
+    /// tell later what they did not tell then.
+    pub async fn hear_people(&self, installation: &InstallationId) {
+        let directory = self.directory();
+        let Some(place) = directory.place(installation) else { return };
+        if directory.policy(&place.session.installation.org).direct_messages {
+            watch_app(place).await;
         }
     }
 
