@@ -14,6 +14,7 @@ use governor::nanos::Nanos;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use http::StatusCode;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
@@ -150,8 +151,9 @@ impl Hooks {
         }
         let relay = self.relay.clone();
         let app = Arc::clone(app);
-        let task = self.tasks.spawn(async move { relay.accept(&app, delivery).await });
-        timeout_at(deadline, task).await.ok()?.ok()
+        let (answer, answered) = oneshot::channel();
+        self.tasks.spawn(async move { relay.accept(&app, delivery, answer).await });
+        timeout_at(deadline, answered).await.ok()?.ok()
     }
 }
 

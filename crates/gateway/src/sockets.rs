@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use dragoman_model::AppId;
 use dragoman_platform::{App, Connector, Delivery, Failure, Sink};
 use dragoman_relay::{Directory, Relay};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -161,8 +162,9 @@ impl Sink for Socket {
     async fn take(&self, delivery: Delivery) -> bool {
         // In a task of its own: a socket that ends must not leave an event durable and never handed on.
         let (relay, app) = (self.relay.clone(), Arc::clone(&self.app));
-        let task = self.tasks.spawn(async move { relay.accept(&app, delivery).await });
-        match task.await {
+        let (answer, answered) = oneshot::channel();
+        self.tasks.spawn(async move { relay.accept(&app, delivery, answer).await });
+        match answered.await {
             Ok(Ok(accepted)) => {
                 for code in accepted.dropped {
                     self.metrics.refused(self.app.platform, code);

@@ -10,6 +10,7 @@ use dragoman_seal::{Content, EventHeader, FreshSecret, SealedRecord, SlotSecret}
 use dragoman_store::{
     Appended, EventRow, LaneId, Mutation, NewEvent, NewLeg, Reply, SealedPayload, StoreError,
 };
+use tokio::sync::oneshot;
 
 use crate::activity::Stage;
 use crate::core::Relay;
@@ -50,11 +51,50 @@ struct Sealed {
     secret: SlotSecret,
 }
 
+/// Lanes that have something to do. Dropped, it starts their tasks, whatever became of who lined it up.
+struct Start<'a> {
+    relay: &'a Relay,
+    lanes: Vec<LaneId>,
+}
+
+impl<'a> Start<'a> {
+    fn new(relay: &'a Relay) -> Self {
+        Self { relay, lanes: Vec::new() }
+    }
+}
+
+impl Drop for Start<'_> {
+    fn drop(&mut self) {
+        for lane in std::mem::take(&mut self.lanes) {
+            self.relay.spawn_lane(lane);
+        }
+    }
+}
+
 impl Relay {
-    /// Makes the items of an authentic delivery durable. When this returns, the platform may be answered; an
-    /// error means that nothing of it may be acknowledged. To be run to its end: dropped midway, an event may be
-    /// durable and not be handed on before the next start.
-    pub async fn accept(&self, app: &App, delivery: Delivery) -> Result<Accepted, RelayError> {
+    /// Makes the items of an authentic delivery durable, answers, and sends them on their way. With the answer the
+    /// platform may be answered; an error means that nothing of it may be acknowledged. To be run to its end: dropped
+    /// midway, an event may be durable and not be handed on before the next start.
+    pub async fn accept(
+        &self,
+        app: &App,
+        delivery: Delivery,
+        answer: oneshot::Sender<Result<Accepted, RelayError>>,
+    ) {
+        let mut start = Start::new(self);
+        // Whoever asked may have gone away.
+        let _ = answer.send(self.line_up(app, delivery, &mut start).await);
+        // The platform is answered before the work begins, not after it. What comes next lines up behind.
+        tokio::task::yield_now().await;
+    }
+
+    /// Makes items durable and lines them up; adds the lanes that have to be started.
+    async fn line_up(
+        &self,
+        app: &App,
+        delivery: Delivery,
+        start: &mut Start<'_>,
+    ) -> Result<Accepted, RelayError> {
         let mut accepted = Accepted { fresh: 0, dropped: delivery.dropped };
         let mut routed: Vec<Routed> = Vec::new();
         for item in delivery.items {
@@ -99,7 +139,7 @@ impl Relay {
             match reply {
                 Appended::Fresh(places) => {
                     accepted.fresh += 1;
-                    self.hand_on(sealed, &places);
+                    self.hand_on(sealed, &places, start);
                 }
                 Appended::Redelivery if slots.is_ok() && self.take_secretless(&sealed.new.event) => {
                     lost.push(sealed);
@@ -110,7 +150,7 @@ impl Relay {
                 }
             }
         }
-        accepted.fresh += self.append_lost(lost).await?;
+        accepted.fresh += self.append_lost(lost, start).await?;
         // The rows are durable and were handed on, so that the platform's redelivery, which is known by now, finds
         // them delivered. But they would not survive a restart: nothing is acknowledged.
         slots.map(|()| accepted)
@@ -147,7 +187,7 @@ impl Relay {
     }
 
     /// Events that come again and whose first delivery cannot be opened any more: they count as new.
-    async fn append_lost(&self, mut lost: Vec<Sealed>) -> Result<usize, RelayError> {
+    async fn append_lost(&self, mut lost: Vec<Sealed>, start: &mut Start<'_>) -> Result<usize, RelayError> {
         if lost.is_empty() {
             return Ok(0);
         }
@@ -158,7 +198,7 @@ impl Relay {
         let count = lost.len();
         for (sealed, reply) in lost.into_iter().zip(replies) {
             if let Appended::Fresh(places) = reply {
-                self.hand_on(sealed, &places);
+                self.hand_on(sealed, &places, start);
             }
         }
         slots.map(|()| count)
@@ -187,11 +227,11 @@ impl Relay {
         let new = NewEvent { event, payload: None, legs, delivery_digest, redelivery_until_ms };
         let batch = [Sealed { new, slot, record, secret }];
         let (slots, replies) = self.append(&batch, self.write_secrets(&batch)).await?;
-        let mut fresh = false;
+        let (mut fresh, mut start) = (false, Start::new(self));
         for (sealed, reply) in batch.into_iter().zip(replies) {
             if let Appended::Fresh(places) = reply {
                 fresh = true;
-                self.hand_on(sealed, &places);
+                self.hand_on(sealed, &places, &mut start);
             } else {
                 self.give_back([sealed.slot]);
             }
@@ -221,7 +261,7 @@ impl Relay {
         self.0.parts.slots.erase(slots.into_iter().collect());
     }
 
-    fn hand_on(&self, sealed: Sealed, places: &[dragoman_store::AppendedLeg]) {
+    fn hand_on(&self, sealed: Sealed, places: &[dragoman_store::AppendedLeg], start: &mut Start<'_>) {
         let event = sealed.new.event;
         let ready_ms = event.received_ms.saturating_add(self.reorder_window(&event));
         let live = Arc::new(LiveEvent::new(event, true, Some((sealed.record, sealed.secret))));
@@ -229,7 +269,7 @@ impl Relay {
             let leg = Leg::new(new.id, new.lane, (new.order, place.seq), Arc::clone(&live));
             let leg = Arc::new(leg.ready_at(ready_ms));
             self.tell(&leg, Stage::Accepted, None);
-            self.enqueue(leg, place.fence);
+            start.lanes.extend(self.enter(leg, place.fence));
         }
     }
 
@@ -242,10 +282,15 @@ impl Relay {
 
     /// Puts a leg into its lane and starts the lane's task if it has none.
     pub(crate) fn enqueue(&self, leg: Arc<Leg>, fence: Option<i64>) {
-        let lane = leg.lane.clone();
-        if self.with_lanes(|lanes| lanes.push(leg, fence)) {
+        if let Some(lane) = self.enter(leg, fence) {
             self.spawn_lane(lane);
         }
+    }
+
+    /// Puts a leg into its lane; the lane if its task has to be started.
+    fn enter(&self, leg: Arc<Leg>, fence: Option<i64>) -> Option<LaneId> {
+        let lane = leg.lane.clone();
+        self.with_lanes(|lanes| lanes.push(leg, fence)).then_some(lane)
     }
 
     /// The row of an event and where it goes, or why it is not to be kept.

@@ -423,7 +423,8 @@ impl Bench {
         self.last = said;
         if let Some(life) = &self.life {
             // Refused where the disk is full; the platform may come again.
-            let _ = life.runtime.block_on(life.relay.accept(&app, delivery));
+            let (answer, _) = tokio::sync::oneshot::channel();
+            life.runtime.block_on(life.relay.accept(&app, delivery, answer));
         }
     }
 

@@ -15,8 +15,8 @@ fn notices_are_off_until_a_bridge_wants_them() {
          A post 1 one
          run 5s
          A shows: nothing
-         B shows: one | Ana, Ben and one more joined #A (Fake) | The topic of #A (Fake) was set to “low tide”
-         C shows: one | Ana, Ben and one more joined #A (Fake) | The topic of #A (Fake) was set to “low tide”
+         B shows: Ana, Ben and one more joined #A (Fake) | The topic of #A (Fake) was set to “low tide” | one
+         C shows: Ana, Ben and one more joined #A (Fake) | The topic of #A (Fake) was set to “low tide” | one
          dead
          notices off
          A notice n4 left called-Ana
