@@ -96,9 +96,12 @@ pub(crate) fn bridge_members(
         row.past.backfill_ms.insert(member.clone(), *since_ms);
         row.past.backfill_due.insert(member.clone());
     }
-    let joining = members.iter().filter(|member| !row.members.contains(member));
-    row.past.joined_ms.extend(joining.filter_map(|member| Some((member.clone(), at_ms?))));
-    row.past.joined_ms.retain(|member, _| members.contains(member));
+    for member in members.iter().filter(|member| !row.members.contains(member)) {
+        match at_ms {
+            Some(at_ms) => row.past.joined_ms.insert(member.clone(), at_ms),
+            None => row.past.joined_ms.remove(member),
+        };
+    }
     let leaving = row.members.iter().filter(|member| !members.contains(member));
     row.past.left_ms.extend(leaving.filter_map(|member| Some((member.clone(), at_ms?))));
     row.past.left_ms.retain(|member, _| !members.contains(member));

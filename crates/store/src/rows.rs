@@ -199,7 +199,8 @@ impl Notices {
 /// joined while people write. Times are milliseconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BridgePast {
-    /// When members joined that were not there from the beginning.
+    /// When members joined that were not there from the beginning, those too that left since: what comes late was theirs from
+    /// then on only.
     pub joined_ms: BTreeMap<ConversationId, i64>,
     /// When members left. What was written there before may still be under way.
     pub left_ms: BTreeMap<ConversationId, i64>,

@@ -319,7 +319,7 @@ async fn a_conversation_is_in_one_living_bridge(bench: &mut Bench) {
     let since = |bridge: &BridgeRow| (bridge.since_ms, bridge.past.clone());
     let bridges: Vec<_> = bench.store().bridges().await.unwrap().iter().map(since).collect();
     let joined = BridgePast {
-        joined_ms: [("c4".into(), 30)].into(),
+        joined_ms: [("c1".into(), 25), ("c4".into(), 30)].into(),
         left_ms: [("c1".into(), 30)].into(),
         ..BridgePast::default()
     };
@@ -353,6 +353,8 @@ async fn a_conversation_is_in_one_living_bridge(bench: &mut Bench) {
     assert!(!relays("c3", "c4", 29) && !relays("c4", "c3", 29));
     assert!(relays("c3", "c4", 30) && relays("c3", "c4", 39) && !relays("c3", "c4", 40));
     assert!(!relays("c3", "c4", 49) && relays("c3", "c4", 50));
+    // Who left was not there before they came either.
+    assert!(!relays("c1", "c3", 24) && relays("c1", "c3", 25));
     assert!(!relays("c3", "c3", 7) && relays("c3", "c3", 8));
 
     let mut late = bridge("b3", "o1", &["c1", "c2"]);
