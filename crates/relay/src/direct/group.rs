@@ -182,7 +182,7 @@ impl Relay {
     ) -> Result<Document, Hitch> {
         let with = With::Group(group.to_owned());
         if let Some(open) = self.open_in(here.id()).filter(|open| open.with == with) {
-            return self.join_again(here, request, &open, first).await;
+            return Ok(self.join_again(here, request, &open, first).await?);
         }
         // Before anything is left for it.
         let (willing, unclear) = match self.directory().talk(group) {
@@ -301,13 +301,13 @@ impl Relay {
     }
 
     /// Answers who wants to go where they are.
-    async fn join_again(
+    pub(crate) async fn join_again(
         &self,
         here: &Party,
         request: &Request,
         open: &Open,
         first: &str,
-    ) -> Result<Document, Hitch> {
+    ) -> Result<Document, RelayError> {
         if open.bridge.row.state == BridgeState::Paused {
             self.be_willing(here, &open.with).await?;
             return Ok(text(&[

@@ -7,7 +7,7 @@ use dragoman_platform::Failure;
 use dragoman_store::{BridgePast, BridgeRow, BridgeState, Mutation, Notices};
 
 use super::acquaint::{Party, Sought, is_named, one_word};
-use super::act::{Hitch, Open, PAIR, nobody_meant, only_asking, stands};
+use super::act::{Hitch, PAIR, nobody_meant, only_asking, stands};
 use super::answer::Request;
 use super::command::{Command, Who};
 use super::stance::{self, Stance, With};
@@ -352,8 +352,8 @@ impl Relay {
         Ok(())
     }
 
-    /// Tells two of the conversation that a command opened which was interrupted between doing and telling; what its
-    /// author reads. `None`: it opened none, or one with another, or one of several, of which `dm list` tells.
+    /// Tells people of the conversation that a command opened, or joined, which was interrupted between doing and telling;
+    /// what its author reads. `None`: it opened none, or one with another.
     pub(crate) async fn tell_opened(
         &self,
         here: &Party,
@@ -365,8 +365,18 @@ impl Relay {
             Command::Accept(_) => "",
             _ => return Ok(None),
         };
-        let open = self.open_in(here.id()).filter(|open| is_opened_by(&open.bridge.row, here.id(), request));
-        let Some(Open { with: With::Peer(peer), .. }) = open else { return Ok(None) };
+        let Some(open) = self.open_in(here.id()) else { return Ok(None) };
+        let peer = match &open.with {
+            With::Peer(peer) if is_opened_by(&open.bridge.row, here.id(), request) => peer.clone(),
+            // Who is there without having said so to the end got there by what was interrupted: before the others know of
+            // it, what they write would be read by somebody of whom they were not told.
+            With::Group(_)
+                if !matches!(stance::stance(here.facts(), &open.with), Some(Stance::Willing(_))) =>
+            {
+                return self.join_again(here, request, &open, first).await.map(Some);
+            }
+            With::Peer(_) | With::Group(_) => return Ok(None),
+        };
         let Some(there) = self.party(&peer).await? else { return Ok(None) };
         self.tell_party(&there, request, words::opened(&here.name, here.on())).await?;
         self.be_willing(here, &With::Peer(peer)).await?;

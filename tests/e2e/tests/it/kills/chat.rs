@@ -124,5 +124,5 @@ async fn a_conversation_is_opened_once() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_of_several_is_opened_and_everybody_told() -> Result<()> {
-    survives(KILLED[1], SEVERAL, false).await
+    survives(KILLED[1], SEVERAL, true).await
 }
