@@ -106,10 +106,10 @@ fn unfinished(scene: &Scene, platform: &str) -> usize {
 }
 
 /// Who reacts with what, by emoji.
-type Told = BTreeMap<usize, Vec<String>>;
+pub(super) type Told = BTreeMap<usize, Vec<String>>;
 
 /// Whom the platform did not name in time.
-const NAMELESS: &str = "somebody";
+pub(super) const NAMELESS: &str = "somebody";
 
 /// Whether a note tells this.
 fn tells(found: &(String, Told), wanted: &(String, Told)) -> bool {
@@ -146,7 +146,7 @@ pub(super) fn reactions(scene: &Scene, copies: &[Here<'_>]) -> Vec<String> {
             if !silent && let Some(fault) = set(said, shown, channel) {
                 wrong.push(format!("{at}: {fault}"));
             }
-            let told = told(said, channel);
+            let told = wanted(said, channel);
             if !told.is_empty() {
                 let rootless = said.root.is_some_and(|root| scene.said[root].deleted);
                 let list = if rootless { &mut perhaps } else { &mut notes };
@@ -191,7 +191,7 @@ fn set(said: &Said, shown: &Shown, channel: usize) -> Option<String> {
 }
 
 /// What a note has to tell.
-fn told(said: &Said, channel: usize) -> Told {
+fn wanted(said: &Said, channel: usize) -> Told {
     let mut told = Told::new();
     for (_, user, emoji) in said.reactions.iter().filter(|(at, ..)| *at != channel) {
         told.entry(*emoji).or_default().push(platforms::name(user).to_owned());
@@ -200,6 +200,12 @@ fn told(said: &Said, channel: usize) -> Told {
         names.sort();
     }
     told
+}
+
+/// Reads a note that may stand apart from its message.
+pub(super) fn told(text: &str) -> Option<Told> {
+    let detached = text.split_once("reactions to an earlier message:");
+    read(detached.map_or(text, |(_, rest)| rest).trim_start_matches("</em>"))
 }
 
 /// Reads a note.

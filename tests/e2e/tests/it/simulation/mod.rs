@@ -16,6 +16,7 @@ mod platforms;
 mod power;
 mod private;
 mod private_judge;
+mod private_marks;
 mod shown;
 mod slack;
 mod stage;

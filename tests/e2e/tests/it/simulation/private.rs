@@ -1,12 +1,13 @@
 //! Direct conversations: people in their own chats with the app ask each other for one, have it, go from one to
 //! another and part. Everybody acts by what their own chat shows.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use anyhow::Result;
 use dragoman_sim::core::World;
 
-use super::platforms::{Channel, PEOPLE, Platforms, name};
+use super::carried;
+use super::platforms::{Channel, EMOJI, PEOPLE, Platforms, name};
 use super::shown::Shown;
 use super::stage::{EDITS, SentFile, file_of};
 
@@ -56,6 +57,12 @@ pub(super) struct State {
     pub(super) calm: bool,
 }
 
+/// What somebody replied to; the number, where that is a word.
+#[derive(Clone, Copy)]
+pub(super) struct Root {
+    pub(super) word: Option<usize>,
+}
+
 /// Something that was written in a chat with the app and is no command.
 pub(super) struct Word {
     pub(super) by: usize,
@@ -66,9 +73,26 @@ pub(super) struct Word {
     /// Nobody may get it.
     pub(super) idle: bool,
     pub(super) states: Vec<State>,
+    /// What it replies to.
+    pub(super) root: Option<Root>,
     pub(super) file: Option<SentFile>,
     /// It has no text.
     pub(super) wordless: bool,
+}
+
+/// A reaction that somebody set or took back in their chat.
+pub(super) struct Mark {
+    pub(super) set: bool,
+    /// The message as their chat shows it.
+    pub(super) id: String,
+    /// They were in the conversation with whom it is about, and both knew it.
+    pub(super) sure: bool,
+    /// The other one saw the message by then.
+    pub(super) seen: bool,
+    /// In which of the conversations between the two that was.
+    pub(super) talk: usize,
+    /// Milliseconds since 1970.
+    pub(super) at_ms: i64,
 }
 
 /// Everything that people wrote to the app.
@@ -78,6 +102,8 @@ pub(super) struct Private {
     pub(super) chats: Vec<Channel>,
     pub(super) commands: Vec<Command>,
     pub(super) words: Vec<Word>,
+    /// Reactions to words, by word, person and emoji; of each the latest change last.
+    pub(super) marks: BTreeMap<(usize, usize, usize), Vec<Mark>>,
     /// With whom everybody writes in the end, and which of their conversations that is.
     pub(super) left: Vec<Option<(usize, usize)>>,
 }
@@ -116,6 +142,8 @@ pub(super) enum Told {
     Late,
     /// Another answer to a command.
     Answered,
+    /// Who reacts to something, or that what follows is a reply.
+    Beside,
     /// What was no command is answered, or nobody asked.
     Hint,
     /// Nobody knows.
@@ -185,7 +213,9 @@ pub(super) fn read(shown: &Shown) -> Told {
     if let Some(number) = digits(text, "call ") {
         return Told::Call(number, has("wants to write with you"));
     }
-    if has("came before the conversation was open") {
+    if carried::told(text).is_some() || has("in reply to an earlier message:") {
+        Told::Beside
+    } else if has("came before the conversation was open") {
         Told::Late
     } else if HINTS.iter().any(|hint| has(hint)) {
         Told::Hint
@@ -304,6 +334,7 @@ impl Private {
             (_, Some(with)) if dice > 86 && !patient && with != other => {
                 self.command(world, platforms, person, What::Ask(other))
             }
+            _ if at(40, 100) < 25 && self.react(world, platforms, person, pick >> 32)? => Ok(()),
             _ if dice > 70 && self.change(world, platforms, person, pick >> 32)? => Ok(()),
             _ => self.say(world, platforms, person, pick >> 32),
         }
@@ -321,22 +352,83 @@ impl Private {
         let file = pick.is_multiple_of(7).then_some(size);
         let Screen { with, talk, .. } = self.screen(platforms, by);
         let to = with.filter(|with| self.together(platforms, by, *with));
-        self.write(
-            world,
-            platforms,
-            Saying { by, to, talk, idle: false, calm: false, file, wordless: pick.is_multiple_of(21) },
-        )
+        let reply = (pick >> 16).is_multiple_of(3).then_some(pick >> 20);
+        let wordless = pick.is_multiple_of(21);
+        self.write(world, platforms, Saying { by, to, talk, idle: false, calm: false, file, wordless, reply })
+    }
+
+    /// What somebody's chat shows last that stands in no thread, and which word it is. Teams' chats have no threads.
+    fn root(&self, platforms: &Platforms, by: usize, pick: u64) -> Option<(String, Root)> {
+        let chat = &self.chats[by];
+        let all: Vec<Shown> =
+            platforms.shown(chat).into_iter().filter(|shown| shown.root.is_none()).collect();
+        let latest = &all[all.len().saturating_sub(5)..];
+        if latest.is_empty() || chat.platform == "teams" {
+            return None;
+        }
+        let root = &latest[usize::try_from(pick % latest.len() as u64).ok()?];
+        Some((root.id.clone(), Root { word: self.word(by, root) }))
+    }
+
+    /// Which word a message of somebody's chat is.
+    fn word(&self, person: usize, shown: &Shown) -> Option<usize> {
+        if !shown.ours {
+            return self.words.iter().position(|word| word.by == person && word.id == shown.id);
+        }
+        match read(shown) {
+            Told::Word(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// Somebody reacts to something in their chat, or takes that back; `false`: there is nothing. Nobody is told what
+    /// people react to at Webex, and bots not what they react to at Teams, unless it is the bot's own.
+    fn react(&mut self, world: &World, platforms: &Platforms, by: usize, pick: u64) -> Result<bool> {
+        let chat = &self.chats[by];
+        let tells = |shown: &Shown| match chat.platform {
+            "webex" => false,
+            "teams" => shown.ours,
+            _ => true,
+        };
+        let mut seen: Vec<(usize, Shown)> = Vec::new();
+        for shown in platforms.shown(chat).into_iter().filter(tells) {
+            if let Some(word) = self.word(by, &shown)
+                && !seen.iter().any(|(known, _)| *known == word)
+            {
+                seen.push((word, shown));
+            }
+        }
+        let latest = &seen[seen.len().saturating_sub(4)..];
+        if latest.is_empty() {
+            return Ok(false);
+        }
+        let (number, shown) = &latest[usize::try_from(pick >> 8)? % latest.len()];
+        let emoji = usize::try_from(pick >> 16)? % EMOJI.len();
+        let word = &self.words[*number];
+        let other = if word.by == by { word.to } else { Some(word.by) };
+        let sure = other.is_some_and(|other| self.together(platforms, by, other));
+        let is_it = |shown: &Shown| shown.ours && read(shown) == Told::Word(*number);
+        let sees = |person: usize| platforms.shown(&self.chats[person]).iter().any(is_it);
+        let seen = word.by != by || other.is_some_and(sees);
+        let (talk, at_ms) = (self.screen(platforms, by).talk, world.clock.millis());
+        let user = PEOPLE[by].0;
+        let set = !shown.reactions.contains(&(Some(emoji), Some(user.to_owned())));
+        platforms.react(chat, user, &shown.id, emoji, set)?;
+        let mark = Mark { set, id: shown.id.clone(), sure, seen, talk, at_ms };
+        self.marks.entry((*number, by, emoji)).or_default().push(mark);
+        Ok(true)
     }
 
     fn write(&mut self, world: &World, platforms: &Platforms, saying: Saying) -> Result<()> {
-        let Saying { by, to, talk, idle, calm, file, wordless } = saying;
+        let Saying { by, to, talk, idle, calm, file, wordless, reply } = saying;
         let number = self.words.len();
         let file = file.map(|size| file_of(format!("w{number:03}f0.txt"), &format!("w{number}."), size));
         let words = if wordless { String::new() } else { text(number, 0) };
-        let id = platforms.post(&self.chats[by], PEOPLE[by].0, None, &words, file.as_slice())?;
+        let (thread, root) = reply.and_then(|pick| self.root(platforms, by, pick)).unzip();
+        let id = platforms.post(&self.chats[by], PEOPLE[by].0, thread.as_deref(), &words, file.as_slice())?;
         let at_ms = world.clock.millis();
         let states = vec![State { revision: Some(0), sure: true, at_ms, talk, calm }];
-        self.words.push(Word { by, id, at_ms, to, idle, states, file, wordless });
+        self.words.push(Word { by, id, at_ms, to, idle, states, root, file, wordless });
         Ok(())
     }
 
@@ -375,10 +467,13 @@ impl Private {
             let screen = self.screen(platforms, by);
             self.left.push(screen.with.filter(|_| screen.sure).map(|with| (with, screen.talk)));
             let (to, idle) = (screen.with.filter(|_| screen.sure), screen.with.is_none() && screen.sure);
+            // Two of five in a thread.
+            let reply = by.is_multiple_of(3).then_some(0);
+            let talk = screen.talk;
             self.write(
                 world,
                 platforms,
-                Saying { by, to, talk: screen.talk, idle, calm: true, file: None, wordless: false },
+                Saying { by, to, talk, idle, calm: true, file: None, wordless: false, reply },
             )?;
         }
         Ok(())
@@ -393,4 +488,6 @@ struct Saying {
     calm: bool,
     file: Option<usize>,
     wordless: bool,
+    /// In a thread, where there is one; the number picks it.
+    reply: Option<u64>,
 }

@@ -7,13 +7,14 @@ use dragoman_store::LaneId;
 
 use super::platforms::{CHANNELS, PEOPLE, key, name};
 use super::private::{Command, State, Told, Word, asked, read, text};
+use super::private_marks;
 use super::shown::Shown;
 use super::stage::Scene;
 
 /// What one chat shows.
 #[derive(Default)]
-struct Chat<'a> {
-    words: BTreeMap<usize, Vec<(usize, &'a Shown)>>,
+pub(super) struct Chat<'a> {
+    pub(super) words: BTreeMap<usize, Vec<(usize, &'a Shown)>>,
     calls: BTreeMap<usize, Vec<&'a Shown>>,
     opened: BTreeMap<usize, usize>,
     parted: BTreeMap<usize, usize>,
@@ -41,7 +42,7 @@ fn chat(shown: &[Shown]) -> Chat<'_> {
                 }
             }
             Told::Late => chat.late += 1,
-            Told::Reminder(Some(_)) | Told::Hint => {}
+            Told::Reminder(Some(_)) | Told::Hint | Told::Beside => {}
             Told::Stray | Told::Opened(None) | Told::Parted(None) | Told::Reminder(None) => {
                 chat.strays.push(shown);
             }
@@ -50,7 +51,7 @@ fn chat(shown: &[Shown]) -> Chat<'_> {
     chat
 }
 
-fn named(person: usize) -> &'static str {
+pub(super) fn named(person: usize) -> &'static str {
     name(PEOPLE[person].0)
 }
 
@@ -61,7 +62,10 @@ pub(super) fn judge(scene: &Scene) -> Vec<String> {
     for (number, word) in scene.private.words.iter().enumerate() {
         for (person, chat) in chats.iter().enumerate() {
             let found = chat.words.get(&number).map_or(&[][..], Vec::as_slice);
-            if let Some(fault) = fault(scene, number, word, person, found) {
+            let strayed = private_marks::strayed(scene, &chats, word, person, found);
+            let fault = fault(scene, number, word, person, found).or(strayed);
+            let excused = found.is_empty() && private_marks::is_unlisted(scene, &chats, word);
+            if let Some(fault) = fault.filter(|_| !excused) {
                 let to = word.to.map_or("nobody", named);
                 let (by, at) = (named(word.by), named(person));
                 wrong.push(format!("word {number:03} ({}) of {by} to {to}, at {at}: {fault}", word.id));
@@ -77,6 +81,7 @@ pub(super) fn judge(scene: &Scene) -> Vec<String> {
             }
         }
     }
+    wrong.extend(private_marks::marks(scene, &chats));
     wrong.extend(unanswered(scene, &chats));
     for (person, chat) in chats.iter().enumerate() {
         wrong.extend(unasked(scene, person, &chats));
@@ -161,6 +166,12 @@ fn fault(
     };
     let old = texts.first().filter(|shown| !states.iter().any(|state| shows(shown, state)));
     old.map(|shown| format!("shows {}", shown.text))
+}
+
+/// Whether a word is deleted, and whether that has to be known.
+pub(super) fn is_gone(scene: &Scene, word: &Word) -> (bool, bool) {
+    let gone = word.states.last().is_some_and(|state| state.revision.is_none());
+    (gone, gone && is_known(scene, word, word.states.len() - 1))
 }
 
 /// Whether a state of a message has to be known where it went: it was made in a conversation that lives on, or that ended
@@ -273,7 +284,8 @@ fn inversions(scene: &Scene, person: usize, chat: &Chat<'_>) -> Vec<String> {
     }
     let words = &scene.private.words;
     for (first, shown) in &chat.words {
-        let Some(earlier) = words.get(*first) else { continue };
+        // A reply may have waited for its root while others went on.
+        let Some(earlier) = words.get(*first).filter(|word| word.root.is_none()) else { continue };
         let Some(accepted_ms) = accepted.get(earlier.id.as_str()) else { continue };
         for (second, others) in chat.words.range(first + 1..) {
             let Some(later) = words.get(*second) else { continue };
