@@ -63,6 +63,11 @@ fn spoiled(bug: Bug, mut mutation: Mutation) -> Mutation {
         (Bug::CommandAgain, Mutation::Amend { amendment, .. }) => {
             amendment.facts.retain(|fact, _| fact != "direct_handled");
         }
+        (Bug::BlockForgotten, Mutation::Amend { amendment, .. }) => {
+            for value in amendment.facts.values_mut() {
+                *value = value.take().filter(|it| !it.starts_with("blocked@"));
+            }
+        }
         (Bug::OthersPast, Mutation::AddBridge(row)) if row.talk.is_some() => {
             (row.created_ms, row.since_ms) = (0, 0);
         }

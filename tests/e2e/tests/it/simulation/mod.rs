@@ -17,6 +17,8 @@ mod power;
 mod private;
 mod private_judge;
 mod private_marks;
+mod private_screen;
+mod private_told;
 mod shown;
 mod slack;
 mod stage;
@@ -148,4 +150,9 @@ fn a_command_that_is_done_again_is_found() {
 #[test]
 fn a_message_that_goes_to_another_ones_conversation_is_found() {
     println!("{}", find(Bug::OthersPast, "went astray"));
+}
+
+#[test]
+fn a_block_that_is_forgotten_is_found() {
+    println!("{}", find(Bug::BlockForgotten, "who blocked them"));
 }

@@ -1,13 +1,14 @@
 //! Direct conversations: people in their own chats with the app ask each other for one, have it, go from one to
 //! another and part. Everybody acts by what their own chat shows.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use anyhow::Result;
 use dragoman_sim::core::World;
 
-use super::carried;
-use super::platforms::{Channel, EMOJI, PEOPLE, Platforms, name};
+use super::platforms::{Channel, EMOJI, PEOPLE, Platforms};
+use super::private_screen::Screen;
+use super::private_told::{Told, read};
 use super::shown::Shown;
 use super::stage::{EDITS, SentFile, file_of};
 
@@ -20,6 +21,19 @@ pub(super) struct Command {
     pub(super) id: String,
     pub(super) at_ms: i64,
     pub(super) what: What,
+    /// Whether the one whom it names wanted to hear of it when it was written.
+    pub(super) ear: Ear,
+}
+
+/// Whether somebody hears what another one asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) enum Ear {
+    #[default]
+    Open,
+    /// They blocked them, and that was answered.
+    Deaf,
+    /// They changed that, and nobody knows whether it is done.
+    Perhaps,
 }
 
 /// What it says.
@@ -31,14 +45,26 @@ pub(super) enum What {
     Accept(usize),
     /// Ends what is open.
     Close,
+    /// Wants to hear no more of somebody.
+    Block(usize),
+    /// Takes that back.
+    Unblock(usize),
 }
 
 impl What {
-    /// Whom it names.
+    /// With whom it wants a conversation.
     pub(super) fn whom(self) -> Option<usize> {
         match self {
             Self::Ask(whom) | Self::Accept(whom) => Some(whom),
-            Self::Close => None,
+            Self::Close | Self::Block(_) | Self::Unblock(_) => None,
+        }
+    }
+
+    /// Whom it names.
+    pub(super) fn about(self) -> Option<usize> {
+        match self {
+            Self::Block(whom) | Self::Unblock(whom) => Some(whom),
+            what => what.whom(),
         }
     }
 }
@@ -78,6 +104,10 @@ pub(super) struct Word {
     pub(super) file: Option<SentFile>,
     /// It has no text.
     pub(super) wordless: bool,
+    /// Who did not want to hear of its author then, and knew that it is so.
+    pub(super) deaf: Vec<usize>,
+    /// The one whom it was for blocked its author before they saw it as it is.
+    pub(super) cut: bool,
 }
 
 /// A reaction that somebody set or took back in their chat.
@@ -108,48 +138,6 @@ pub(super) struct Private {
     pub(super) left: Vec<Option<(usize, usize)>>,
 }
 
-/// What people see in their chat.
-#[derive(Default)]
-pub(super) struct Screen {
-    /// With whom they write.
-    pub(super) with: Option<usize>,
-    /// All that they asked for was answered, and nothing interrupted it.
-    pub(super) sure: bool,
-    /// How many conversations with them there were.
-    talk: usize,
-    /// Who waits for their yes, the latest last.
-    asking: Vec<usize>,
-}
-
-/// A message of the app in a chat.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Told {
-    /// A copy of what somebody wrote; or a file of it.
-    Word(usize),
-    /// Somebody asks, or their first words; the number of the command, and whether it is an invitation or a reminder.
-    Call(usize, bool),
-    /// Somebody wants to go on.
-    Reminder(Option<usize>),
-    /// A conversation is open.
-    Opened(Option<usize>),
-    /// Somebody else ended it.
-    Parted(Option<usize>),
-    /// One's own command ended it.
-    Ended,
-    /// A command may have been done.
-    Interrupted,
-    /// What was written came when something else was open, and is not done.
-    Late,
-    /// Another answer to a command.
-    Answered,
-    /// Who reacts to something, or that what follows is a reply.
-    Beside,
-    /// What was no command is answered, or nobody asked.
-    Hint,
-    /// Nobody knows.
-    Stray,
-}
-
 /// The text of the n-th word.
 pub(super) fn text(number: usize, revision: u32) -> String {
     format!("word {number:03} rev {revision}.")
@@ -161,151 +149,12 @@ fn command(number: usize, what: What) -> String {
         What::Ask(whom) => format!("dm {} call {number:03}.", PEOPLE[whom].1),
         What::Accept(whom) => format!("dm accept {}", PEOPLE[whom].1),
         What::Close => "dm close".to_owned(),
-    }
-}
-
-/// Answers to commands, by words that no other one has.
-const ANSWERS: [&str; 12] = [
-    "was asked",
-    "Nothing is open.",
-    "It is not clear who is meant",
-    "Nobody asks you",
-    "does not ask for a conversation",
-    "does not answer. Try again",
-    "This could not be done",
-    "is in another conversation and was told",
-    "Nobody with this address",
-    "You looked for many people",
-    "They have not added this app",
-    "They cannot be written to",
-];
-/// What is said unasked, or to what was no command.
-const HINTS: [&str; 3] = [
-    "Here you can write with people",
-    "has not answered yet; what you write",
-    "Your first words were not delivered",
-];
-
-/// Whom a message of the app names.
-fn whom(text: &str) -> Option<usize> {
-    PEOPLE.iter().position(|(id, _)| text.contains(name(id)))
-}
-
-/// Who is told to have been asked, with the words behind the command.
-pub(super) fn asked(shown: &Shown) -> Option<usize> {
-    let told = shown.text.contains("was asked. You are told here") && !shown.text.contains("not passed on");
-    whom(&shown.text).filter(|_| told)
-}
-
-/// What a message of the app is.
-pub(super) fn read(shown: &Shown) -> Told {
-    let text = &shown.text;
-    let digits = |text: &str, sign: &str| text.split(sign).nth(1)?.get(..3)?.parse::<usize>().ok();
-    let has = |phrase: &str| text.contains(phrase);
-    // Teams' chats hold no files of the app: a line names them.
-    let file = shown.files.first().map(|(name, _)| name.as_str()).or(has("f0.txt").then_some(text));
-    if let Some(number) = file.and_then(|file| file.split("f0").next()?.rsplit('w').next()?.parse().ok()) {
-        return Told::Word(number);
-    }
-    if let Some(number) = digits(text, "word ") {
-        return Told::Word(number);
-    }
-    if let Some(number) = digits(text, "call ") {
-        return Told::Call(number, has("wants to write with you"));
-    }
-    if carried::told(text).is_some() || has("in reply to an earlier message:") {
-        Told::Beside
-    } else if has("came before the conversation was open") {
-        Told::Late
-    } else if HINTS.iter().any(|hint| has(hint)) {
-        Told::Hint
-    } else if has("You are writing with") {
-        Told::Opened(whom(text))
-    } else if has("ended this conversation") || has("went to another conversation") {
-        Told::Parted(whom(text))
-    } else if has("Something interrupted your last command") {
-        Told::Interrupted
-    } else if has("Your conversation with") && has("has ended") {
-        Told::Ended
-    } else if has("Your conversation with") && has("is open") || ANSWERS.iter().any(|answer| has(answer)) {
-        Told::Answered
-    } else if has("wants to write with you") {
-        Told::Reminder(whom(text))
-    } else {
-        Told::Stray
+        What::Block(whom) => format!("dm block {}", PEOPLE[whom].1),
+        What::Unblock(whom) => format!("dm unblock {}", PEOPLE[whom].1),
     }
 }
 
 impl Private {
-    /// What somebody sees.
-    pub(super) fn screen(&self, platforms: &Platforms, person: usize) -> Screen {
-        let mut screen = Screen::default();
-        let mut pending: VecDeque<What> = VecDeque::new();
-        let (mut lost, mut last) = (false, None);
-        let mut talks = [0; PEOPLE.len()];
-        for shown in platforms.shown(&self.chats[person]) {
-            if !shown.ours {
-                let mine = |command: &&Command| command.by == person && command.id == shown.id;
-                if let Some(command) = self.commands.iter().find(mine) {
-                    pending.push_back(command.what);
-                    screen.asking.retain(|whom| command.what != What::Accept(*whom));
-                }
-                continue;
-            }
-            match read(&shown) {
-                Told::Call(number, true) => {
-                    let by = self.commands.get(number).map_or(person, |command| command.by);
-                    screen.asking.retain(|whom| *whom != by);
-                    screen.asking.push(by);
-                }
-                Told::Reminder(Some(by)) => {
-                    screen.asking.retain(|whom| *whom != by);
-                    screen.asking.push(by);
-                }
-                Told::Opened(with) => {
-                    (screen.with, lost) = (with, false);
-                    if let Some(with) = with {
-                        talks[with] += 1;
-                    }
-                    screen.asking.retain(|whom| Some(*whom) != with);
-                    if pending.front().is_some_and(|what| what.whom() == with) {
-                        last = pending.pop_front();
-                    }
-                }
-                Told::Parted(by) if by == screen.with => screen.with = None,
-                Told::Ended => {
-                    screen.with = None;
-                    last = pending.pop_front();
-                }
-                Told::Interrupted => {
-                    last = pending.pop_front();
-                    lost = true;
-                }
-                Told::Answered => last = pending.pop_front(),
-                _ => {}
-            }
-            // What may not have been done is said again.
-            if let (Told::Interrupted | Told::Answered, Some(What::Accept(whom))) =
-                (read(&shown), last.take())
-                && screen.with != Some(whom)
-            {
-                screen.asking.push(whom);
-            }
-        }
-        screen.talk = screen.with.map_or(0, |with| talks[with]);
-        screen.sure = pending.is_empty() && !lost;
-        screen
-    }
-
-    /// Whether both see that they write with each other, and nothing is on its way.
-    fn together(&self, platforms: &Platforms, one: usize, other: usize) -> bool {
-        let sees = |one: usize, other: usize| {
-            let screen = self.screen(platforms, one);
-            screen.with == Some(other) && screen.sure
-        };
-        sees(one, other) && sees(other, one)
-    }
-
     /// Somebody does something; the number says who and what.
     pub(super) fn act(&mut self, world: &World, platforms: &Platforms, pick: u64) -> Result<()> {
         let at = |shift: u32, bound: usize| usize::try_from(pick >> shift).unwrap_or(0) % bound;
@@ -322,12 +171,22 @@ impl Private {
         let patient = last.is_some_and(|last| now_ms - last.at_ms < IMPATIENT_MS) && !screen.sure;
         let dice = at(16, 100);
         let other = (person + 1 + at(24, PEOPLE.len() - 1)) % PEOPLE.len();
+        let unheard = screen.ears.iter().position(|ear| *ear != Ear::Open);
+        if let Some(whom) = unheard.filter(|_| at(48, 100) < 20 && !patient) {
+            return self.command(world, platforms, person, What::Unblock(whom));
+        }
         match (screen.asking.last(), screen.with) {
             (Some(by), None) if dice < 85 && !patient => {
                 self.command(world, platforms, person, What::Accept(*by))
             }
             (Some(by), Some(_)) if dice < 30 && !patient => {
                 self.command(world, platforms, person, What::Accept(*by))
+            }
+            (Some(by), None) if dice > 92 && !patient => {
+                self.command(world, platforms, person, What::Block(*by))
+            }
+            (_, Some(with)) if dice > 96 && !patient => {
+                self.command(world, platforms, person, What::Block(with))
             }
             (_, None) if dice < 60 && !patient => self.command(world, platforms, person, What::Ask(other)),
             (_, Some(_)) if dice > 92 && !patient => self.command(world, platforms, person, What::Close),
@@ -341,10 +200,53 @@ impl Private {
     }
 
     fn command(&mut self, world: &World, platforms: &Platforms, by: usize, what: What) -> Result<()> {
+        let ear = what.about().map_or(Ear::Open, |whom| self.screen(platforms, whom).ears[by]);
+        if let Some(whom) = what.about() {
+            self.change_regard(platforms, by, whom, matches!(what, What::Block(_)));
+        }
         let text = command(self.commands.len(), what);
         let id = platforms.post(&self.chats[by], PEOPLE[by].0, None, &text, &[])?;
-        self.commands.push(Command { by, id, at_ms: world.clock.millis(), what });
+        self.commands.push(Command { by, id, at_ms: world.clock.millis(), what, ear });
         Ok(())
+    }
+
+    /// Somebody may hear of another one, or not, from now on.
+    fn change_regard(&mut self, platforms: &Platforms, by: usize, whom: usize, block: bool) {
+        // What is on its way may be heard before or after that.
+        if !self.screen(platforms, whom).sure {
+            let theirs = self.commands.iter_mut().filter(|it| it.by == whom && it.what.whom() == Some(by));
+            for command in theirs {
+                command.ear = Ear::Perhaps;
+            }
+        }
+        if !block {
+            return;
+        }
+        let chat = platforms.shown(&self.chats[by]);
+        let ours = || chat.iter().filter(|shown| shown.ours);
+        for (number, word) in self.words.iter_mut().enumerate() {
+            if word.by != whom || word.to != Some(by) {
+                continue;
+            }
+            let copies = || ours().filter(|shown| read(shown) == Told::Word(number));
+            word.cut |= match word.states.last().and_then(|state| state.revision) {
+                None => copies().next().is_some(),
+                Some(revision) => {
+                    let said = text(number, revision);
+                    let parts = usize::from(!word.wordless) + usize::from(word.file.is_some());
+                    let latest = word.wordless || copies().any(|shown| shown.text.contains(&said));
+                    !latest || copies().count() < parts
+                }
+            };
+        }
+        let about = |word: &Word| word.by == by || word.to == Some(by);
+        for ((word, who, _), marks) in &mut self.marks {
+            if *who == whom && about(&self.words[*word]) {
+                for mark in marks.iter_mut() {
+                    mark.sure = false;
+                }
+            }
+        }
     }
 
     fn say(&mut self, world: &World, platforms: &Platforms, by: usize, pick: u64) -> Result<()> {
@@ -427,8 +329,11 @@ impl Private {
         let (thread, root) = reply.and_then(|pick| self.root(platforms, by, pick)).unzip();
         let id = platforms.post(&self.chats[by], PEOPLE[by].0, thread.as_deref(), &words, file.as_slice())?;
         let at_ms = world.clock.millis();
+        let deaf = |person: &usize| self.screen(platforms, *person).ears[by] == Ear::Deaf;
+        let deaf = (0..PEOPLE.len()).filter(deaf).collect();
         let states = vec![State { revision: Some(0), sure: true, at_ms, talk, calm }];
-        self.words.push(Word { by, id, at_ms, to, idle, states, root, file, wordless });
+        let cut = false;
+        self.words.push(Word { by, id, at_ms, to, idle, states, root, file, wordless, deaf, cut });
         Ok(())
     }
 

@@ -6,8 +6,9 @@ use dragoman_sim::core::{LogEntry, LogKind};
 use dragoman_store::LaneId;
 
 use super::platforms::{CHANNELS, PEOPLE, key, name};
-use super::private::{Command, State, Told, Word, asked, read, text};
+use super::private::{Command, Ear, State, What, Word, text};
 use super::private_marks;
+use super::private_told::{Told, asked, read};
 use super::shown::Shown;
 use super::stage::Scene;
 
@@ -20,6 +21,12 @@ pub(super) struct Chat<'a> {
     parted: BTreeMap<usize, usize>,
     /// Answers to commands, beside that something is open.
     answers: usize,
+    /// Who is told to be blocked, and not any more, how often.
+    blocked: BTreeMap<usize, usize>,
+    unblocked: BTreeMap<usize, usize>,
+    /// Of whom they read that they wait, and who they are told that they wait for.
+    reminded: BTreeMap<usize, usize>,
+    waits: BTreeMap<usize, usize>,
     /// Commands, or words, that were not done because they came late.
     late: usize,
     /// Whom they are told to have asked, how often.
@@ -41,9 +48,28 @@ fn chat(shown: &[Shown]) -> Chat<'_> {
                     *chat.asked.entry(whom).or_default() += 1;
                 }
             }
+            Told::Blocked(Some(whom)) => {
+                chat.answers += 1;
+                *chat.blocked.entry(whom).or_default() += 1;
+            }
+            Told::Unblocked(Some(whom)) => {
+                chat.answers += 1;
+                *chat.unblocked.entry(whom).or_default() += 1;
+            }
+            Told::Waits(Some(whom)) => {
+                chat.answers += 1;
+                *chat.waits.entry(whom).or_default() += 1;
+            }
+            Told::Reminder(Some(by)) => *chat.reminded.entry(by).or_default() += 1,
             Told::Late => chat.late += 1,
-            Told::Reminder(Some(_)) | Told::Hint | Told::Beside => {}
-            Told::Stray | Told::Opened(None) | Told::Parted(None) | Told::Reminder(None) => {
+            Told::Hint | Told::Beside => {}
+            Told::Stray
+            | Told::Opened(None)
+            | Told::Parted(None)
+            | Told::Reminder(None)
+            | Told::Blocked(None)
+            | Told::Unblocked(None)
+            | Told::Waits(None) => {
                 chat.strays.push(shown);
             }
         }
@@ -78,6 +104,10 @@ pub(super) fn judge(scene: &Scene) -> Vec<String> {
             if times > usize::from(command.what.whom() == Some(person)) {
                 let (by, at) = (named(command.by), named(person));
                 wrong.push(format!("call {number:03} of {by} is told {times} times at {at}"));
+            }
+            if times > 0 && command.ear == Ear::Deaf {
+                let (by, at) = (named(command.by), named(person));
+                wrong.push(format!("call {number:03} of {by} is told at {at}, who blocked them"));
             }
         }
     }
@@ -132,6 +162,9 @@ fn fault(
     if !may {
         return (!found.is_empty()).then(|| "went astray".to_owned());
     }
+    if word.deaf.contains(&person) {
+        return (!found.is_empty()).then(|| "is heard although its author is blocked".to_owned());
+    }
     let is_file = |shown: &Shown| !shown.files.is_empty() || shown.text.contains("f0.txt");
     let is_text = |shown: &Shown| shown.text.contains("word ");
     let texts: Vec<&Shown> = found.iter().map(|(_, it)| *it).filter(|it| is_text(it)).collect();
@@ -146,7 +179,8 @@ fn fault(
     if files.iter().any(spoiled) {
         return Some("its file has other bytes".to_owned());
     }
-    if word.to.is_none() || is_reported(scene, word, person) {
+    // Who blocks somebody hears no more of what is on its way.
+    if word.to.is_none() || word.cut || is_reported(scene, word, person) {
         return None;
     }
     // What was done when perhaps nobody listened any more may be there, or not.
@@ -215,7 +249,12 @@ fn unanswered(scene: &Scene, chats: &[Chat<'_>]) -> Option<String> {
 fn unasked(scene: &Scene, person: usize, chats: &[Chat<'_>]) -> Vec<String> {
     let mine = |number: &&usize| scene.private.commands.get(**number).is_some_and(|it| it.by == person);
     let asked = chats[person].asked.iter();
-    let there = |whom: usize| chats[whom].calls.keys().filter(mine).count();
+    // Who is blocked reads the same, and nobody is asked.
+    let unheard = |whom: usize| {
+        let theirs = |it: &&Command| it.by == person && it.what.whom() == Some(whom) && it.ear != Ear::Open;
+        scene.private.commands.iter().filter(theirs).count()
+    };
+    let there = |whom: usize| chats[whom].calls.keys().filter(mine).count() + unheard(whom);
     let missing =
         asked.map(|(whom, times)| (*whom, *times, there(*whom))).filter(|(_, times, there)| times > there);
     let told = |(whom, times, there)| {
@@ -232,6 +271,9 @@ fn unasked(scene: &Scene, person: usize, chats: &[Chat<'_>]) -> Vec<String> {
 fn commands(scene: &Scene, person: usize, chat: &Chat<'_>) -> Vec<String> {
     let commands = &scene.private.commands;
     let by = |by: usize| commands.iter().filter(move |command| command.by == by);
+    let heard = |one: usize, other: usize| {
+        by(one).filter(|it| it.what.whom() == Some(other) && it.ear != Ear::Deaf).count()
+    };
     let mut wrong = Vec::new();
     let (said, answers) = (by(person).count(), chat.answers);
     if answers > said {
@@ -242,10 +284,32 @@ fn commands(scene: &Scene, person: usize, chat: &Chat<'_>) -> Vec<String> {
         wrong.push(format!("{} times late, of {said} commands and {words} words", chat.late));
     }
     for (other, times) in &chat.opened {
-        let mine = by(person).filter(|it| it.what.whom() == Some(*other)).count();
-        let theirs = by(*other).filter(|it| it.what.whom() == Some(person)).count();
+        // Nothing is opened by who is blocked.
+        let mine = heard(person, *other);
+        let theirs = heard(*other, person);
         if *times > mine + theirs {
             wrong.push(format!("{times} beginnings with {}, of {mine} and {theirs} wishes", named(*other)));
+        }
+    }
+    let said = |what: What| by(person).filter(|it| it.what == what).count();
+    for (whom, times) in &chat.blocked {
+        if *times > said(What::Block(*whom)) {
+            wrong.push(format!("{} is blocked {times} times", named(*whom)));
+        }
+    }
+    for (whom, times) in &chat.unblocked {
+        if *times > said(What::Unblock(*whom)) {
+            wrong.push(format!("{} is unblocked {times} times", named(*whom)));
+        }
+    }
+    for (whom, times) in &chat.waits {
+        if *times > heard(person, *whom) {
+            wrong.push(format!("{} is told {times} times of a wish", named(*whom)));
+        }
+    }
+    for (whom, times) in &chat.reminded {
+        if *times > heard(*whom, person) {
+            wrong.push(format!("{} waits {times} times", named(*whom)));
         }
     }
     for (other, times) in &chat.parted {

@@ -28,6 +28,8 @@ pub(super) enum Bug {
     CommandAgain,
     /// A direct conversation takes what was written in a chat before it for its own.
     OthersPast,
+    /// Whom people block is forgotten.
+    BlockForgotten,
 }
 
 /// What came of a seed.
