@@ -18,7 +18,7 @@ use crate::wire::{Connection, Dialer};
 const ROUND_TRIPS: usize = 10;
 /// Before each measurement: until the settlement of the message before is synced too, and until a disk that counts syncs
 /// has forgotten the last one.
-const PAUSE: Duration = Duration::from_millis(12);
+const PAUSE: Duration = Duration::from_millis(6);
 /// Messages per block.
 const MESSAGES: usize = 40;
 
