@@ -86,8 +86,9 @@ impl Relay {
             return Ok(Turn::Hold(self.now_ms() + PAUSED_MS));
         }
         let ahead = self.with_lanes(|lanes| lanes.superseding(leg));
-        if leg.event.kind() == EventKind::Created && leg.doubt() < ahead.doubt {
-            // Told of twice, the message may have been posted for the other event.
+        let may_post = matches!(leg.event.kind(), EventKind::Created | EventKind::Changed);
+        if may_post && leg.doubt() < ahead.doubt {
+            // Told of more than once, the message may have been posted for another event.
             leg.set_doubt(ahead.doubt);
         }
         let untouched = leg.parts().is_empty() && leg.doubt() == Doubt::None;
