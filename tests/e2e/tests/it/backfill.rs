@@ -33,7 +33,7 @@ async fn shows(side: &dyn Side, words: &[&str]) -> Result<Vec<Seen>> {
 }
 
 /// Times are kept in milliseconds: what was said in the same one as the oldest that is asked for comes with it.
-async fn its_millisecond_is_over(world: &World, ts: &str) -> Result<()> {
+pub(crate) async fn its_millisecond_is_over(world: &World, ts: &str) -> Result<()> {
     let sent_ms = ts.replace('.', "").parse::<i64>().with_context(|| format!("{ts} is no time"))? / 1000;
     eventually("the next millisecond", SOON, async || {
         let now_ms = world.status().await.map_err(|error| format!("{error:#}"))?.now_ms;
@@ -128,7 +128,8 @@ async fn who_joins_brings_what_was_said_there_before_and_gets_nothing_of_the_oth
     let mut world = World::start(Options::default()).await?;
     let bridge = world.bridge.clone().context("there is a bridge")?;
     let (ana, dana, ben) = (world.ana(CHANNEL), world.dana(seed::LAUNCH), world.ben(GENERAL));
-    ben.post("older than asked for", None).await?;
+    let older = ben.post("older than asked for", None).await?;
+    its_millisecond_is_over(&world, &older).await?;
     ana.post("said in launch", None).await?;
     shows(&dana, &["said in launch"]).await?;
     let root = ben.post("*first* of the old", None).await?;

@@ -9,6 +9,8 @@ use dragoman_sim::webex::seed::GITA;
 use dragoman_sim::zoom::config::{LAUNCH, THEO};
 use e2e::{Options, Seen, Side, World, eventually};
 
+use crate::backfill::its_millisecond_is_over;
+
 const CHANNEL: &str = "C07LAUNCH";
 const ANA: &str = "U07ANASOUZA";
 const SOON: Duration = Duration::from_secs(20);
@@ -270,6 +272,7 @@ async fn said_before(fault: Option<&str>) -> Result<()> {
     };
     let older = ana.post("older than asked for", None).await?;
     react(&world, &older, "tada")?;
+    its_millisecond_is_over(&world, &older).await?;
     let first = ana.post("the first *lamp*", None).await?;
     react(&world, &first, "+1")?;
     let reply = ana.post("its *wick*", Some(&first)).await?;
