@@ -1,7 +1,5 @@
 //! What every store does, each as one check that runs over each of them.
 
-use std::collections::BTreeMap;
-
 use dragoman_model::{RemoteMessage, SlotId, Version};
 use dragoman_store::{
     Amendment, Appended, AppendedLeg, BridgePast, BridgeRow, BridgeState, ClaimedLane, Counts, DeadLetterRow,
@@ -274,12 +272,7 @@ async fn what_people_end_frees_its_members_and_is_remembered(bench: &mut Bench) 
 async fn a_conversation_is_in_one_living_bridge(bench: &mut Bench) {
     set_up(bench).await;
     let set = |state| Mutation::SetBridge { bridge: "b1".into(), state, since_ms: None };
-    let members = |bridge: &str, members: &[&str]| Mutation::SetMembers {
-        bridge: bridge.into(),
-        members: members.iter().map(|id| (*id).into()).collect(),
-        since_ms: None,
-        backfill_ms: BTreeMap::new(),
-    };
+    let members = |bridge: &str, members: &[&str]| set_members(bridge, members, None, &[]);
     let second = Mutation::AddBridge(bridge("b2", "o1", &["c3", "c4"]));
     assert_eq!(bench.refused(second.clone()).await, "exists bridge_member c3");
     bench.done(set(BridgeState::Paused)).await;
@@ -307,15 +300,7 @@ async fn a_conversation_is_in_one_living_bridge(bench: &mut Bench) {
 
     let resume = Mutation::SetBridge { bridge: "b1".into(), state: BridgeState::Active, since_ms: Some(20) };
     bench.done(resume).await;
-    let members = vec!["c4".into(), "c3".into()];
-    bench
-        .done(Mutation::SetMembers {
-            bridge: "b2".into(),
-            members,
-            since_ms: Some(30),
-            backfill_ms: BTreeMap::new(),
-        })
-        .await;
+    bench.done(set_members("b2", &["c4", "c3"], Some(30), &[])).await;
     let since = |bridge: &BridgeRow| (bridge.since_ms, bridge.past.clone());
     let bridges: Vec<_> = bench.store().bridges().await.unwrap().iter().map(since).collect();
     let joined = BridgePast {
@@ -326,24 +311,8 @@ async fn a_conversation_is_in_one_living_bridge(bench: &mut Bench) {
     // Both were there from the beginning.
     assert_eq!(bridges, [(20, BridgePast::default()), (8, BridgePast::default())]);
     bench.done(Mutation::SetBridge { bridge: "b1".into(), state: BridgeState::Ended, since_ms: None }).await;
-    let members = vec!["c3".into(), "c1".into()];
-    bench
-        .done(Mutation::SetMembers {
-            bridge: "b2".into(),
-            members,
-            since_ms: Some(25),
-            backfill_ms: BTreeMap::new(),
-        })
-        .await;
-    let members = vec!["c3".into(), "c4".into()];
-    bench
-        .done(Mutation::SetMembers {
-            bridge: "b2".into(),
-            members,
-            since_ms: Some(30),
-            backfill_ms: BTreeMap::new(),
-        })
-        .await;
+    bench.done(set_members("b2", &["c3", "c1"], Some(25), &[])).await;
+    bench.done(set_members("b2", &["c3", "c4"], Some(30), &[])).await;
     for (state, at_ms) in [(BridgeState::Paused, 40), (BridgeState::Paused, 41), (BridgeState::Active, 50)] {
         bench.done(Mutation::SetBridge { bridge: "b2".into(), state, since_ms: Some(at_ms) }).await;
     }
@@ -383,12 +352,8 @@ async fn who_joins_brings_what_was_asked_for(bench: &mut Bench) {
     let mut row = bridge("b2", "o1", &["c1", "c2"]);
     (row.created_ms, row.since_ms) = (60, 60);
     bench.done(Mutation::AddBridge(row)).await;
-    let set = |members: &[&str], at_ms, brought: &[(&str, i64)]| Mutation::SetMembers {
-        bridge: "b2".into(),
-        members: members.iter().map(|id| (*id).into()).collect(),
-        since_ms: Some(at_ms),
-        backfill_ms: brought.iter().map(|(id, since_ms)| ((*id).into(), *since_ms)).collect(),
-    };
+    let set =
+        |members: &[&str], at_ms, brought: &[(&str, i64)]| set_members("b2", members, Some(at_ms), brought);
     // Who is there already and who is not among them brings nothing.
     bench.done(set(&["c1", "c2", "c3"], 100, &[("c3", 30), ("c1", 5), ("c4", 5)])).await;
     let now = async |bench: &Bench| bench.store().bridges().await.unwrap().pop().unwrap();

@@ -73,6 +73,20 @@ pub(crate) fn token(installation: &str, slot: &str) -> TokenRow {
     }
 }
 
+pub(crate) fn set_members(
+    bridge: &str,
+    members: &[&str],
+    since_ms: Option<i64>,
+    brought: &[(&str, i64)],
+) -> Mutation {
+    Mutation::SetMembers {
+        bridge: bridge.into(),
+        members: members.iter().map(|id| (*id).into()).collect(),
+        since_ms,
+        backfill_ms: brought.iter().map(|(id, since_ms)| ((*id).into(), *since_ms)).collect(),
+    }
+}
+
 pub(crate) fn bridge(id: &str, org: &str, members: &[&str]) -> BridgeRow {
     BridgeRow {
         id: id.into(),
