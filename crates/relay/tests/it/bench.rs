@@ -89,6 +89,10 @@ struct Bench {
     /// Where files rest whose length nobody knows.
     spool: tempfile::TempDir,
     life: Option<Life>,
+    /// Deliveries are accepted in tasks of their own, as at the door.
+    apart: bool,
+    /// Calls that no script had looked at when the last of those was answered.
+    called: usize,
     /// Made to wait.
     hold: Option<Held>,
     delivered: u64,
@@ -132,6 +136,8 @@ impl Bench {
             folder: SimDisk::new(),
             spool: tempfile::tempdir().unwrap(),
             life: None,
+            apart: false,
+            called: 0,
             hold: None,
             delivered: 0,
             held: Vec::new(),
@@ -228,6 +234,8 @@ impl Bench {
                 let file = SlotStore::open(&self.data, "slots", limits, Arc::clone(&self.random)).unwrap();
                 file.erase_unnamed(&BTreeSet::new()).unwrap();
             }
+            ["apart"] => self.apart = true,
+            ["answered-after", count] => assert_eq!(self.called.to_string(), count, "calls"),
             ["stolen", room] => self.steal(room),
             ["replay"] => self.replay(),
             ["dead", ref codes @ ..] => assert_eq!(self.dead(), *codes, "dead letters"),
@@ -422,9 +430,17 @@ impl Bench {
         let delivery = Delivery { items: items.collect(), answer, dropped: Vec::new() };
         self.last = said;
         if let Some(life) = &self.life {
-            // Refused where the disk is full; the platform may come again.
-            let (answer, _) = tokio::sync::oneshot::channel();
-            life.runtime.block_on(life.relay.accept(&app, delivery, answer));
+            let (answer, answered) = tokio::sync::oneshot::channel();
+            let relay = life.relay.clone();
+            if !self.apart {
+                life.runtime.block_on(relay.accept(&app, delivery, answer));
+                return;
+            }
+            life.runtime.block_on(async {
+                life.tasks.spawn(async move { relay.accept(&app, delivery, answer).await });
+                answered.await.unwrap().unwrap();
+            });
+            self.called = self.fake.rooms().values().map(|room| room.calls.len()).sum();
         }
     }
 

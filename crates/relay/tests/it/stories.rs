@@ -18,6 +18,18 @@ fn messages_arrive_in_order_and_once() {
 }
 
 #[test]
+fn a_platform_is_answered_before_the_work_begins() {
+    check(
+        "apart
+         A post 1 one
+         answered-after 0
+         A post 2 two
+         run 1s
+         B calls: post one | post two",
+    );
+}
+
+#[test]
 fn edits_and_deletions_follow() {
     check(
         "A post 1 one
