@@ -1,4 +1,8 @@
-//! The app's chatbot: it answers, as itself, what was given to it where it was given ("Send Chatbot messages").
+//! The app's chatbot: it answers, as itself, what was given to it ("Send Chatbot messages").
+//!
+//! It answers in the chat that a person has with it, also what was given in a channel. There the answer could be shown to
+//! its author alone (`visible_to_user`), but whether that takes a user id or a JID is left open (its description says the
+//! one, its example is the other), and a wrong one might show to everybody with whom somebody writes.
 
 use dragoman_model::{Document, Inline, Outcome, codes};
 use dragoman_platform::Session;
@@ -13,18 +17,13 @@ use crate::wire::answers::BotSent;
 
 /// The longest text of a block, in bytes.
 const MOST_TEXT: usize = 4_000;
-/// What the JID of a channel ends with, whatever the host.
-const CHANNEL: &str = "@conference.";
-
 /// Where a command is answered.
 #[derive(PartialEq, Eq, Debug)]
 struct Place<'a> {
     /// The bot.
     robot: &'a str,
-    /// On whose behalf.
+    /// Who asked.
     user: &'a str,
-    /// The channel, where it was given in one.
-    channel: Option<&'a str>,
 }
 
 /// Where what a person gave to the bot is answered, in words of ours. `None`: the event does not tell.
@@ -34,23 +33,15 @@ pub(crate) fn answer_at(payload: &Value) -> Option<String> {
         let jid = payload.get(key).and_then(Value::as_str).map(str::trim)?;
         (jid.contains('@') && !jid.contains(char::is_whitespace)).then_some(jid)
     };
-    let (robot, user) = (jid("robotJid")?, jid("userJid")?);
-    let channel = jid("toJid").filter(|to| to.contains(CHANNEL));
-    let words = [Some(robot), Some(user), channel];
-    Some(words.into_iter().flatten().collect::<Vec<_>>().join(" "))
+    Some(format!("{} {}", jid("robotJid")?, jid("userJid")?))
 }
 
 fn place(answer_at: &str) -> Option<Place<'_>> {
-    let words: Vec<&str> = answer_at.split(' ').collect();
-    match words[..] {
-        [robot, user] => Some(Place { robot, user, channel: None }),
-        [robot, user, channel] => Some(Place { robot, user, channel: Some(channel) }),
-        _ => None,
-    }
+    let mut words = answer_at.split(' ');
+    Some(Place { robot: words.next()?, user: words.next()? })
 }
 
-/// Says it as the bot: in a channel to the one who asked alone, or else in their chat with the bot. Refused where the bot
-/// cannot, because nobody added it to the channel, or because it is too long.
+/// Says it as the bot. Refused where the bot cannot, or because it is too long.
 pub(crate) async fn answer(client: &Client, session: &Session, answer_at: &str, words: &Document) -> Outcome {
     let text = plain(words);
     let Some(place) = place(answer_at).filter(|_| text.len() <= MOST_TEXT) else {
@@ -94,18 +85,14 @@ fn plain(words: &Document) -> String {
 }
 
 fn said(place: &Place<'_>, account: &str, text: &str) -> Value {
-    let mut body = json!({
+    json!({
         "robot_jid": place.robot,
-        "to_jid": place.channel.unwrap_or(place.user),
+        "to_jid": place.user,
         "user_jid": place.user,
         "account_id": account,
         "is_markdown_support": false,
         "content": { "body": [{ "type": "message", "text": text }] },
-    });
-    if place.channel.is_some() {
-        body["visible_to_user"] = json!(place.user);
-    }
-    body
+    })
 }
 
 #[cfg(test)]
@@ -117,23 +104,17 @@ mod tests {
     const LAUNCH: &str = "launch@conference.xmpp.zoom.example";
 
     #[test]
-    fn a_command_is_answered_where_it_was_given_to_its_author_alone() {
-        let told = |to: &str| json!({ "robotJid": ROBOT, "userJid": IMANI, "toJid": to });
-        let at = answer_at(&told(LAUNCH)).unwrap_or_default();
-        let in_channel = place(&at);
-        assert_eq!(in_channel, Some(Place { robot: ROBOT, user: IMANI, channel: Some(LAUNCH) }));
-        let body = in_channel.map(|place| said(&place, "A1", "*hello*")).unwrap_or_default();
-        assert_eq!((&body["to_jid"], &body["visible_to_user"]), (&json!(LAUNCH), &json!(IMANI)));
-        assert_eq!((&body["account_id"], &body["user_jid"]), (&json!("A1"), &json!(IMANI)));
-        assert_eq!(
-            (&body["is_markdown_support"], &body["content"]["body"][0]["text"]),
-            (&json!(false), &json!("*hello*"))
-        );
-
-        // What is written to the bot itself names the bot.
-        let at = answer_at(&told(ROBOT)).unwrap_or_default();
-        let body = place(&at).map(|place| said(&place, "A1", "hello")).unwrap_or_default();
-        assert_eq!((&body["to_jid"], body.get("visible_to_user")), (&json!(IMANI), None));
+    fn a_command_is_answered_to_its_author_alone_wherever_it_was_given() {
+        for to in [LAUNCH, ROBOT] {
+            let at =
+                answer_at(&json!({ "robotJid": ROBOT, "userJid": IMANI, "toJid": to })).unwrap_or_default();
+            let at = place(&at);
+            assert_eq!(at, Some(Place { robot: ROBOT, user: IMANI }));
+            let body = at.map(|place| said(&place, "A1", "*hello*")).unwrap_or_default();
+            assert_eq!((&body["to_jid"], &body["user_jid"]), (&json!(IMANI), &json!(IMANI)));
+            assert_eq!((&body["account_id"], &body["is_markdown_support"]), (&json!("A1"), &json!(false)));
+            assert_eq!(body["content"]["body"][0]["text"], "*hello*");
+        }
     }
 
     #[test]
@@ -162,6 +143,6 @@ mod tests {
         ] {
             assert_eq!(answer_at(&broken), None, "{broken}");
         }
-        assert!(place("").is_none() && place("a b c d").is_none());
+        assert!(place("").is_none() && place("a").is_none());
     }
 }

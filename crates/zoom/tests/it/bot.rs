@@ -47,24 +47,20 @@ async fn zoom(answer: impl Fn() -> Reply + Send + Sync + 'static) -> FakeZoom {
 }
 
 #[tokio::test]
-async fn the_bot_answers_where_it_was_asked_as_itself() {
+async fn the_bot_answers_as_itself_in_the_chat_of_who_asked() {
     let words = Document::plain("*Ana* <https://x.example|x>: open").normalise();
     let zoom = zoom(|| Reply(201, "", sent(9).to_string())).await;
-    for (to, seen_by) in [(channel(), Some(ANA)), (ROBOT.to_owned(), None)] {
+    for to in [channel(), ROBOT.to_owned()] {
         let at = asked_in(&to).await;
         assert_eq!(connector(&zoom.url()).answer(&session(), &at, &words).await, Outcome::done());
         let calls = zoom.calls();
         let [token, call] = &calls[..] else { panic!("a token, then the answer: {}", calls.len()) };
         assert!(token.headers["authorization"].starts_with("Basic "), "as the app itself");
         assert_eq!((call.what.as_str(), call.token()), ("POST /v2/im/chat/messages", "bot-token"));
-        let mut expected = json!({
-            "robot_jid": ROBOT, "to_jid": if seen_by.is_some() { channel() } else { ANA.to_owned() },
-            "user_jid": ANA, "account_id": ACCOUNT, "is_markdown_support": false,
+        let expected = json!({
+            "robot_jid": ROBOT, "to_jid": ANA, "user_jid": ANA, "account_id": ACCOUNT, "is_markdown_support": false,
             "content": { "body": [{ "type": "message", "text": "*Ana* <https://x.example|x>: open" }] },
         });
-        if let Some(user) = seen_by {
-            expected["visible_to_user"] = json!(user);
-        }
         assert_eq!(call.json(), expected);
     }
 }
@@ -73,7 +69,7 @@ async fn the_bot_answers_where_it_was_asked_as_itself() {
 async fn what_the_bot_cannot_say_is_said_in_the_chat_and_nothing_is_lost() {
     let words = Document::plain("hello").normalise();
     let at = asked_in(&channel()).await;
-    // Nobody added it to the channel; it is no bot of this app; the token is no bot's; the event was about another one.
+    // It may not write to them; it is no bot of this app; the token is no bot's; the event was about another one.
     for (status, code) in [(403, 7004), (403, 7003), (404, 7002), (401, 7010), (400, 7001), (404, 8001)] {
         let zoom = zoom(move || error(status, code, "no")).await;
         let outcome = connector(&zoom.url()).answer(&session(), &at, &words).await;
