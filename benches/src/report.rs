@@ -24,6 +24,8 @@ pub(crate) struct Figures {
     sync_us: f64,
     ack_us: f64,
     trip_us: f64,
+    rested_ack_us: f64,
+    rested_trip_us: f64,
     proxy_cpu_us: f64,
     proxy_utmost_cpu_us: f64,
     relay_cpu_us: f64,
@@ -59,6 +61,8 @@ impl Figures {
             sync_us: slow(|block| block.sync),
             ack_us: slow(|block| block.ack),
             trip_us: slow(|block| block.trip),
+            rested_ack_us: slow(|block| block.rested_ack),
+            rested_trip_us: slow(|block| block.rested_trip),
             proxy_cpu_us: busy(|block| block.proxy),
             proxy_utmost_cpu_us: busy(|block| block.utmost),
             relay_cpu_us: busy(|block| block.relay),
@@ -88,8 +92,12 @@ impl Report {
             self.machine.cpus
         )];
         lines.push(format!(
-            "acknowledged after {:.0} us, at the target after {:.0} us; {:.0} us of CPU a message, {:.0} messages a second",
-            figures.ack_us, figures.trip_us, figures.relay_cpu_us, figures.relays_per_second
+            "acknowledged after {:.0} us, at the target after {:.0} us; after a rest {:.0} and {:.0} us",
+            figures.ack_us, figures.trip_us, figures.rested_ack_us, figures.rested_trip_us
+        ));
+        lines.push(format!(
+            "{:.0} us of CPU a message, {:.0} messages a second",
+            figures.relay_cpu_us, figures.relays_per_second
         ));
         lines.push(format!(
             "SENDFILE {:.2} GB/s ({}); a file passes at {:.2} GB/s, the gateway grows by {:.1} MiB",

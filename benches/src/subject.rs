@@ -79,6 +79,11 @@ impl Subject {
         Ok(ts)
     }
 
+    /// Where it says that it lives.
+    pub(crate) fn health(&self) -> Result<SocketAddr> {
+        Ok(self.world.binary.ops_url().trim_start_matches("http://").parse()?)
+    }
+
     /// Waits until nothing is under way.
     pub(crate) async fn settled(&self) -> Result<()> {
         self.world.settled(Duration::from_secs(20)).await.map(drop)

@@ -78,6 +78,8 @@ struct Flowed {
 
 struct Bench {
     members: Vec<&'static str>,
+    /// The name of the conversation, where people asked for it.
+    talk: Option<&'static str>,
     active: bool,
     flowed: Vec<Flowed>,
     clock: Arc<LifeClock>,
@@ -104,28 +106,35 @@ struct Bench {
 /// Runs a script between two rooms.
 #[track_caller]
 pub(crate) fn check(script: &str) {
-    Bench::new(2).run(script);
+    Bench::new(2, None).run(script);
 }
 
 /// Runs a script between three rooms.
 #[track_caller]
 pub(crate) fn check_three(script: &str) {
-    Bench::new(3).run(script);
+    Bench::new(3, None).run(script);
 }
 
 /// Runs a script between five rooms, of which A, D and E are in one workspace.
 #[track_caller]
 pub(crate) fn check_five(script: &str) {
-    Bench::new(5).run(script);
+    Bench::new(5, None).run(script);
+}
+
+/// Runs a script in a conversation that three people asked for.
+#[track_caller]
+pub(crate) fn check_people(script: &str) {
+    Bench::new(3, Some("people")).run(script);
 }
 
 impl Bench {
-    fn new(members: usize) -> Self {
+    fn new(members: usize, talk: Option<&'static str>) -> Self {
         let clock =
             Arc::new(LifeClock { base_ms: AtomicI64::new(1_700_000_000_000), started: Mutex::default() });
         let random: Arc<dyn Random> = Arc::new(SeededRandom::new(7));
         let mut bench = Self {
             members: ROOMS[..members].to_vec(),
+            talk,
             active: true,
             flowed: Vec::new(),
             fake: Arc::new(Fake::new(clock.clone())),
@@ -363,6 +372,13 @@ impl Bench {
                 said.version = now_ms;
                 said.at_ms = now_ms;
                 (EventKind::Changed, said.clone())
+            }
+            // What it said right after it was said first; the event comes only now.
+            ["hear-edit", id, text @ ..] => {
+                let said = room.find(id).unwrap();
+                let first_ms = said.sent_ms + 1;
+                let text = text.join(" ");
+                (EventKind::Changed, Said { text, version: first_ms, at_ms: first_ms, ..said.clone() })
             }
             ["delete", id] => {
                 let said = room.find(id).unwrap();
@@ -603,7 +619,7 @@ impl Bench {
             since_ms: created_ms,
             past: BridgePast::default(),
             notices: dragoman_store::Notices::Off,
-            talk: None,
+            talk: self.talk.map(str::to_owned),
         }));
         for row in rows {
             store.commit(row).await.unwrap();
@@ -641,6 +657,7 @@ impl Bench {
             members,
             since_ms,
             backfill_ms: BTreeMap::new(),
+            joined_by: None,
         });
         self.catch_up();
     }
