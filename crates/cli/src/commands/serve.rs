@@ -86,7 +86,11 @@ impl Prepared {
 
     /// The same on a port of this machine, a free one where the configuration names none.
     pub(crate) async fn throw_away(mut config: Config, keys: Arc<dyn KeyService>) -> Result<Self> {
-        let tcp = Tcp::bind(config.listen.address).await.context("no free port")?;
+        let address = config.listen.address;
+        let tcp = Tcp::bind(address).await.with_context(|| match address.port() {
+            0 => format!("{} has no free port", address.ip()),
+            _ => format!("{address} cannot be listened at; another program may have taken it"),
+        })?;
         config.listen.address = tcp.address()?;
         config.public_url = format!("http://{}", config.listen.address);
         let shared = Shared::new(&config)?;

@@ -1,19 +1,18 @@
 //! Slack's own ways to a direct conversation, in the story: the app's command in any channel, whose answer nobody else
 //! sees, and the app's page with who writes with whom.
 
-use std::time::Duration;
-
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use dragoman_model::Clock;
 use dragoman_sim::slack::SlackSim;
 
 use super::direct::{Chat, PATIENCE_MS, Scene, first_name, step};
-use super::story::{Member, Step, contains_word, elapsed};
+use super::story::{Member, Step, contains_word, elapsed, eventually};
 
-/// Between two looks.
-const LOOK: Duration = Duration::from_millis(40);
 /// Where the command is given; everybody there is on the story's first bridge.
 const CHANNEL: &str = "C07LAUNCH";
+
+/// What the answer to the command says, and nothing else in the story does.
+const ANSWER: &str = "was asked";
 
 /// Somebody's client at Slack, which shows what no list of messages does.
 pub(crate) struct Client<'a> {
@@ -23,7 +22,7 @@ pub(crate) struct Client<'a> {
 }
 
 /// The first asks each of the others by the app's command, and sees the conversation on the app's page. `launch`: who
-/// would read the command if it were relayed.
+/// would read the command or its answer if it were seen or relayed.
 pub(crate) async fn tell(
     chats: &[Chat; 4],
     client: &Client<'_>,
@@ -58,25 +57,24 @@ impl Entry<'_> {
         let Scene { from, to, mark, .. } = &self.scene;
         let (began, hello) = ("You are writing with", format!("{mark}hello"));
         let open = (self.scene.count(from, began).await?, self.scene.count(to, began).await?);
-        let answered = self.whispers("was asked").len();
+        let answered = self.whispers(ANSWER).len();
         let started_ms = self.clock.monotonic_ms();
         self.command(&format!("{} {hello}", to.email)).await?;
         let asked = self.scene.sees(to, &hello, PATIENCE_MS).await?;
         let ms = elapsed(self.clock, started_ms);
         ensure!(asked.markup.contains(first_name(from)), "nobody says who asks: {}", asked.markup);
-        self.eventually("the command is answered", async || {
-            Ok(self.whispers("was asked").len() == answered + 1)
-        })
-        .await?;
+        self.until("the command is answered", async || Ok(self.whispers(ANSWER).len() == answered + 1))
+            .await?;
         to.says("accept").await?;
         self.scene.until(from, began, open.0 + 1).await?;
         self.scene.until(to, began, open.1 + 1).await?;
         from.says(&format!("{mark}one")).await?;
         self.scene.sees(to, &format!("{mark}one"), PATIENCE_MS).await?;
         for member in self.launch {
-            let shown = member.side.read().await?;
-            let shown = shown.iter().any(|seen| contains_word(&seen.markup, &hello));
-            ensure!(!shown, "what was given to the app is in the channel on {}", member.side.platform());
+            let (shown, on) = (member.side.read().await?, member.side.platform());
+            let says = |words: &str| shown.iter().any(|seen| contains_word(&seen.markup, words));
+            ensure!(!says(&hello), "what was given to the app is in the channel on {on}");
+            ensure!(!says(ANSWER), "what the app answered is in the channel on {on}");
         }
         Ok(ms)
     }
@@ -86,7 +84,7 @@ impl Entry<'_> {
         let to = self.scene.to;
         let started_ms = self.clock.monotonic_ms();
         self.open_page()?;
-        self.eventually("the page shows it", async || {
+        self.until("the page shows it", async || {
             let page = self.page();
             Ok(page.contains(to.email) && page.contains(": open"))
         })
@@ -97,8 +95,7 @@ impl Entry<'_> {
         self.command("close").await?;
         self.scene.until(to, over, ended + 1).await?;
         self.open_page()?;
-        self.eventually("the page shows that it has ended", async || Ok(!self.page().contains(": open")))
-            .await?;
+        self.until("the page shows that it has ended", async || Ok(!self.page().contains(": open"))).await?;
         Ok(ms)
     }
 
@@ -124,14 +121,8 @@ impl Entry<'_> {
         all.filter(|it| it.channel == CHANNEL && it.text.contains(words)).map(|it| it.text).collect()
     }
 
-    async fn eventually(&self, what: &str, done: impl AsyncFn() -> Result<bool>) -> Result<()> {
-        let started_ms = self.clock.monotonic_ms();
-        while !done().await.context(what.to_owned())? {
-            if elapsed(self.clock, started_ms) > PATIENCE_MS {
-                bail!("it does not come so far: {what}");
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        Ok(())
+    async fn until(&self, what: &str, done: impl AsyncFn() -> Result<bool>) -> Result<()> {
+        let came = eventually(self.clock, PATIENCE_MS, async || Ok(done().await?.then_some(())));
+        came.await.context(what.to_owned())?.with_context(|| format!("it does not come so far: {what}"))
     }
 }

@@ -92,13 +92,14 @@ async fn play(demo: &mut Demo, end: &mut End) -> Result<Vec<Step>> {
     demo.stop().await;
     let down = async {
         ensure!(demo.is_down().await, "the gateway does not end");
-        outage::meanwhile(&members, &before).await
+        outage::meanwhile(&members, &before, &*clock).await
     };
-    let meanwhile = unless(end, down).await;
+    unless(end, down).await?;
     let started_ms = clock.monotonic_ms();
     demo.start_again().await?;
-    meanwhile?;
-    let after = async { Ok(outage::after(&members, &before, FOUR, &*clock, started_ms).await) };
+    let demo = &*demo;
+    let at_rest = async || demo.is_at_rest().await;
+    let after = async { Ok(outage::after(&members, &before, FOUR, &*clock, started_ms, at_rest).await) };
     steps.extend(unless(end, after).await?);
     Ok(steps)
 }

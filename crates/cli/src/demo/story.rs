@@ -396,6 +396,22 @@ pub(crate) fn contains_word(text: &str, mark: &str) -> bool {
         .any(|(at, _)| !text[at + mark.len()..].starts_with(|next: char| next.is_ascii_alphanumeric()))
 }
 
+/// Looks again and again until there is something, and gives up after so many milliseconds. A look that fails is the end.
+pub(crate) async fn eventually<T>(
+    clock: &dyn Clock,
+    patience_ms: u64,
+    look: impl AsyncFn() -> Result<Option<T>>,
+) -> Result<Option<T>> {
+    let started_ms = clock.monotonic_ms();
+    loop {
+        let seen = look().await?;
+        if seen.is_some() || elapsed(clock, started_ms) > patience_ms {
+            return Ok(seen);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 pub(crate) fn elapsed(clock: &dyn Clock, since_ms: i64) -> u64 {
     u64::try_from(clock.monotonic_ms() - since_ms).unwrap_or(0)
 }

@@ -1,22 +1,18 @@
 //! What may not pass, in the story: a file of a kind that the organisation does not let through. Its name arrives, its
 //! bytes do not, and who sent it is told: alone where the platform can, in the thread of the message elsewhere.
 
-use std::time::Duration;
-
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use dragoman_model::{Clock, Feature, codes};
 use dragoman_sim::slack::SlackSim;
 use futures_util::future::join_all;
 
 use super::sides::Seen;
-use super::story::{Member, Step, contains_word, elapsed};
+use super::story::{Member, Step, contains_word, elapsed, eventually};
 
 /// The kind of file that the story's organisation does not let through.
 pub(crate) const KIND: &str = "exe";
 /// A step waits so long for what it expects, in milliseconds.
 const PATIENCE_MS: u64 = 10_000;
-/// Between two looks.
-const LOOK: Duration = Duration::from_millis(60);
 /// Why there is no more than a name.
 const WHY: &str = "kept back by a rule";
 /// What senders are told begins so.
@@ -84,19 +80,15 @@ fn step(bridge: &str, name: &str, (from, to): (&Member, &Member), seen: Result<u
 /// Waits for a line with the file's name and why there is no more.
 async fn its_name(to: &Member, name: &str, clock: &dyn Clock) -> Result<u64> {
     let started_ms = clock.monotonic_ms();
-    loop {
+    let seen = eventually(clock, PATIENCE_MS, async || {
         let mut found = to.side.read().await?;
         found.retain(|seen| contains_word(&seen.markup, name));
         ensure!(found.len() < 2, "it arrived {} times", found.len());
-        if let Some(seen) = found.pop() {
-            ensure!(seen.markup.contains(WHY), "nobody says why: {}", seen.markup);
-            return Ok(elapsed(clock, started_ms));
-        }
-        if elapsed(clock, started_ms) > PATIENCE_MS {
-            bail!("nothing says that there was a file");
-        }
-        tokio::time::sleep(LOOK).await;
-    }
+        Ok(found.pop())
+    });
+    let seen = seen.await?.context("nothing says that there was a file")?;
+    ensure!(seen.markup.contains(WHY), "nobody says why: {}", seen.markup);
+    Ok(elapsed(clock, started_ms))
 }
 
 /// What may not pass is a failure where it does.
@@ -117,37 +109,32 @@ async fn is_told(
     alone: Option<impl Fn() -> Vec<String>>,
 ) -> Result<u64> {
     let started_ms = clock.monotonic_ms();
-    loop {
+    let told = eventually(clock, PATIENCE_MS, async || {
         let all = from.side.read().await?;
         let notes: Vec<&Seen> = all.iter().filter(|seen| seen.markup.contains(TOLD)).collect();
-        match &alone {
-            Some(shown) => {
-                ensure!(notes.is_empty(), "everybody sees it");
-                let mut shown = shown();
-                shown.retain(|text| text.contains(TOLD));
-                ensure!(shown.len() < 2, "it was told {} times", shown.len());
-                if !shown.is_empty() {
-                    return Ok(elapsed(clock, started_ms));
-                }
-            }
-            None => match &notes[..] {
-                [] => {}
-                [note] => {
-                    let root = note.thread_root.as_deref().and_then(|id| all.iter().find(|it| it.id == id));
-                    let files = match root {
-                        Some(root) => from.side.files(root).await?,
-                        None => Vec::new(),
-                    };
-                    let about = files.iter().any(|(known, _)| known == name);
-                    ensure!(about, "it is not in the thread of the message: {}", note.markup);
-                    return Ok(elapsed(clock, started_ms));
-                }
-                more => bail!("it was told {} times", more.len()),
-            },
-        }
-        if elapsed(clock, started_ms) > PATIENCE_MS {
-            bail!("the sender was not told");
-        }
-        tokio::time::sleep(LOOK).await;
-    }
+        let Some(alone) = &alone else { return in_its_thread(from, name, &all, &notes).await };
+        ensure!(notes.is_empty(), "everybody sees it");
+        let shown = alone().iter().filter(|text| text.contains(TOLD)).count();
+        ensure!(shown < 2, "it was told {shown} times");
+        Ok((shown == 1).then_some(()))
+    });
+    told.await?.context("the sender was not told")?;
+    Ok(elapsed(clock, started_ms))
+}
+
+/// The note, where it is there; it stands in the thread of the message with the file.
+async fn in_its_thread(from: &Member, name: &str, all: &[Seen], notes: &[&Seen]) -> Result<Option<()>> {
+    let note = match notes {
+        [] => return Ok(None),
+        [note] => note,
+        more => bail!("it was told {} times", more.len()),
+    };
+    let root = note.thread_root.as_deref().and_then(|id| all.iter().find(|it| it.id == id));
+    let files = match root {
+        Some(root) => from.side.files(root).await?,
+        None => Vec::new(),
+    };
+    let about = files.iter().any(|(known, _)| known == name);
+    ensure!(about, "it is not in the thread of the message: {}", note.markup);
+    Ok(Some(()))
 }

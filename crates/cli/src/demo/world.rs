@@ -126,6 +126,12 @@ impl Demo {
         Ok(())
     }
 
+    /// Whether the gateway has nothing under way. Says when to look, and nothing of what is seen then.
+    pub(crate) async fn is_at_rest(&self) -> Result<bool> {
+        let status = self.ask(&api::StatusGet {}).await?;
+        Ok(status.events == 0 && status.payloads == 0 && status.legs == 0)
+    }
+
     pub(crate) async fn ask<A: Ask>(&self, request: &A) -> Result<A::Answer> {
         Ok(self.client.ask(request).await?)
     }
