@@ -258,7 +258,8 @@ impl Relay {
                 Ok(false) => {}
                 Ok(true) => {
                     found += 1;
-                    let lanes = route.targets.iter().cloned().map(LaneId::Conversation).collect();
+                    let shown = route.targets_at(original.sent_ms);
+                    let lanes = shown.cloned().map(LaneId::Conversation).collect();
                     let (order, root) = (started_ms.saturating_mul(1000), original.thread_root);
                     self.append_into(
                         &spot,
@@ -387,7 +388,7 @@ impl Relay {
             return Ok(Vec::new());
         }
         let (mut unknown, mut stale) = (Vec::new(), Vec::new());
-        for target in &route.targets {
+        for target in route.targets_at(message.sent_ms) {
             let lane = LaneId::Conversation(target.clone());
             let copies = store.copies((&spot.id, &message.id), target).await?;
             let waits = waiting.get(&(target.clone(), message.id.clone()));

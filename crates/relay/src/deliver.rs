@@ -63,6 +63,11 @@ impl Relay {
                 self.with_lanes(|lanes| lanes.aside(leg, until_ms));
             }
             Ok(Ok(Turn::Later(until_ms, code))) => self.defer(leg, fence, until_ms, code).await,
+            Ok(Ok(Turn::Await { look_ms, yields })) => {
+                self.close(leg).await;
+                let now_ms = self.now_ms();
+                self.with_lanes(|lanes| lanes.awaits(leg, now_ms, look_ms, yields));
+            }
             Ok(Ok(Turn::Hold(until_ms))) => {
                 self.close(leg).await;
                 self.with_lanes(|lanes| lanes.deferred(leg, until_ms));

@@ -26,6 +26,35 @@ pub struct Route {
     pub bridge: BridgeId,
     /// The other members.
     pub targets: Vec<ConversationId>,
+    /// Those who left a conversation of people, and when, milliseconds since 1970: what was sent before still goes to them.
+    left: Vec<(ConversationId, i64)>,
+}
+
+impl Route {
+    fn new(member: &ConversationId, row: &BridgeRow) -> Self {
+        let others = |other: &&ConversationId| *other != member;
+        let left = row.past.left_ms.iter().filter(|(other, _)| !row.members.contains(*other));
+        Self {
+            conversation: member.clone(),
+            bridge: row.id.clone(),
+            targets: row.members.iter().filter(others).cloned().collect(),
+            left: left
+                .filter(|(other, _)| row.talk.is_some() && others(other))
+                .map(|(other, left_ms)| (other.clone(), *left_ms))
+                .collect(),
+        }
+    }
+
+    /// The other members, and those who left after this time, milliseconds since 1970; 0: nobody knows it.
+    pub fn targets_at(&self, at_ms: i64) -> impl Iterator<Item = &ConversationId> {
+        let left = self.left.iter().filter(move |(_, left_ms)| at_ms > 0 && at_ms < *left_ms);
+        self.targets.iter().chain(left.map(|(other, _)| other))
+    }
+
+    /// The other members, and all who left.
+    pub fn targets_ever(&self) -> impl Iterator<Item = &ConversationId> {
+        self.targets.iter().chain(self.left.iter().map(|(other, _)| other))
+    }
 }
 
 /// A bridge in the snapshot.
@@ -225,9 +254,7 @@ impl Directory {
     fn add_bridge(&mut self, row: BridgeRow) {
         if row.state == BridgeState::Active {
             for member in &row.members {
-                let targets = row.members.iter().filter(|other| *other != member).cloned().collect();
-                let route = Route { conversation: member.clone(), bridge: row.id.clone(), targets };
-                self.routes.insert(member.clone(), Arc::new(route));
+                self.routes.insert(member.clone(), Arc::new(Route::new(member, &row)));
             }
         }
         let (members, left) = (&row.members, &row.past.left_ms);
@@ -239,8 +266,7 @@ impl Directory {
         let staying = members.iter().filter(|member| !left.contains_key(*member));
         let stopping = stopped.into_iter().flat_map(|(_, until)| staying.clone().map(move |it| (it, until)));
         for (member, until_ms) in leavers.chain(stopping).filter(|_| listed) {
-            let targets = members.iter().filter(|other| *other != member).cloned().collect();
-            let route = Arc::new(Route { conversation: member.clone(), bridge: row.id.clone(), targets });
+            let route = Arc::new(Route::new(member, &row));
             let since_ms = row.past.joined_ms.get(member).copied().unwrap_or(row.created_ms);
             self.former.entry(member.clone()).or_default().push(Former { route, since_ms, until_ms });
         }
@@ -488,5 +514,26 @@ mod tests {
         // What Bo wrote before Ana left goes to Ana.
         let bo = directory.route_at(&"bo".into(), 1_200, 0).map(|route| route.bridge.as_str());
         assert_eq!(bo, Some("first"));
+    }
+
+    #[test]
+    fn what_comes_late_goes_to_those_too_who_left_since() {
+        let mut row = talk("several", "bo", 1_000, None);
+        row.past.left_ms = [("cy".into(), 2_000), ("di".into(), 3_000)].into();
+        let route = |row: &BridgeRow| {
+            let mut directory = Directory::default();
+            directory.add_bridge(row.clone());
+            directory.index();
+            Arc::clone(directory.route(&"ana".into()).expect("it is open"))
+        };
+        let several = route(&row);
+        let to = |at_ms| several.targets_at(at_ms).map(ConversationId::as_str).collect::<Vec<_>>();
+        assert_eq!(to(1_500), ["bo", "cy", "di"]);
+        assert_eq!(to(2_000), ["bo", "di"]);
+        assert_eq!([to(3_000), to(0)], [["bo"], ["bo"]], "nobody knows when");
+        assert_eq!(several.targets_ever().count(), 3);
+        // What an operator takes out is out at once.
+        row.talk = None;
+        assert_eq!(route(&row).targets_ever().count(), 1);
     }
 }

@@ -306,7 +306,9 @@ impl Relay {
         let lanes: Vec<LaneId> = match (&item.conversation, route) {
             (None, _) => vec![LaneId::Control(installation.clone())],
             (Some(_), Some(_)) if about_the_gateway => vec![LaneId::Control(installation.clone())],
-            (Some(_), Some(route)) => route.targets.iter().cloned().map(LaneId::Conversation).collect(),
+            (Some(_), Some(route)) => {
+                route.targets_at(item.at_ms).cloned().map(LaneId::Conversation).collect()
+            }
             (Some(_), None) if self.is_for_app(app, installation, item) => {
                 vec![LaneId::Control(installation.clone())]
             }

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use dragoman_model::{ConversationId, EventKind, RemoteMessage};
 use dragoman_store::{EventRow, LaneId};
 
+use crate::answers::Answers;
 use crate::leg::{Doubt, Leg, Place};
 use crate::retry::Pace;
 
@@ -45,7 +46,9 @@ struct Lane {
     left_out: bool,
     /// Legs of an earlier life are being read: how far back, by append number, doubt has reached so far.
     recovered: Option<Reaches>,
-    /// It rests because sources of its legs catch up.
+    /// Sources of which a message waits for the answer to what may be its original.
+    answers: Answers,
+    /// It rests because sources of its legs catch up, or wait.
     shut: bool,
     not_before_ms: i64,
     /// Our own store failed: not before this even for reading.
@@ -156,9 +159,9 @@ impl Lanes {
         let leg = match lane.pick(now_ms, catching_up) {
             Pick::Leg(leg) => leg,
             Pick::Nothing => return self.rest(id, beside),
-            Pick::Shut(until) => {
+            Pick::Shut { until, more } => {
                 lane.shut = true;
-                if until.is_none() && lane.spilled && lane.queue.len() < MOST {
+                if more && lane.spilled && lane.queue.len() < MOST {
                     lane.left_out = false;
                     return Next::Refill;
                 }
@@ -247,6 +250,14 @@ impl Lanes {
         }
     }
 
+    /// A leg waits in the lane for the answer to what may be its original, until it is looked again whether that came.
+    /// What is in doubt and was appended before `yields` goes first: that is waited for.
+    pub(crate) fn awaits(&mut self, leg: &Leg, now_ms: i64, look_ms: i64, yields: i64) {
+        if let Some(lane) = self.lanes.get_mut(&leg.lane) {
+            lane.answers.wait(leg, now_ms, look_ms, yields);
+        }
+    }
+
     /// A leg waits beside the lane.
     pub(crate) fn aside(&mut self, leg: &Arc<Leg>, until_ms: i64) {
         if let Some(lane) = self.lanes.get_mut(&leg.lane) {
@@ -327,21 +338,27 @@ impl Lanes {
         lane.subjects.get(subject).is_some_and(|places| places.keys().any(creates))
     }
 
-    /// Whether a leg of the lane that was accepted by then may have been sent before a restart, and nobody looked yet.
-    pub(crate) fn may_be_sent(&self, id: &LaneId, received_ms: i64) -> bool {
-        let Some(lane) = self.lanes.get(id) else { return false };
-        let unread = lane.recovered.is_some() && lane.spilled && lane.queue.is_empty();
-        let legs = lane.queue.values().chain(lane.beside.values().map(|(leg, _)| leg));
-        let mut doubtful = legs.filter(|leg| leg.doubt() != Doubt::None || !leg.parts().is_empty());
-        unread || doubtful.any(|leg| leg.event.row.received_ms <= received_ms)
+    /// Whether a leg of the lane that was appended before another one may have been sent before a restart, and nobody looked
+    /// yet.
+    pub(crate) fn may_be_sent(&self, id: &LaneId, before: i64) -> bool {
+        self.lanes.get(id).is_some_and(|lane| {
+            let unread = lane.recovered.is_some() && lane.spilled && lane.queue.is_empty();
+            unread || lane.doubtful(before).next().is_some()
+        })
     }
 
-    /// Whether a message at the target is a part of something in the lane that is not all done yet: the map does not know
+    /// The append number of the last of these legs that waits for an answer itself.
+    pub(crate) fn awaiting(&self, id: &LaneId, before: i64) -> Option<i64> {
+        let doubtful = self.lanes.get(id)?.doubtful(before);
+        doubtful.filter(|leg| leg.awaits.load(Ordering::Relaxed)).map(|leg| leg.place.1).max()
+    }
+
+    /// What a message at the target is a part of, where that is in the lane and not all done yet: the map does not know
     /// it before.
-    pub(crate) fn is_part(&self, id: &LaneId, message: &RemoteMessage) -> bool {
-        let Some(lane) = self.lanes.get(id) else { return false };
+    pub(crate) fn whole_of(&self, id: &LaneId, part: &RemoteMessage) -> Option<Arc<Leg>> {
+        let lane = self.lanes.get(id)?;
         let mut legs = lane.queue.values().chain(lane.beside.values().map(|(leg, _)| leg));
-        legs.any(|leg| leg.parts().iter().any(|part| part.message == *message))
+        legs.find(|leg| leg.parts().iter().any(|done| done.message == *part)).cloned()
     }
 
     /// Lanes whose timer is due; their tasks are to be started.
@@ -470,8 +487,13 @@ enum Pick {
     Leg(Arc<Leg>),
     /// The lane is empty.
     Nothing,
-    /// Every leg waits for its source, or until then for that of an earlier one.
-    Shut(Option<i64>),
+    /// Every leg waits for its source, or for an answer, or for an earlier one that does.
+    Shut {
+        /// Until then.
+        until: Option<i64>,
+        /// What the store has of other sources need not wait.
+        more: bool,
+    },
 }
 
 impl Lane {
@@ -484,17 +506,35 @@ impl Lane {
         self.left_out = true;
     }
 
-    /// The first leg whose source is not catching up, unless an earlier one of another source is still waited for.
+    /// The first leg whose source is not catching up and does not wait for an answer, unless an earlier one of another
+    /// source is still waited for.
     fn pick(&self, now_ms: i64, catching_up: &dyn Fn(&Leg) -> Option<i64>) -> Pick {
-        let mut wait_ms = i64::MIN;
+        let (mut wait_ms, mut look_ms) = (i64::MIN, None);
         for leg in self.queue.values() {
-            match catching_up(leg) {
+            let held = catching_up(leg).or_else(|| {
+                let held = self.answers.holds(leg, now_ms)?;
+                look_ms = Some(look_ms.map_or(held.look_ms, |look_ms: i64| look_ms.min(held.look_ms)));
+                Some(held.others_until_ms)
+            });
+            match held {
                 Some(until_ms) => wait_ms = wait_ms.max(until_ms),
                 None if wait_ms <= now_ms => return Pick::Leg(Arc::clone(leg)),
-                None => return Pick::Shut(Some(wait_ms)),
+                None => {
+                    return Pick::Shut { until: look_ms.into_iter().chain([wait_ms]).min(), more: false };
+                }
             }
         }
-        if self.queue.is_empty() { Pick::Nothing } else { Pick::Shut(None) }
+        if self.queue.is_empty() {
+            return Pick::Nothing;
+        }
+        Pick::Shut { until: look_ms, more: look_ms.is_none() || wait_ms <= now_ms }
+    }
+
+    /// Legs that were appended before another one and that may have been sent.
+    fn doubtful(&self, before: i64) -> impl Iterator<Item = &Arc<Leg>> {
+        let legs = self.queue.values().chain(self.beside.values().map(|(leg, _)| leg));
+        let earlier = legs.filter(move |leg| leg.place.1 < before);
+        earlier.filter(|leg| leg.doubt() != Doubt::None || !leg.parts().is_empty())
     }
 
     fn insert(&mut self, leg: Arc<Leg>) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dragoman_model::{Code, ConversationId, Event, EventKind, LegId, RemoteMessage};
+use dragoman_model::{Code, ConversationId, Event, EventKind, LegId, RemoteMessage, Spokesman};
 use dragoman_seal::{SealedRecord, SlotSecret};
 use dragoman_store::{CopyRow, EventRow, LaneId};
 
@@ -95,6 +95,8 @@ pub(crate) struct Leg {
     /// Until when it waits at most for the answer to what may be its original, milliseconds since 1970; 0: it did not
     /// wait yet.
     pub answer_until_ms: AtomicI64,
+    /// Whether it waits for that now.
+    pub awaits: AtomicBool,
     /// Whether the root of its thread was asked for.
     pub summoned: AtomicBool,
     /// Whether the target does not know the root of its thread any more.
@@ -118,7 +120,13 @@ pub(crate) struct Leg {
     strain: Mutex<Strain>,
     /// By the keys of files: why they are not posted at all.
     barred: Mutex<BTreeMap<String, Code>>,
+    /// Reactions of ours that it takes back, and when that was last sent without an answer.
+    unreacting: Mutex<Vec<Sent>>,
 }
+
+/// A reaction of ours: who made it, the digest of its emoji, and when something about it was sent without an answer,
+/// milliseconds since 1970.
+pub(crate) type Sent = (Spokesman, Vec<u8>, i64);
 
 impl Leg {
     /// A leg that was never tried.
@@ -131,6 +139,7 @@ impl Leg {
             ready_ms: 0,
             patience_until_ms: AtomicI64::new(0),
             answer_until_ms: AtomicI64::new(0),
+            awaits: AtomicBool::new(false),
             summoned: AtomicBool::new(false),
             rootless: AtomicBool::new(false),
             uneditable: AtomicBool::new(false),
@@ -143,6 +152,7 @@ impl Leg {
             parts: Mutex::default(),
             strain: Mutex::default(),
             barred: Mutex::default(),
+            unreacting: Mutex::default(),
         }
     }
 
@@ -193,6 +203,19 @@ impl Leg {
         let before = self.doubt();
         self.doubt.store(doubt as u8, Ordering::Relaxed);
         before
+    }
+
+    /// Reactions of ours that are perhaps taken back.
+    pub(crate) fn unreacting(&self) -> Vec<Sent> {
+        self.unreacting.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a reaction of ours is perhaps taken back: since when that was sent without an answer, or `None` where that is
+    /// over.
+    pub(crate) fn set_unreacting(&self, who: &Spokesman, emoji: &[u8], sent_ms: Option<i64>) {
+        let mut taken = self.unreacting.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.retain(|(by, with, _)| by != who || with != emoji);
+        taken.extend(sent_ms.map(|sent_ms| (who.clone(), emoji.to_vec(), sent_ms)));
     }
 
     /// Parts that were delivered already.

@@ -4,6 +4,7 @@
 mod acquaintances;
 mod activity;
 mod admit;
+mod answers;
 mod backfill;
 mod catchup;
 mod control;
@@ -36,8 +37,10 @@ mod reaction_debts;
 mod reaction_look;
 mod reaction_notes;
 mod reaction_plan;
+mod reaction_state;
 mod reactions;
 mod retry;
+mod root;
 mod rounds;
 #[cfg(test)]
 mod rows;

@@ -14,13 +14,23 @@ type Seen = Option<(RemoteMessage, Option<Version>)>;
 #[derive(Default)]
 pub(crate) struct Pending {
     markers: Mutex<HashMap<Marker, Arc<watch::Sender<Seen>>>>,
-    spoken: Mutex<HashMap<ConversationId, u32>>,
+    spoken: Mutex<HashMap<ConversationId, Vec<Spoken>>>,
+}
+
+/// Something that is being said in somebody's name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Spoken {
+    /// The append number of its leg.
+    pub(crate) seq: i64,
+    /// Whether it may have been said before a restart.
+    pub(crate) in_doubt: bool,
 }
 
 /// Something is being said in somebody's name until this is dropped.
 pub(crate) struct Speaking<'a> {
     pending: &'a Pending,
     conversation: ConversationId,
+    spoken: Spoken,
 }
 
 /// A send under way; dropping it forgets the marker.
@@ -46,17 +56,20 @@ impl Pending {
     }
 
     /// Something is said in somebody's name; dropped only when the map knows what came of it.
-    pub(crate) fn speak(&self, conversation: &ConversationId) -> Speaking<'_> {
-        *self.spoken().entry(conversation.clone()).or_default() += 1;
-        Speaking { pending: self, conversation: conversation.clone() }
+    pub(crate) fn speak(&self, conversation: &ConversationId, spoken: Spoken) -> Speaking<'_> {
+        self.spoken().entry(conversation.clone()).or_default().push(spoken);
+        Speaking { pending: self, conversation: conversation.clone(), spoken }
     }
 
-    /// Whether something is being said there in somebody's name.
-    pub(crate) fn is_speaking(&self, conversation: &ConversationId) -> bool {
-        self.spoken().contains_key(conversation)
+    /// What is being said there in somebody's name by a leg that was appended before another one; what is in doubt, if any
+    /// of it is.
+    pub(crate) fn spoken_before(&self, conversation: &ConversationId, before: i64) -> Option<Spoken> {
+        let spoken = self.spoken();
+        let earlier = spoken.get(conversation)?.iter().filter(|spoken| spoken.seq < before);
+        earlier.max_by_key(|spoken| spoken.in_doubt).copied()
     }
 
-    fn spoken(&self) -> std::sync::MutexGuard<'_, HashMap<ConversationId, u32>> {
+    fn spoken(&self) -> std::sync::MutexGuard<'_, HashMap<ConversationId, Vec<Spoken>>> {
         self.spoken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -84,9 +97,11 @@ impl Drop for Expected<'_> {
 impl Drop for Speaking<'_> {
     fn drop(&mut self) {
         let mut spoken = self.pending.spoken();
-        if let Some(count) = spoken.get_mut(&self.conversation) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(here) = spoken.get_mut(&self.conversation) {
+            if let Some(at) = here.iter().position(|spoken| *spoken == self.spoken) {
+                here.swap_remove(at);
+            }
+            if here.is_empty() {
                 spoken.remove(&self.conversation);
             }
         }

@@ -12,6 +12,7 @@ use crate::directory::{Place, Spot};
 use crate::error::RelayError;
 use crate::freight::{Carried, Unread, judge_unread, reason};
 use crate::leg::{Doubt, Leg};
+use crate::pending::Spoken;
 use crate::plan::{Step, first_part};
 use crate::retry::Verdict;
 use crate::settle::{Ending, Shown};
@@ -33,7 +34,8 @@ impl Relay {
         let several = steps.len() > 1;
         let as_person = steps.iter().any(|step| speaker(&step.operation).is_some());
         // Until what is said is in the map, or known not to have been said.
-        let _speaking = as_person.then(|| self.0.pending.speak(&target.id));
+        let spoken = Spoken { seq: leg.place.1, in_doubt: leg.doubt() != Doubt::None };
+        let _speaking = as_person.then(|| self.0.pending.speak(&target.id, spoken));
         for step in steps {
             let now_ms = self.now_ms();
             let installation = &target.place.session.installation.id;
@@ -158,11 +160,13 @@ impl Relay {
             }));
         };
         let lost = Lost { post, file: step.freight.as_ref().map(|file| file.name.as_str()) };
-        let doubt = leg.set_doubt(Doubt::None);
+        // While it is looked for, others may not take it for known.
+        let doubt = leg.doubt();
         let worth = doubt == Doubt::Grave || doubt == Doubt::Slight && target.capabilities.read_back;
         if worth && let Some(found) = self.look(leg, target, lost, doubt).await? {
             return Ok(Carried::Answered(found));
         }
+        leg.set_doubt(Doubt::None);
         self.0.parts.faults.hit("send.before");
         let expected = self.0.pending.expect(post.marker.clone());
         let carried = match (&step.freight, &leg.event.row.message) {

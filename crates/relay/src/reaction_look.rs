@@ -110,7 +110,7 @@ impl Relay {
                             && row.key.conversation == source.id
                             && row.key.who == person.as_str()
                             && row.key.emoji == emoji
-                            && row.standing != Standing::Refused
+                            && !matches!(row.standing, Standing::Refused | Standing::Unset)
                     })
                 });
             if echo {

@@ -21,7 +21,8 @@ use crate::leg::{Doubt, Leg};
 use crate::pending::Expected;
 use crate::people::origin;
 use crate::reaction_plan::{self, MOST_EMOJI, MOST_NAMES, Reactor, Told, is_note, shown_name};
-use crate::reactions::{Here, Reacted, State};
+use crate::reaction_state::State;
+use crate::reactions::{Here, Reacted};
 use crate::settle::Ending;
 use crate::turn::Turn;
 use crate::unknown::SKEW_MS;
@@ -380,7 +381,7 @@ impl Relay {
                 Err(failure) => return Ok(Sight::Failed(failure)),
             };
             for candidate in found {
-                if self.with_lanes(|lanes| lanes.is_part(&leg.lane, &candidate.message))
+                if self.with_lanes(|lanes| lanes.whole_of(&leg.lane, &candidate.message)).is_some()
                     || self.store().original_of_copy(&target.id, &candidate.message).await?.is_some()
                 {
                     continue;

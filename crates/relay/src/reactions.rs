@@ -2,25 +2,25 @@
 //! in their threads. What to do is decided in `reaction_plan` from what is recorded, so that it does not matter how
 //! often a leg runs, nor whether its payload is still there.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use dragoman_model::{
     Code, ConversationId, Emoji, Event, EventKind, Feature, Happening, Level, Operation, Outcome,
-    ReactionChange, RemoteMessage, RemoteUser, Spokesman, codes,
+    ReactionChange, RemoteMessage, Spokesman, codes,
 };
 use dragoman_seal::FieldRef;
-use dragoman_store::{CopyRow, LaneId, Mutation, OriginalRow, ReactionKey, ReactionRow, Standing};
+use dragoman_store::{CopyRow, Mutation, OriginalRow, ReactionKey, ReactionRow, Standing};
 
 use crate::core::Relay;
 use crate::directory::{Place, Spot};
 use crate::error::RelayError;
-use crate::leg::Leg;
+use crate::leg::{Doubt, Leg};
 use crate::open::Opened;
-use crate::plan::{deletions, spokesman, spokesman_word};
+use crate::plan::deletions;
 use crate::reaction_look::{Look, News, SETTLED_MS};
-use crate::reaction_plan::{Placed, Reactor, Scene, Step, emoji_key, is_note, next_note, packed, unpacked};
+use crate::reaction_plan::{Step, emoji_key, is_note, next_note, packed, unpacked};
+use crate::reaction_state::State;
 use crate::settle::Ending;
 use crate::turn::Turn;
 
@@ -170,6 +170,7 @@ impl Relay {
         }
         let rows = self.store().reactions(reacted.of()).await?;
         let mut state = self.state(target, rows);
+        state.doubt(leg.unreacting());
         let mut notes = Vec::new();
         let mut acted = false;
         while let Some(step) = state.scene(target).next() {
@@ -186,10 +187,7 @@ impl Relay {
 
     /// Whether what somebody reacted to may be a copy that was sent before a restart and is not looked for yet.
     fn copies_in_doubt(&self, leg: &Leg, source: &Spot) -> bool {
-        let received_ms = leg.event.row.received_ms;
-        let lane = LaneId::Conversation(source.id.clone());
-        self.now_ms() < received_ms + IN_DOUBT_MS
-            && self.with_lanes(|lanes| lanes.may_be_sent(&lane, received_ms))
+        self.now_ms() < leg.event.row.received_ms + IN_DOUBT_MS && self.may_be_sent(leg, source)
     }
 
     async fn hear(&self, leg: &Leg, place: &Place, source: &Spot) -> Result<Heard, RelayError> {
@@ -283,16 +281,10 @@ impl Relay {
         Ok(Ok(Reacted { original, message, thread_root, notes, next_note }))
     }
 
-    /// Until when, milliseconds since 1970, what was sent without an answer may take effect: what takes it back before that
+    /// Until when, milliseconds since 1970, what was sent without an answer may take effect: what undoes it before that
     /// could be overtaken by it.
-    fn may_still_be_set(
-        &self,
-        setting: &[(Spokesman, Vec<u8>, i64)],
-        who: &Spokesman,
-        emoji: &[u8],
-    ) -> Option<i64> {
-        let (.., since_ms) = setting.iter().find(|(by, with, _)| by == who && with == emoji)?;
-        let until_ms = since_ms.saturating_add(self.timing().crash_patience_ms);
+    fn may_overtake(&self, state: &State, who: &Spokesman, emoji: &[u8], add: bool) -> Option<i64> {
+        let until_ms = state.sent_ms(who, emoji, !add)?.saturating_add(self.timing().crash_patience_ms);
         Some(until_ms).filter(|until_ms| self.now_ms() < *until_ms)
     }
 
@@ -362,22 +354,22 @@ impl Relay {
         let sealed = state.sealed.get(&digest).cloned().unwrap_or_default();
         let Some(emoji) = self.open_emoji(here, reacted, &digest, &sealed).await else {
             let (rows, gone) = if add {
-                (vec![state.put(target, &who, &digest, Standing::Refused, self.now_ms())], Vec::new())
+                (vec![state.put(target, &who, &digest, Standing::Refused, (0, self.now_ms()))], Vec::new())
             } else {
                 (Vec::new(), state.forget(target, &who, &digest))
             };
             self.react(here, reacted, rows, gone).await?;
             return Ok(None);
         };
-        if let Some(until_ms) = self.may_still_be_set(&state.setting, &who, &digest).filter(|_| !add) {
+        let now_ms = self.now_ms();
+        if let Some(until_ms) = self.may_overtake(state, &who, &digest, add) {
             return Ok(Some(Turn::Aside(until_ms)));
         }
         if add {
             // Before it is said, so that its echo is known whenever that comes.
-            let row = state.put(target, &who, &digest, Standing::Setting, self.now_ms());
+            let row = state.put(target, &who, &digest, Standing::Setting, (now_ms, now_ms));
             self.react(here, reacted, vec![row], Vec::new()).await?;
         }
-        let now_ms = self.now_ms();
         let installation = &target.place.session.installation.id;
         if let Err(until_ms) = self.with_breaker(installation, |breaker| breaker.admit(now_ms)) {
             return Ok(Some(Turn::Hold(until_ms)));
@@ -392,10 +384,16 @@ impl Relay {
         self.0.parts.faults.hit("send.before");
         let outcome = match self.call(leg, target, &operation).await {
             // Doing it twice does no harm.
-            Outcome::Unknown(code) => Outcome::retry(code),
+            Outcome::Unknown(code) => {
+                if !add {
+                    leg.set_unreacting(&who, &digest, Some(self.now_ms()));
+                }
+                Outcome::retry(code)
+            }
             outcome => outcome,
         };
         if matches!(outcome, Outcome::Done(_)) {
+            leg.set_unreacting(&who, &digest, None);
             self.0.parts.faults.hit("reaction.set");
         }
         let standing = match outcome {
@@ -420,60 +418,27 @@ impl Relay {
                 add.then_some(Standing::Refused)
             }
             outcome => {
-                let ending = Ending::delivered();
-                return self.judge_at(&target.place, leg, fence, &outcome, ending).await.map(Some);
+                return self
+                    .judge_at(&target.place, leg, fence, &outcome, Ending::delivered())
+                    .await
+                    .map(Some);
             }
         };
+        // An earlier attempt without an answer may take effect still.
+        let sent_ms = state.sent_ms(&who, &digest, true).unwrap_or_default();
+        let tried = leg.failures() > 0 || leg.doubt() != Doubt::None;
         let (rows, gone) = match standing {
-            Some(standing) => (vec![state.put(target, &who, &digest, standing, now_ms)], Vec::new()),
+            Some(standing) => {
+                (vec![state.put(target, &who, &digest, standing, (sent_ms, now_ms))], Vec::new())
+            }
+            None if tried => {
+                let patience_ms = self.timing().crash_patience_ms;
+                (vec![state.taken(target, &who, &digest, self.now_ms(), patience_ms)], Vec::new())
+            }
             None => (Vec::new(), state.forget(target, &who, &digest)),
         };
         self.react(here, reacted, rows, gone).await?;
         Ok(None)
-    }
-
-    /// What is recorded, as a target sees it.
-    fn state(&self, target: &Spot, rows: Vec<ReactionRow>) -> State {
-        let directory = self.directory();
-        let there = &target.place.session.installation.id;
-        let own = target.capabilities.level(Feature::OwnToken) >= Level::Native
-            && target.capabilities.own_level(Feature::ReactionOwn) >= Level::Native;
-        let mut state = State {
-            app: target.capabilities.level(Feature::ReactionApp) >= Level::Partial,
-            ..State::default()
-        };
-        for row in rows {
-            let ReactionKey { conversation, ours, who, emoji } = row.key;
-            if !ours && row.standing == Standing::Set {
-                let user: RemoteUser = who.as_str().into();
-                let installation =
-                    directory.spot(&conversation).map(|spot| &spot.place.session.installation.id);
-                let person = installation.and_then(|here| directory.person(here, &user)).cloned();
-                if let Some(person) =
-                    person.as_ref().filter(|person| own && directory.has_voice(there, person))
-                {
-                    state.voices.insert(person.clone());
-                }
-                let (at, at_ms) = (conversation, row.at_ms);
-                state.reactors.push(Reactor { at, user, person, emoji: emoji.clone(), at_ms });
-            } else if ours && conversation == target.id {
-                let who = spokesman(&who);
-                if let Spokesman::Person(person) = &who
-                    && own
-                    && directory.has_voice(there, person)
-                {
-                    state.voices.insert(person.clone());
-                }
-                if row.standing == Standing::Setting {
-                    state.setting.push((who.clone(), emoji.clone(), row.at_ms));
-                }
-                state.placed.push(Placed { who, emoji: emoji.clone(), standing: row.standing });
-            }
-            if !row.sealed_emoji.is_empty() {
-                state.sealed.entry(emoji).or_insert(row.sealed_emoji);
-            }
-        }
-        state
     }
 
     pub(crate) async fn emoji_digest(
@@ -524,64 +489,6 @@ enum Heard {
     /// Its payload is gone, or tells of something else by now.
     Lost(Code),
     Failed(Outcome),
-}
-
-/// Reactions as one target sees them.
-#[derive(Default)]
-pub(crate) struct State {
-    pub(crate) reactors: Vec<Reactor>,
-    placed: Vec<Placed>,
-    /// Since when something is being set, of which nobody knows whether it is: milliseconds since 1970.
-    setting: Vec<(Spokesman, Vec<u8>, i64)>,
-    voices: BTreeSet<dragoman_model::PersonId>,
-    app: bool,
-    /// Sealed emoji by digest.
-    pub(crate) sealed: BTreeMap<Vec<u8>, Vec<u8>>,
-}
-
-impl State {
-    /// As the plan takes it.
-    pub(crate) fn scene<'a>(&'a self, target: &'a Spot) -> Scene<'a> {
-        Scene {
-            target: &target.id,
-            reactors: &self.reactors,
-            placed: &self.placed,
-            voices: &self.voices,
-            app: self.app,
-        }
-    }
-
-    fn standing(&self, who: &Spokesman, emoji: &[u8]) -> Option<Standing> {
-        self.placed.iter().find(|it| it.who == *who && it.emoji == emoji).map(|it| it.standing)
-    }
-
-    fn put(
-        &mut self,
-        target: &Spot,
-        who: &Spokesman,
-        emoji: &[u8],
-        standing: Standing,
-        at_ms: i64,
-    ) -> ReactionRow {
-        self.placed.retain(|it| it.who != *who || it.emoji != emoji);
-        self.placed.push(Placed { who: who.clone(), emoji: emoji.to_vec(), standing });
-        let sealed_emoji = self.sealed.get(emoji).cloned().unwrap_or_default();
-        ReactionRow { key: key(target, who, emoji), sealed_emoji, standing, at_ms, until_ms: at_ms + KEPT_MS }
-    }
-
-    fn forget(&mut self, target: &Spot, who: &Spokesman, emoji: &[u8]) -> Vec<ReactionKey> {
-        self.placed.retain(|it| it.who != *who || it.emoji != emoji);
-        vec![key(target, who, emoji)]
-    }
-}
-
-fn key(target: &Spot, who: &Spokesman, emoji: &[u8]) -> ReactionKey {
-    ReactionKey {
-        conversation: target.id.clone(),
-        ours: true,
-        who: spokesman_word(who),
-        emoji: emoji.to_vec(),
-    }
 }
 
 fn field_row((conversation, message): (&ConversationId, &RemoteMessage), digest: &[u8]) -> String {

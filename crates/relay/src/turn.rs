@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use dragoman_model::{
-    Code, Event, EventKind, Feature, Happening, Level, Marker, Message, Operation, RemoteMessage, Spokesman,
-    codes,
+    Code, Event, EventKind, Feature, Happening, Marker, Message, Operation, Spokesman, codes,
 };
 use dragoman_platform::Failure;
 use dragoman_store::{BridgeState, CopyRow, LaneId, OriginalRow};
@@ -25,9 +24,10 @@ use crate::leg::{Doubt, Leg};
 use crate::links;
 use crate::notes;
 use crate::open::{Opened, reread};
-use crate::plan::{self, Root, Scene};
+use crate::plan::{self, Scene};
 use crate::reaction_plan::is_note;
 use crate::reactions::{Here, is_reaction};
+use crate::root::Found;
 use crate::settle::{Ending, Fate, Shown};
 use crate::voice::{self, is_mute};
 
@@ -49,6 +49,13 @@ pub(crate) enum Turn {
     Hold(i64),
     /// It waits beside the lane until the given time at the latest.
     Aside(i64),
+    /// It waits in the lane for the answer to what may be its original.
+    Await {
+        /// Until it is looked whether that came.
+        look_ms: i64,
+        /// What is in doubt there and was appended before this goes first.
+        yields: i64,
+    },
 }
 
 impl Relay {
@@ -142,8 +149,8 @@ impl Relay {
             return self.notice_turn(leg, fence, &place, &event, notice).await;
         }
         self.note_echo(&event);
-        if let Some(until_ms) = self.waits_for_answer(leg, &event, &source) {
-            return Ok(Turn::Hold(until_ms));
+        if let Some(turn) = self.waits_for_answer(leg, &event, &source) {
+            return Ok(turn);
         }
         let (mut known, mut copies) = self.known(leg, &event, &source, &target, &bridge).await?;
         let (ambiguous, late) = (is_ambiguous(&event, &known), is_late(leg, &known));
@@ -433,68 +440,6 @@ impl Relay {
         until_ms == 0 || self.now_ms() < until_ms
     }
 
-    async fn root(
-        &self,
-        leg: &Leg,
-        root: Option<&RemoteMessage>,
-        source: &Spot,
-        target: &Spot,
-    ) -> Result<Found, RelayError> {
-        let Some(root) = root else { return Ok(Found::Root(Root::None)) };
-        if leg.rootless.load(Ordering::Relaxed) {
-            return Ok(Found::Root(Root::Lost));
-        }
-        let store = self.store();
-        if let Some(copy) = store.copies((&source.id, root), &target.id).await?.first() {
-            return Ok(Found::Root(Root::At(root_of(copy))));
-        }
-        if let Some((original, _)) = store.original_of_copy(&source.id, root).await? {
-            if original.conversation == target.id {
-                return Ok(Found::Root(Root::At(original.thread_root.unwrap_or(original.message))));
-            }
-            let copies = store.copies((&original.conversation, &original.message), &target.id).await?;
-            if let Some(copy) = copies.first() {
-                return Ok(Found::Root(Root::At(root_of(copy))));
-            }
-            // Its source may be catching up, so that it stands in the lane still.
-            let subject = (original.conversation, original.message);
-            if self.with_lanes(|lanes| lanes.creates(&leg.lane, &subject)) {
-                return Ok(Found::Coming);
-            }
-            if !self.patient(leg) {
-                // Asked for again, it would be our own copy.
-                return Ok(Found::Root(Root::Lost));
-            }
-        }
-        let subject = (source.id.clone(), root.clone());
-        if self.with_lanes(|lanes| lanes.creates(&leg.lane, &subject)) {
-            return Ok(Found::Coming);
-        }
-        if self.patient(leg) {
-            return Ok(Found::Wait);
-        }
-        let gone = store.tombstone(&source.id, root).await?.is_some_and(|row| row.is_dead());
-        if gone || leg.summoned.swap(true, Ordering::Relaxed) {
-            return Ok(Found::Root(Root::Lost));
-        }
-        Ok(Found::Summon(root.clone()))
-    }
-
-    /// The thread at the target that replies to `root` go into, as far as it is known now.
-    pub(crate) async fn thread_of(
-        &self,
-        leg: &Leg,
-        root: Option<&RemoteMessage>,
-        source: &Spot,
-        target: &Spot,
-    ) -> Result<Option<RemoteMessage>, RelayError> {
-        let threads = target.capabilities.level(Feature::ThreadReply) >= Level::Partial;
-        Ok(match self.root(leg, root, source, target).await? {
-            Found::Root(Root::At(root)) if threads => Some(root),
-            _ => None,
-        })
-    }
-
     pub(crate) fn interval(&self, lane: &LaneId) -> u64 {
         if !self.timing().pace {
             return 0;
@@ -535,21 +480,6 @@ fn is_under_way(leg: &Leg, bridge: &Bridge, source: &Spot, target: &Spot) -> boo
     let found_gone = leg.event.kind() == EventKind::Deleted && !leg.event.has_payload;
     let sent_ms = if found_gone { i64::MIN } else { leg.sent_ms() };
     bridge.row.is_under_way(&source.id, &target.id, sent_ms) && !is_blocked(source, target)
-}
-
-/// Where the root of a reply was found.
-enum Found {
-    Root(Root),
-    /// It has to be relayed first.
-    Summon(RemoteMessage),
-    /// It may come.
-    Wait,
-    /// It is in the same lane.
-    Coming,
-}
-
-fn root_of(copy: &CopyRow) -> RemoteMessage {
-    copy.thread_root.clone().unwrap_or_else(|| copy.message.clone())
 }
 
 /// An event with the text of a later edit of its message. What comes later need not be later: one feed may tell of an

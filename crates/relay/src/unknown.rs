@@ -96,8 +96,11 @@ impl Relay {
                 leg.set_doubt(doubt);
             })?;
         let outcome = match sight {
-            Sight::Absent => return Ok(None),
-            Sight::Blind => return Ok(self.by_policy(leg, target, doubt)),
+            Sight::Absent => None,
+            Sight::Blind => {
+                leg.set_doubt(Doubt::None);
+                return Ok(self.by_policy(leg, target, doubt));
+            }
             // A file is what it was, and no text makes it another.
             Sight::Copy(found) if found.same || lost.file.is_some() => Some(Outcome::Done(Done {
                 message: Some(found.message),
@@ -107,10 +110,9 @@ impl Relay {
             Sight::Copy(found) => self.convert(leg, target, lost.post, found).await,
             Sight::Failed(failure) => Some(failure.into_outcome()),
         };
-        if !matches!(outcome, None | Some(Outcome::Done(_))) {
-            // Nothing can be said now: the lane waits, and the doubt stays.
-            leg.set_doubt(doubt);
-        }
+        // Where nothing can be said now the lane waits, and the doubt stays.
+        let known = matches!(outcome, None | Some(Outcome::Done(_)));
+        leg.set_doubt(if known { Doubt::None } else { doubt });
         Ok(outcome)
     }
 
@@ -201,7 +203,7 @@ impl Relay {
                 if !may_be(&candidate)
                     || note && candidate.at_ms < since_ms
                     || parts.iter().any(|copy| copy.message == candidate.message)
-                    || self.with_lanes(|lanes| lanes.is_part(&leg.lane, &candidate.message))
+                    || self.with_lanes(|lanes| lanes.whole_of(&leg.lane, &candidate.message)).is_some()
                     || self.store().original_of_copy(&target.id, &candidate.message).await?.is_some()
                 {
                     continue;
@@ -225,11 +227,16 @@ impl Relay {
         Ok(Sight::Absent)
     }
 
+    /// How long what the process before this one sent may still take effect, in milliseconds; not more than 0: it did.
+    pub(crate) fn crash_patience_left_ms(&self) -> i64 {
+        let since_start_ms = self.0.parts.clock.monotonic_ms() - self.0.started_ms;
+        self.timing().crash_patience_ms - since_start_ms
+    }
+
     /// Waits before the second look: what was sent by a process that ended may take effect as late as what this one
     /// sends.
     pub(crate) async fn pause_between_looks(&self) -> Result<(), RelayError> {
-        let since_start_ms = self.0.parts.clock.monotonic_ms() - self.0.started_ms;
-        let left_ms = u64::try_from(self.timing().crash_patience_ms - since_start_ms).unwrap_or(0);
+        let left_ms = u64::try_from(self.crash_patience_left_ms()).unwrap_or(0);
         let pause = Duration::from_millis(self.timing().look_pause_ms.max(left_ms));
         match tokio::time::timeout(pause, self.0.parts.stop.cancelled()).await {
             Ok(()) => Err(RelayError::Stopping),

@@ -17,8 +17,10 @@ use crate::directory::{Directory, Place, Spot};
 use crate::error::RelayError;
 use crate::leg::Leg;
 use crate::plan::{generation, spokesman};
+use crate::turn::Turn;
 
-/// How long an event by somebody in whose name something is being sent waits for the answer to that, in milliseconds.
+/// How long an event by somebody in whose name something is being sent waits for the answer to that, in milliseconds;
+/// and after a restart when all that was sent before it must have taken effect.
 const ANSWER_MS: i64 = 10_000;
 /// The pause between two looks whether it came, in milliseconds.
 const ANSWER_LOOK_MS: i64 = 50;
@@ -73,10 +75,16 @@ pub(crate) fn voice_of<'a>(
 }
 
 impl Relay {
-    /// Until when an event waits because it may be what we are just saying in its author's name; `None`: it does not.
+    /// Whether an event waits because it may be what we are just saying in its author's name, or said before a restart.
     ///
-    /// What is echoed was accepted before its echo: so two lanes never wait for each other.
-    pub(crate) fn waits_for_answer(&self, leg: &Leg, event: &Event, source: &Spot) -> Option<i64> {
+    /// What is echoed was appended before its echo: so of two legs one at most waits for the other.
+    pub(crate) fn waits_for_answer(&self, leg: &Leg, event: &Event, source: &Spot) -> Option<Turn> {
+        let turn = self.awaited(leg, event, source);
+        leg.awaits.store(turn.is_some(), Ordering::Relaxed);
+        turn
+    }
+
+    fn awaited(&self, leg: &Leg, event: &Event, source: &Spot) -> Option<Turn> {
         let Happening::Posted(message) = &event.happening else { return None };
         let author = message.author.user.as_ref()?;
         let directory = self.directory();
@@ -85,19 +93,33 @@ impl Relay {
         if !directory.has_voice(installation, person) {
             return None;
         }
-        let lane = LaneId::Conversation(source.id.clone());
-        let under_way = self.0.pending.is_speaking(&source.id)
-            || self.with_lanes(|lanes| lanes.may_be_sent(&lane, leg.event.row.received_ms));
-        if !under_way {
+        let spoken = self.0.pending.spoken_before(&source.id, leg.place.1);
+        let doubt = self.may_be_sent(leg, source);
+        if spoken.is_none() && !doubt {
             return None;
         }
         let now_ms = self.now_ms();
-        let until_ms = match leg.answer_until_ms.load(Ordering::Relaxed) {
+        let mut until_ms = match leg.answer_until_ms.load(Ordering::Relaxed) {
             0 => now_ms + ANSWER_MS,
             until_ms => until_ms,
         };
+        let left_ms = self.crash_patience_left_ms();
+        if left_ms > 0 && (doubt || spoken.is_some_and(|spoken| spoken.in_doubt)) {
+            // What was sent before a restart is looked for until then.
+            until_ms = until_ms.max(now_ms + left_ms + ANSWER_MS);
+        }
         leg.answer_until_ms.store(until_ms, Ordering::Relaxed);
-        (now_ms < until_ms).then(|| until_ms.min(now_ms + ANSWER_LOOK_MS))
+        let look_ms = until_ms.min(now_ms + ANSWER_LOOK_MS);
+        let lane = LaneId::Conversation(source.id.clone());
+        let yields = self.with_lanes(|lanes| lanes.awaiting(&lane, leg.place.1)).unwrap_or_default();
+        (now_ms < until_ms).then_some(Turn::Await { look_ms, yields })
+    }
+
+    /// Whether something may have been sent before a restart into the conversation that a leg comes from, by a leg that was
+    /// appended before it, and nobody looked yet: what the leg is about, or refers to, may be that.
+    pub(crate) fn may_be_sent(&self, leg: &Leg, source: &Spot) -> bool {
+        let lane = LaneId::Conversation(source.id.clone());
+        self.with_lanes(|lanes| lanes.may_be_sent(&lane, leg.place.1))
     }
 
     /// What a dead token means for an operation. `true`: it was a person's own, which is forgotten now, and they are told

@@ -39,7 +39,7 @@ impl Relay {
     ) -> Result<(Waiting, BTreeSet<RemoteMessage>), RelayError> {
         let (mut waiting, mut asked) = (Waiting::new(), BTreeSet::new());
         let patient_since_ms = self.now_ms() - self.timing().patience_ms;
-        for target in &route.targets {
+        for target in route.targets_ever() {
             let lane = LaneId::Conversation(target.clone());
             let mut after = None;
             loop {

@@ -167,6 +167,9 @@ pub enum Mutation {
         since_ms: Option<i64>,
         /// From when on messages are relayed that members who join now bring from before, milliseconds since 1970.
         backfill_ms: BTreeMap<ConversationId, i64>,
+        /// Who joins by a command of their own, and its id.
+        #[serde(default)]
+        joined_by: Option<(ConversationId, RemoteMessage)>,
     },
     /// Inserts or replaces, keeping a person link that the new row does not have.
     PutAccount(AccountRow),

@@ -27,6 +27,8 @@ pub const POINTS: &[&str] = &[
     "direct.agreed",
     // It is open, nobody is told.
     "direct.opened",
+    // Somebody joined a conversation of several, nobody is told.
+    "direct.joined",
     // Answered, nothing recorded.
     "settle.before",
     // Recorded, not synced.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dragoman_model::{ConversationId, PersonId};
+use dragoman_model::{ConversationId, PersonId, RemoteMessage};
 
 use crate::amend::Amendment;
 use crate::reactions::ReactionRow;
@@ -86,6 +86,7 @@ pub(crate) fn bridge_members(
     members: &[ConversationId],
     at_ms: Option<i64>,
     backfill_ms: &BTreeMap<ConversationId, i64>,
+    joined_by: Option<&(ConversationId, RemoteMessage)>,
 ) {
     let stays = |member: &ConversationId| row.members.contains(member) && members.contains(member);
     row.past.backfill_ms.retain(|member, _| stays(member));
@@ -105,6 +106,9 @@ pub(crate) fn bridge_members(
     let leaving = row.members.iter().filter(|member| !members.contains(member));
     row.past.left_ms.extend(leaving.filter_map(|member| Some((member.clone(), at_ms?))));
     row.past.left_ms.retain(|member, _| !members.contains(member));
+    row.past.joined_by.retain(|member, _| stays(member));
+    let joins = |(member, _): &&(ConversationId, RemoteMessage)| members.contains(member);
+    row.past.joined_by.extend(joined_by.filter(joins).cloned());
     row.members = members.to_vec();
 }
 

@@ -25,8 +25,8 @@ pub struct ReactionRow {
     pub sealed_emoji: Vec<u8>,
     /// What is known of it.
     pub standing: Standing,
-    /// When it was set or taken back, by its source's clock, milliseconds since 1970; of ours, when it was meant to be
-    /// set.
+    /// When it was set or taken back, by its source's clock, milliseconds since 1970; of ours, when it was last
+    /// sent without an answer, or may have been; 0: every attempt was answered.
     pub at_ms: i64,
     /// Until when it is kept, milliseconds since 1970.
     pub until_ms: i64,
@@ -37,7 +37,7 @@ pub struct ReactionRow {
 pub enum Standing {
     /// It is there.
     Set,
-    /// Its author took it back.
+    /// Its author took it back; of ours, we did, and an earlier attempt may take effect still.
     Unset,
     /// We are about to set it, or did.
     Setting,

@@ -215,6 +215,9 @@ pub struct BridgePast {
     /// Which command opened it, where people did: the chat that it was said in, and its id there.
     #[serde(default)]
     pub opened_by: Option<(ConversationId, RemoteMessage)>,
+    /// By which command members joined it since, where people did: its id in the member's own chat.
+    #[serde(default)]
+    pub joined_by: BTreeMap<ConversationId, RemoteMessage>,
 }
 
 /// A person's account as the directory knows it.

@@ -157,7 +157,8 @@ impl Act for BridgeMembers {
         let held = desk.relay.hold_back(&waiting);
         // Who joins gets nothing that was written before.
         let since_ms = Some(desk.now_ms());
-        let set = Mutation::SetMembers { bridge: row.id.clone(), members, since_ms, backfill_ms };
+        let set =
+            Mutation::SetMembers { bridge: row.id.clone(), members, since_ms, backfill_ms, joined_by: None };
         desk.relay.store().commit(set).await?;
         desk.audit(Some(&row.org), "bridge.members", subject(&row.id, &changed.members)).await?;
         desk.relay.reload().await?;

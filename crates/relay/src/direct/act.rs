@@ -14,6 +14,7 @@ use dragoman_store::{Amendment, BridgeState, Mutation};
 use super::acquaint::Party;
 use super::answer::Request;
 use super::command::{Command, Who, parse, parse_given};
+use super::list::means_another;
 use super::open::ENDED;
 use super::stance::{self, Changes, Stance, With};
 use super::words::{self, Say, crowd, text};
@@ -236,9 +237,11 @@ impl Relay {
         let asks = matches!(command, Command::Ask { .. } | Command::Together { .. } | Command::Accept(_));
         // It may have been decided since the conversation began in which they say this.
         let allowed = if asks { self.may_write(here) } else { Ok(true) };
+        let is_open = self.open_in(here.id()).is_some();
         let done = match command {
             _ if let Err(failure) = allowed => Err(failure.into()),
             _ if matches!(allowed, Ok(false)) => Ok(not_allowed()),
+            _ if means_another(&command, here.facts(), request, is_open, self.now_ms()) => Ok(nobody_meant()),
             Command::Help => Ok(words::help()),
             Command::List => self.list_people(here).await,
             Command::Ask { who, on, words } => self.ask(here, request, who, on.as_deref(), &words).await,

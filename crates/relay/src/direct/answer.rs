@@ -10,6 +10,9 @@ use crate::directory::Spot;
 use crate::error::RelayError;
 use crate::notes::{Note, Occasion};
 
+/// What is heard so long after it was said came late, in milliseconds; clocks differ by less.
+const LATE_MS: i64 = 10_000;
+
 /// What a person asks the app for.
 pub(crate) struct Request {
     /// The message, or what stands for one.
@@ -28,6 +31,11 @@ impl Request {
         let written_ms = if message.sent_at_ms > 0 { message.sent_at_ms } else { event.at_ms };
         let at_ms = event.at_ms.min(written_ms);
         Self { id: message.id.clone(), at_ms, given: false, answer_at: None }
+    }
+
+    /// Whether it is heard so long after it was said that it may answer something else by now.
+    pub(crate) fn is_late(&self, now_ms: i64) -> bool {
+        self.at_ms > 0 && now_ms - self.at_ms >= LATE_MS
     }
 
     /// Since when nothing of them is meant for those whom they leave.

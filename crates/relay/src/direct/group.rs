@@ -9,7 +9,7 @@ use dragoman_platform::Failure;
 use dragoman_store::{BridgeState, Mutation};
 
 use super::acquaint::{Party, Sought};
-use super::act::{Hitch, Open, stands};
+use super::act::{Hitch, Open, nobody_meant, stands};
 use super::answer::Request;
 use super::command::Who;
 use super::open::{MOST_ASKED, REMIND_MS, Reached, UNSAID, say_where, sought_enough, too_many, unknown};
@@ -194,7 +194,8 @@ impl Relay {
         }
         let directory = self.directory();
         if let Some(bridge) = directory.talk(group).cloned() {
-            return self.join_open(here, request, &with, &bridge, first).await;
+            self.step_out(here, &with).await?;
+            return self.join_open(here, request, group, &bridge, first).await;
         }
         let now_ms = self.now_ms();
         let is_busy = |there: &Party| directory.living_bridge(there.id()).is_some();
@@ -215,14 +216,20 @@ impl Relay {
         }
         let mut members: Vec<ConversationId> = free.iter().map(|there| there.id().clone()).collect();
         members.push(here.id().clone());
+        self.step_out(here, &with).await?;
         self.link(here, request, group, members).await?;
-        self.tell_all(here, request, &free).await?;
-        for there in &free {
-            self.pass_on(here, there, request, first).await?;
+        Ok(self.arrive(here, request, group, first).await?)
+    }
+
+    /// Takes who comes back to a conversation of several for one who left until the others are told: who is there without
+    /// wanting it came by what was interrupted.
+    async fn step_out(&self, here: &Party, with: &With) -> Result<(), RelayError> {
+        match stance::stance(here.facts(), with) {
+            Some(Stance::Willing(since_ms)) => {
+                self.put_stance(here.id(), with, Some(Stance::Left(since_ms))).await
+            }
+            _ => Ok(()),
         }
-        // Only now, so that an agreement that was interrupted is heard as one again.
-        self.be_willing(here, &with).await?;
-        Ok(words::opened_together(&named(&free)))
     }
 
     /// Everybody else who wants a conversation of several and may write; and those of whom nobody can tell now whether they
@@ -258,12 +265,11 @@ impl Relay {
         &self,
         here: &Party,
         request: &Request,
-        with: &With,
+        group: &str,
         bridge: &Bridge,
         first: &str,
     ) -> Result<Document, Hitch> {
         let mut members = bridge.row.members.clone();
-        let there = self.parties(&members).await?;
         members.push(here.id().clone());
         let since_ms = Some(self.now_ms());
         let set = Mutation::SetMembers {
@@ -271,24 +277,56 @@ impl Relay {
             members,
             since_ms,
             backfill_ms: BTreeMap::new(),
+            joined_by: Some((here.id().clone(), request.id.clone())),
         };
         self.store().commit(set).await?;
+        self.0.parts.faults.hit("direct.joined");
         let subject = format!("{} {}", bridge.row.id, here.id());
         self.audit(&here.spot.place, "direct.join", &subject).await?;
         self.reload().await?;
         self.watch_member(here.id()).await?;
+        Ok(self.arrive(here, request, group, first).await?)
+    }
+
+    /// Tells those whom a person found in a conversation of several, or opened it with, that they are there; what the one
+    /// who came reads. Done again after an interruption, it tells nobody twice, and nobody who came later: those read who
+    /// was there when they did.
+    pub(crate) async fn arrive(
+        &self,
+        here: &Party,
+        request: &Request,
+        group: &str,
+        first: &str,
+    ) -> Result<Document, RelayError> {
+        let bridge = self.directory().talk(group).cloned();
+        let Some(bridge) = bridge else { return Ok(nobody_meant()) };
+        // Members stand in the order in which they came.
+        let found = bridge.row.members.iter().take_while(|member| *member != here.id());
+        let there = self.parties(&found.cloned().collect::<Vec<_>>()).await?;
+        let opened = !bridge.row.past.joined_by.contains_key(here.id());
         let paused = bridge.row.state == BridgeState::Paused;
+        if opened {
+            self.tell_all(here, request, &there).await?;
+        }
         for party in &there {
-            let joined = text(&[
-                Say::Name(&here.name),
-                Say::Text(&format!(" on {} is in this conversation now.", here.on())),
-            ]);
-            self.tell_party(party, request, joined).await?;
+            if !opened {
+                let joined = text(&[
+                    Say::Name(&here.name),
+                    Say::Text(&format!(" on {} is in this conversation now.", here.on())),
+                ]);
+                self.tell_party(party, request, joined).await?;
+            }
             if !paused {
                 self.pass_on(here, party, request, first).await?;
             }
         }
-        self.be_willing(here, with).await?;
+        let with = With::Group(group.to_owned());
+        let since_ms = match stance::stance(here.facts(), &with) {
+            Some(Stance::Willing(since_ms) | Stance::Left(since_ms)) => since_ms,
+            Some(Stance::Asked(_) | Stance::Blocked(_)) | None => self.now_ms(),
+        };
+        // Only now, so that an agreement that was interrupted is heard as one again.
+        self.put_stance(here.id(), &with, Some(Stance::Willing(since_ms))).await?;
         if paused {
             return Ok(text(&[
                 Say::Text(
@@ -297,7 +335,7 @@ impl Relay {
                 Say::Text(if first.is_empty() { "" } else { UNSAID }),
             ]));
         }
-        Ok(words::opened_together(&named(&there)))
+        Ok(words::opened_together(&crowd(&self.there_now(here, group).await?)))
     }
 
     /// Answers who wants to go where they are.
@@ -308,19 +346,19 @@ impl Relay {
         open: &Open,
         first: &str,
     ) -> Result<Document, RelayError> {
+        let mut there = self.parties(&open.bridge.row.members).await?;
+        there.retain(|party| party.id() != here.id());
+        let is_told = matches!(stance::stance(here.facts(), &open.with), Some(Stance::Willing(_)));
+        if !is_told {
+            // It was opened or joined, and not told to the end.
+            self.tell_all(here, request, &there).await?;
+        }
         if open.bridge.row.state == BridgeState::Paused {
             self.be_willing(here, &open.with).await?;
             return Ok(text(&[
                 Say::Text("This conversation is paused by an administrator."),
                 Say::Text(if first.is_empty() { "" } else { UNSAID }),
             ]));
-        }
-        let mut there = self.parties(&open.bridge.row.members).await?;
-        there.retain(|party| party.id() != here.id());
-        let is_told = matches!(stance::stance(here.facts(), &open.with), Some(Stance::Willing(_)));
-        if !is_told {
-            // It was opened, and not told to the end.
-            self.tell_all(here, request, &there).await?;
         }
         for party in &there {
             self.pass_on(here, party, request, first).await?;
@@ -364,6 +402,7 @@ impl Relay {
                 members: left,
                 since_ms,
                 backfill_ms: BTreeMap::new(),
+                joined_by: None,
             };
             self.store().commit(set).await?;
             self.audit(&here.spot.place, "direct.leave", &format!("{id} {}", here.id())).await?;

@@ -361,21 +361,19 @@ impl Relay {
         command: &Command,
     ) -> Result<Option<Document>, RelayError> {
         let first = match command {
-            Command::Ask { words, .. } => words,
+            // Of several addresses, all but one may be their own.
+            Command::Ask { words, .. } | Command::Together { words, .. } => words,
             Command::Accept(_) => "",
             _ => return Ok(None),
         };
         let Some(open) = self.open_in(here.id()) else { return Ok(None) };
+        // First words are for those who are there by this command, not for whom another one brought together.
+        if !is_come_by(&open.bridge.row, here.id(), request) {
+            return Ok(None);
+        }
         let peer = match &open.with {
-            With::Peer(peer) if is_opened_by(&open.bridge.row, here.id(), request) => peer.clone(),
-            // Who is there without having said so to the end got there by what was interrupted: before the others know of
-            // it, what they write would be read by somebody of whom they were not told.
-            With::Group(_)
-                if !matches!(stance::stance(here.facts(), &open.with), Some(Stance::Willing(_))) =>
-            {
-                return self.join_again(here, request, &open, first).await.map(Some);
-            }
-            With::Peer(_) | With::Group(_) => return Ok(None),
+            With::Peer(peer) => peer.clone(),
+            With::Group(group) => return self.arrive(here, request, group, first).await.map(Some),
         };
         let Some(there) = self.party(&peer).await? else { return Ok(None) };
         self.tell_party(&there, request, words::opened(&here.name, here.on())).await?;
@@ -460,9 +458,10 @@ fn is_left_by(row: &BridgeRow, who: &ConversationId, request: &Request) -> bool 
     row.talk.is_some() && request.at_ms > 0 && row.past.left_ms.get(who).is_some_and(then)
 }
 
-/// Whether it was by this request that a conversation of people was opened.
-fn is_opened_by(row: &BridgeRow, who: &ConversationId, request: &Request) -> bool {
-    row.past.opened_by.as_ref().is_some_and(|(chat, id)| chat == who && *id == request.id)
+/// Whether it was by this request that somebody opened a conversation of people, or joined it since.
+fn is_come_by(row: &BridgeRow, who: &ConversationId, request: &Request) -> bool {
+    let opened = || row.past.opened_by.as_ref().filter(|(chat, _)| chat == who).map(|(_, id)| id);
+    row.past.joined_by.get(who).or_else(opened) == Some(&request.id)
 }
 
 /// What somebody in another conversation reads of one who wants to go on.
@@ -545,12 +544,18 @@ mod tests {
         assert!(!is_left_by(&row, &"ana".into(), &request(499)), "they were there then");
         assert!(!is_left_by(&row, &"bo".into(), &request(500)), "he was left");
         assert!(!is_left_by(&row, &"ana".into(), &request(0)), "nobody knows when that was");
-        assert!(!is_opened_by(&row, &"ana".into(), &request(500)));
+        assert!(!is_come_by(&row, &"ana".into(), &request(500)));
         row.past.opened_by = Some(("ana".into(), "m1".into()));
-        assert!(is_opened_by(&row, &"ana".into(), &request(500)));
-        assert!(!is_opened_by(&row, &"bo".into(), &request(500)), "another chat's message of this id");
+        assert!(is_come_by(&row, &"ana".into(), &request(500)));
+        assert!(!is_come_by(&row, &"bo".into(), &request(500)), "another chat's message of this id");
         row.past.opened_by = Some(("ana".into(), "m0".into()));
-        assert!(!is_opened_by(&row, &"ana".into(), &request(500)), "it was another command");
+        assert!(!is_come_by(&row, &"ana".into(), &request(500)), "it was another command");
+        row.past.joined_by.insert("ana".into(), "m1".into());
+        assert!(is_come_by(&row, &"ana".into(), &request(500)));
+        row.past.opened_by = Some(("ana".into(), "m1".into()));
+        row.past.joined_by.insert("ana".into(), "m2".into());
+        assert!(!is_come_by(&row, &"ana".into(), &request(500)), "they left and came back since");
+        assert!(!is_come_by(&row, &"bo".into(), &request(500)));
         row.talk = None;
         assert!(!is_left_by(&row, &"ana".into(), &request(500)), "an operator's bridge");
     }

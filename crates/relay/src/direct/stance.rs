@@ -142,6 +142,13 @@ pub(crate) fn list(facts: &Facts) -> Vec<(With, Stance)> {
     list
 }
 
+/// Whether something in a person's list began after this time. Nothing that those do whom they do not want to hear of
+/// counts.
+pub(crate) fn began_after(facts: &Facts, ms: i64) -> bool {
+    let heard = |stance: &Stance| !matches!(stance, Stance::Blocked(_));
+    list(facts).iter().any(|(_, stance)| heard(stance) && stance.since_ms() > ms)
+}
+
 fn place((with, stance): &(With, Stance)) -> (bool, i64, &With) {
     match stance {
         Stance::Blocked(_) => (true, 0, with),

@@ -295,3 +295,75 @@ fn doubt_reaches_into_what_overtook_a_source_that_was_catching_up() {
     let doubts: Vec<_> = legs.iter().map(|leg| leg.doubt()).collect();
     assert_eq!(doubts, [Doubt::Grave, Doubt::None, Doubt::Slight, Doubt::None]);
 }
+
+#[test]
+fn of_two_legs_in_doubt_the_later_one_waits_for_the_other() {
+    let mut lanes = Lanes::default();
+    let (first, second) = (from("c1", 1), from("c1", 2));
+    lanes.push(Arc::clone(&first), Some(1));
+    lanes.push(Arc::clone(&second), Some(1));
+    assert!(!lanes.may_be_sent(&lane(), 9));
+    first.set_doubt(Doubt::Grave);
+    second.set_doubt(Doubt::Slight);
+    // By append number, whenever they were accepted: never itself, nor what is later.
+    let found: Vec<_> = (1..=3).map(|before| lanes.may_be_sent(&lane(), before)).collect();
+    assert_eq!(found, [false, true, true]);
+    assert_eq!(lanes.awaiting(&lane(), 3), None);
+    first.awaits.store(true, Ordering::Relaxed);
+    assert_eq!(lanes.awaiting(&lane(), 3), Some(1));
+    first.set_doubt(Doubt::None);
+    assert_eq!(lanes.awaiting(&lane(), 3), None);
+}
+
+#[test]
+fn what_waits_for_an_answer_holds_its_source_and_others_for_a_while() {
+    let mut lanes = Lanes::default();
+    let legs = [from("c1", 5), from("c1", 6), from("c3", 7), from("c1", 8)];
+    for leg in &legs {
+        lanes.push(Arc::clone(leg), Some(1));
+    }
+    lanes.awaits(&legs[0], 100, 150, 0);
+    assert_eq!(next(&mut lanes, 100), None);
+    assert_eq!(lanes.next_due(), Some(150));
+    assert_eq!(lanes.due(150), [lane()]);
+    assert_eq!(next(&mut lanes, 150).as_deref(), Some("l5"));
+    // It waits on, and after five seconds what others say goes on.
+    let mut now_ms = 150;
+    while now_ms < 5_100 {
+        lanes.awaits(&legs[0], now_ms, now_ms + 500, 0);
+        assert_eq!(next(&mut lanes, now_ms), None);
+        assert_eq!(lanes.due(now_ms + 500).len(), 1);
+        now_ms += 500;
+    }
+    lanes.awaits(&legs[0], now_ms, now_ms + 500, 0);
+    assert_eq!(next(&mut lanes, now_ms).as_deref(), Some("l7"));
+    lanes.settled(&legs[2]);
+    assert_eq!(next(&mut lanes, now_ms), None);
+    assert_eq!(lanes.due(now_ms + 500), [lane()]);
+    assert_eq!(next(&mut lanes, now_ms + 500).as_deref(), Some("l5"));
+}
+
+#[test]
+fn what_waits_lets_pass_what_is_in_doubt_and_waited_for() {
+    let mut lanes = Lanes::default();
+    let legs = [from("c1", 5), from("c1", 6), from("c1", 7)];
+    let placed = |leg: &Arc<Leg>, seq| {
+        Arc::new(Leg::new(leg.id.clone(), lane(), (leg.place.0, seq), Arc::clone(&leg.event)))
+    };
+    // The first was found by catching up, and appended last.
+    let (found, doubtful, plain) = (placed(&legs[0], 9), placed(&legs[1], 1), placed(&legs[2], 2));
+    doubtful.set_doubt(Doubt::Grave);
+    for leg in [&found, &doubtful, &plain] {
+        lanes.push(Arc::clone(leg), Some(1));
+    }
+    lanes.awaits(&found, 100, 6_000, 3);
+    assert_eq!(next(&mut lanes, 5_099), None);
+    assert_eq!(next(&mut lanes, 5_100).as_deref(), Some("l6"));
+    // What waits itself does not go before itself, and what is not in doubt not at all.
+    lanes.awaits(&doubtful, 5_100, 6_000, 3);
+    assert_eq!(next(&mut lanes, 5_101), None);
+    lanes.awaits(&found, 5_102, 6_000, 3);
+    lanes.settled(&doubtful);
+    assert_eq!(next(&mut lanes, 5_103), None);
+    assert_eq!(next(&mut lanes, 6_000).as_deref(), Some("l5"));
+}

@@ -339,6 +339,80 @@ fn what_is_taken_back_while_it_is_still_being_set_does_not_stay() {
 }
 
 #[test]
+fn what_is_taken_back_when_it_was_set_again_is_not_set_by_the_lost_call() {
+    for crash in ["", "crash\n start"] {
+        check(&format!(
+            "A post 1 one
+             run 1s
+             B next unanswered-later
+             A react 1 ana 👍
+             run 3s
+             B calls: post one | react c0 👍 | react c0 👍
+             {crash}
+             A unreact 1 ana 👍
+             run 60s
+             B wears:
+             A react 1 bo 👍
+             run 1s
+             B wears: c0 👍
+             A unreact 1 bo 👍
+             run 1s
+             B wears:
+             B calls: unreact c0 👍 | react c0 👍 | unreact c0 👍
+             dead"
+        ));
+    }
+}
+
+#[test]
+fn what_is_set_anew_before_it_was_taken_back_again_stays() {
+    check(
+        "A post 1 one
+         A react 1 ana 👍
+         run 1s
+         B wears: c0 👍
+         B next unanswered-later
+         A unreact 1 ana 👍
+         settle
+         A react 1 ana 👍
+         run 60s
+         B wears: c0 👍
+         B calls: post one | react c0 👍 | unreact c0 👍 | post >👍 Ana (Fake) | react c0 👍
+         dead",
+    );
+}
+
+#[test]
+fn what_is_set_anew_is_not_taken_back_by_a_lost_call() {
+    for (trick, crash, look) in [
+        ("unanswered-later", "", ""),
+        ("unanswered-later", "crash\n start", "find | "),
+        ("done-later-and-hang", "crash\n start\n run 1s", ""),
+    ] {
+        check(&format!(
+            "A post 1 one
+             A react 1 ana 👍
+             run 1s
+             B wears: c0 👍
+             B next {trick}
+             A unreact 1 ana 👍
+             run 3s
+             {crash}
+             A react 1 ana 👍
+             run 60s
+             B wears: c0 👍
+             B calls: post one | react c0 👍 | unreact c0 👍 | unreact c0 👍 | react c0 👍 | {look}post >👍 Ana (Fake)
+             A unreact 1 ana 👍
+             run 1s
+             A react 1 ana 👍
+             run 1s
+             B calls: unreact c0 👍 | react c0 👍
+             dead"
+        ));
+    }
+}
+
+#[test]
 fn what_is_taken_back_while_a_crash_left_it_under_way_does_not_stay() {
     check(
         "A post 1 one

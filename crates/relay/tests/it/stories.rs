@@ -1,4 +1,4 @@
-use crate::bench::{check, check_five, check_three};
+use crate::bench::{check, check_five, check_people, check_three};
 
 #[test]
 fn messages_arrive_in_order_and_once() {
@@ -331,6 +331,40 @@ fn a_reply_waits_for_a_root_that_is_under_way() {
 }
 
 #[test]
+fn a_reply_to_a_copy_that_a_crash_left_in_doubt_stays_in_its_thread() {
+    check(
+        "B next done-later-and-hang
+         A post 1 root
+         settle
+         crash
+         start
+         run 15s
+         B shows: root
+         B reply 2 c0 answer
+         run 60s
+         B shows: root
+         A shows: >answer
+         dead",
+    );
+}
+
+#[test]
+fn a_reply_to_a_copy_that_is_not_all_there_stays_in_its_thread() {
+    check(
+        "B next ok slow-down
+         A post 1 root/more
+         run 1s
+         B reply 2 c0 answer
+         run 5s
+         A shows: >answer
+         B shows: root
+         run 5s
+         B shows: root | more
+         dead",
+    );
+}
+
+#[test]
 fn a_root_that_is_gone_at_the_target_costs_the_thread_only() {
     check(
         "A post 1 root
@@ -351,6 +385,23 @@ fn an_edit_before_its_create_is_one_message() {
          A edit 1 uno
          run 10s
          B shows: uno",
+    );
+}
+
+#[test]
+fn an_edit_that_comes_while_a_later_one_is_in_doubt_looks_for_what_that_posted() {
+    check(
+        "B cannot mark
+         A quiet post 1 one
+         run 1s
+         B next unanswered unreadable unreadable unreadable unreadable
+         A edit 1 two
+         run 5s
+         A hear-edit 1 uno
+         run 60s
+         B shows: two
+         B calls: post two | find | find | find | find | find | edit uno | edit two
+         dead",
     );
 }
 
@@ -587,6 +638,43 @@ fn five_members_of_which_three_are_in_one_workspace() {
          A shows: due | >three
          B shows: due | >three
          E shows: due
+         dead",
+    );
+}
+
+#[test]
+fn what_people_wrote_before_one_left_still_reaches_them() {
+    // Found by catching up, or told late.
+    for (cannot, heard) in [("", ""), ("A cannot history", "A hear 1")] {
+        check_people(&format!(
+            "{cannot}
+             A quiet post 1 before
+             run 1s
+             leave C
+             {heard}
+             run 5s
+             A post 2 after
+             run 5s
+             B shows: before | after
+             C shows: before
+             dead"
+        ));
+    }
+}
+
+#[test]
+fn what_is_found_deleted_goes_from_those_too_who_left() {
+    check_people(
+        "A post 1 one
+         run 1s
+         leave C
+         run 1s
+         A quiet delete 1
+         crash
+         start
+         run 60s
+         B shows: nothing
+         C shows: nothing
          dead",
     );
 }

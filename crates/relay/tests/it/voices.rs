@@ -99,6 +99,128 @@ fn an_echo_after_a_crash_is_none_of_the_persons_words() {
 }
 
 #[test]
+fn what_catching_up_finds_after_a_crash_is_none_of_the_persons_words() {
+    // Both legs were accepted in the same millisecond, and both are in doubt.
+    check(
+        "speaks A B
+         B next done-and-hang
+         A post 1 one
+         settle
+         B post 2 two
+         run 1s
+         crash
+         start
+         run 60s
+         A shows: two
+         B shows: one
+         A calls: find | find | own post two
+         B calls: own post one | find
+         dead",
+    );
+}
+
+#[test]
+fn what_is_listed_sooner_than_found_is_none_of_the_persons_words() {
+    check(
+        "speaks B
+         B next done-later-and-hang
+         A post 1 one
+         settle
+         crash
+         start
+         run 60s
+         A calls:
+         A shows: nothing
+         B shows: one
+         B calls: own post one | find | find
+         dropped ECHO 1
+         dead",
+    );
+}
+
+#[test]
+fn what_comes_while_it_is_looked_for_is_none_of_the_persons_words() {
+    check(
+        "speaks B
+         B cannot history
+         B next done-later-and-hang
+         A post 1 one
+         settle
+         crash
+         start
+         run 12s
+         B echo
+         run 60s
+         A calls:
+         B shows: one
+         B calls: own post one | find | find
+         dropped ECHO 1
+         dead",
+    );
+}
+
+#[test]
+fn what_was_said_before_does_not_wait_for_what_is_being_said() {
+    check(
+        "speaks B
+         A next slow-down
+         B post 2 two
+         run 1s
+         B next hang
+         A post 1 one
+         run 8s
+         A calls: post two | post two
+         B calls: own post one",
+    );
+}
+
+#[test]
+fn what_waits_lets_pass_what_is_waited_for() {
+    // Found by catching up, what is said in B stands before what was accepted from there in the same millisecond.
+    check(
+        "speaks A B
+         A next slow-down
+         B post 2 two
+         B next done-and-hang
+         A post 1 one
+         settle
+         crash
+         start
+         run 60s
+         A shows: two
+         B shows: one
+         dead",
+    );
+}
+
+#[test]
+fn what_waits_for_an_answer_holds_up_other_members_for_a_moment_only() {
+    check_three(
+        "speaks B
+         B next hang
+         A post 1 one
+         run 1s
+         B post 2 two
+         B post 3 three
+         C post 4 four
+         run 4s
+         A calls:
+         run 2s
+         A calls: post four
+         C post 5 five
+         run 1s
+         A calls: post five
+         run 4s
+         A calls: post two
+         C post 6 six
+         run 1s
+         A calls: post six
+         run 10s
+         A calls: post three",
+    );
+}
+
+#[test]
 fn what_the_app_said_for_somebody_before_a_crash_is_not_said_again() {
     for failure in ["refuse", "retry refuse", "sign-in"] {
         check(&format!(

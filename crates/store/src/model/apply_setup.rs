@@ -78,11 +78,13 @@ impl State {
                     row.past.backfill_due.remove(conversation);
                 });
             }
-            Mutation::SetMembers { bridge, members, since_ms, backfill_ms } => {
+            Mutation::SetMembers { bridge, members, since_ms, backfill_ms, joined_by } => {
                 let row = self.bridge(bridge)?;
                 self.may_join(bridge, &row.org, row.state, members)?;
                 let bridge = self.bridges.entry(bridge.clone());
-                bridge.and_modify(|row| merge::bridge_members(row, members, *since_ms, backfill_ms));
+                bridge.and_modify(|row| {
+                    merge::bridge_members(row, members, *since_ms, backfill_ms, joined_by.as_ref());
+                });
             }
             Mutation::PutAccount(row) => self.put_account(row)?,
             Mutation::DropAccount { installation, user } => {

@@ -41,10 +41,10 @@ pub(super) fn apply(conn: &Connection, mutation: &Mutation) -> Result<Reply> {
             row.past.backfill_due.remove(conversation);
             put_bridge(conn, &row)?;
         }
-        Mutation::SetMembers { bridge, members, since_ms, backfill_ms } => {
+        Mutation::SetMembers { bridge, members, since_ms, backfill_ms, joined_by } => {
             let mut row = bridge_row(conn, bridge)?;
             put_members(conn, bridge, &row.org, row.state, members)?;
-            merge::bridge_members(&mut row, members, *since_ms, backfill_ms);
+            merge::bridge_members(&mut row, members, *since_ms, backfill_ms, joined_by.as_ref());
             put_bridge(conn, &row)?;
         }
         Mutation::Amend { conversation, amendment } => {

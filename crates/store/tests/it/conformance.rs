@@ -35,6 +35,7 @@ conformance! {
     tokens_go_one_by_one_or_all
     the_mark_of_a_conversation_moves_on_only
     amendments_leave_the_rest
+    by_which_command_a_member_is_there_is_known_as_long_as_it_is
     what_people_end_frees_its_members_and_is_remembered
     a_conversation_is_in_one_living_bridge
     who_joins_brings_what_was_asked_for
@@ -248,6 +249,29 @@ async fn amendments_leave_the_rest(bench: &mut Bench) {
     let taken = Amendment { remote: Some("R-new".into()), ..Amendment::default() };
     assert_eq!(bench.refused(amend("c2", taken)).await, "exists conversation R-new");
     assert_eq!(bench.refused(amend("c9", Amendment::default())).await, "missing conversation c9");
+}
+
+async fn by_which_command_a_member_is_there_is_known_as_long_as_it_is(bench: &mut Bench) {
+    set_up(bench).await;
+    for (members, by, left) in [
+        (&["c1", "c2"][..], None, &[][..]),
+        (&["c1", "c2", "c3"], Some("c3"), &["c3"]),
+        (&["c1", "c3"], None, &["c3"]),
+        (&["c1", "c3", "c2"], Some("c2"), &["c2", "c3"]),
+        (&["c1", "c2"], None, &["c2"]),
+        (&["c1", "c2", "c3"], None, &["c2"]),
+        (&["c1", "c2", "c3"], Some("c4"), &["c2"]),
+    ] {
+        let mut set = set_members("b1", members, Some(30), &[]);
+        if let Mutation::SetMembers { joined_by, .. } = &mut set {
+            *joined_by = by.map(|who| (who.into(), "m2".into()));
+        }
+        bench.done(set).await;
+        bench.reopen();
+        let stored = bench.store().bridges().await.unwrap().into_iter().find(|row| row.id == "b1".into());
+        let known = left.iter().map(|who| ((*who).into(), "m2".into())).collect();
+        assert_eq!(stored.map(|row| row.past.joined_by), Some(known), "{members:?} by {by:?}");
+    }
 }
 
 async fn what_people_end_frees_its_members_and_is_remembered(bench: &mut Bench) {

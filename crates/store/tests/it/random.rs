@@ -226,6 +226,7 @@ fn mutation(known: &Known, (kind, [a, b, c, d, e]): Step, at: i64) -> Mutation {
                         .into_iter()
                         .take(usize::from(e % 3))
                         .collect(),
+                    joined_by: (d > 4).then(|| (members[0].into(), "m1".into())),
                 },
                 _ => {
                     let states = [BridgeState::Active, BridgeState::Paused, BridgeState::Ended];

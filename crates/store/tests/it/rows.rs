@@ -84,6 +84,7 @@ pub(crate) fn set_members(
         members: members.iter().map(|id| (*id).into()).collect(),
         since_ms,
         backfill_ms: brought.iter().map(|(id, since_ms)| ((*id).into(), *since_ms)).collect(),
+        joined_by: None,
     }
 }
 
