@@ -1,11 +1,13 @@
 //! Commands that are broken off, and platforms that do not answer.
 
+use std::fs;
+
 use anyhow::{Result, anyhow, ensure};
 use dragoman_gateway::admin::api;
 use dragoman_sim::core::{FaultKind, FaultOrder, LogEntry, LogKind};
 use e2e::{World, eventually};
 
-use super::people::{ANA, SOON, ana, dana, emre, gita, world};
+use super::people::{ANA, SOON, ana, ben, dana, emre, gita, imani, world};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn first_words_of_a_command_that_was_broken_off_go_to_nobody_else() -> Result<()> {
@@ -28,6 +30,95 @@ async fn first_words_of_a_command_that_was_broken_off_go_to_nobody_else() -> Res
     ensure!(ana.count("You are writing with").await? == 1, "nothing was opened");
 
     ana.asks(&[&gita], "once more").await?;
+    world.end().await
+}
+
+/// Points that are passed while somebody joins a conversation of several.
+pub(crate) const KILLED: [&str; 1] = ["direct.joined:1"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_back_while_the_gateway_dies_is_not_there_untold() -> Result<()> {
+    let mut world = world().await?;
+    let (ana, dana, emre, gita) = (ana(&world)?, dana(&world), emre(&world), gita(&world)?);
+    ana.begins(&[&gita, &dana], "").await?;
+    // She goes elsewhere, and wants to come back.
+    gita.says(&format!("dm {}", emre.email)).await?;
+    emre.sees(&["wants to write with you here"]).await?;
+    emre.says("accept").await?;
+    emre.sees(&["is in another conversation and was told"]).await?;
+    gita.says("dm 2").await?;
+    emre.sees(&["You are writing with", "Gita"]).await?;
+    ana.sees(&["Gita", "left this conversation"]).await?;
+    world.settled(SOON).await?;
+
+    world.restart(Some(KILLED[0])).await?;
+    gita.says("dm 1 ahoy again").await?;
+    ensure!(world.binary.died(SOON).await?, "the gateway outlived it:\n{}", world.binary.tail());
+    world.binary.start(None).await?;
+    for there in [&ana, &dana] {
+        there.sees(&["Gita", "is in this conversation now"]).await?;
+        there.sees(&["ahoy again"]).await?;
+    }
+    world.settled(SOON).await?;
+    ensure!(gita.count("Something interrupted").await? == 0, "she is there");
+    gita.says("dm 1").await?;
+    gita.sees(&["This conversation is open"]).await?;
+    world.settled(SOON).await?;
+    for there in [&ana, &dana] {
+        let told = there.count("is in this conversation now").await?;
+        let new = usize::from(there.first == "Ana");
+        ensure!(told == 1 + new, "{} is told {told} times who is there", there.first);
+        ensure!(there.count("ahoy again").await? == 1, "{} reads it twice", there.first);
+    }
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn first_words_do_not_go_where_an_earlier_command_led() -> Result<()> {
+    let mut world = world().await?;
+    let (ana, ben, dana, gita) = (ana(&world)?, ben(&world)?, dana(&world), gita(&world)?);
+    let imani = imani(&world)?;
+    ana.begins(&[&gita, &dana], "").await?;
+    dana.asks(&[&ben], "").await?;
+    ben.says("accept").await?;
+    ben.sees(&["is in another conversation and was told"]).await?;
+    dana.says("dm 2").await?;
+    ben.sees(&["You are writing with", "Dana"]).await?;
+    ben.says("dm close").await?;
+    dana.sees(&["Ben", "ended this conversation"]).await?;
+    world.settled(SOON).await?;
+
+    // She comes back, and the command is lost behind that: its secret is gone, and Teams does not tell it again.
+    world.restart(Some(KILLED[0])).await?;
+    dana.says("dm 1").await?;
+    ensure!(world.binary.died(SOON).await?, "the gateway outlived it:\n{}", world.binary.tail());
+    let slots = world.binary.data_folder().join("secrets.slots");
+    let bytes = fs::read(&slots)?;
+    ensure!(bytes.iter().any(|byte| *byte != 0), "no secret is there to be lost");
+    fs::write(&slots, vec![0; bytes.len()])?;
+    world.binary.start(None).await?;
+    world.settled(SOON).await?;
+    ensure!(ana.count("is in this conversation now").await? == 1, "it was heard again");
+
+    let hangs = FaultKind::Latency { ms: 600_000 };
+    world.slack.faults().add(FaultOrder::next(1, "users.lookupByEmail", hangs));
+    dana.says(&format!("dm {} for Imani alone", imani.email)).await?;
+    eventually("Imani is looked for", SOON, async || {
+        if world.slack.faults().orders().is_empty() { Ok(()) } else { Err("not yet".to_owned()) }
+    })
+    .await?;
+    world.restart(None).await?;
+    dana.sees(&["Something interrupted your last command"]).await?;
+    world.settled(SOON).await?;
+    for there in [&ana, &gita] {
+        ensure!(there.count("for Imani alone").await? == 0, "{} reads what is for Imani", there.first);
+    }
+    // Where she finds herself, the others are told.
+    dana.says("dm 1").await?;
+    for there in [&ana, &gita] {
+        there.sees(&["You are writing with", "Dana"]).await?;
+    }
+    ensure!(dana.count("This conversation is open").await? == 0, "they were not told before");
     world.end().await
 }
 
@@ -158,5 +249,28 @@ async fn who_joins_several_does_not_make_what_others_read_undelivered() -> Resul
     world.settled(SOON).await?;
     ensure!(gita.count("for Dana").await? == 0, "who joins reads nothing from before");
     ensure!(ana.count("was not delivered").await? == 0, "Dana reads what was not delivered");
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_yes_that_comes_late_is_not_said_to_whoever_asks_by_then() -> Result<()> {
+    let world = world().await?;
+    let (ana, dana, gita) = (ana(&world)?, dana(&world), gita(&world)?);
+    dana.asks(&[&ana], "first").await?;
+
+    // The platform tells of Ana's yes only when Dana has gone and somebody else asks.
+    world.slack.faults().add(FaultOrder::next(1, "message*", FaultKind::Delay { ms: 15_000 }));
+    ana.says("dm accept").await?;
+    ana.says(&format!("dm accept {}", dana.email)).await?;
+    ana.sees(&["You are writing with", "Dana"]).await?;
+    dana.says("dm close").await?;
+    ana.sees(&["Dana", "ended this conversation"]).await?;
+    gita.asks(&[&ana], "second").await?;
+    ana.sees(&["It is not clear who is meant"]).await?;
+    world.settled(SOON).await?;
+    ensure!(gita.count("You are writing with").await? == 0, "Ana said nothing to Gita");
+
+    ana.says("dm accept").await?;
+    gita.sees(&["You are writing with", "Ana"]).await?;
     world.end().await
 }

@@ -1,6 +1,6 @@
 //! People who ask the app for a conversation with somebody on another platform.
 
-mod broken;
+pub(crate) mod broken;
 mod people;
 mod stories;
 mod told;

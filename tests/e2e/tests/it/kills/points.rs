@@ -10,6 +10,7 @@ use e2e::{Binary, World};
 
 use super::chat;
 use super::talk::{Talk, world};
+use crate::direct::broken;
 
 const LIMIT: Duration = Duration::from_secs(20);
 /// Between two things that people do.
@@ -168,7 +169,7 @@ const FILE: &str = "file.moving";
 #[test]
 fn every_point_is_here() {
     for point in POINTS.iter().copied() {
-        let killed = PASSED.iter().chain(&chat::KILLED);
+        let killed = PASSED.iter().chain(&chat::KILLED).chain(&broken::KILLED);
         let passed = killed.into_iter().any(|fault| fault.split(':').next() == Some(point));
         assert!(passed || [SCHEMA, FILE].contains(&point), "nobody kills the gateway at {point}");
     }

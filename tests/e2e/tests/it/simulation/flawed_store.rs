@@ -89,6 +89,11 @@ impl Store for FlawedStore {
                 self.append_late(mutation, lanes);
                 Ok(reply)
             }
+            Mutation::SetMembers { bridge, members, .. } if self.bug == Bug::LeaverStays => {
+                let rows = self.inner.bridges().await?;
+                let fewer = |row: &BridgeRow| row.id == *bridge && members.len() < row.members.len();
+                if rows.iter().any(fewer) { Ok(Reply::Done) } else { self.inner.commit(mutation).await }
+            }
             _ => self.inner.commit(spoiled(self.bug, mutation)).await,
         }
     }

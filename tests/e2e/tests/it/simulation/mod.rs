@@ -57,7 +57,7 @@ fn told(seed: u64, bug: Bug) -> Outcome {
 fn every_message_arrives_once_in_order_whatever_crashes() {
     let (from, seeds) = seeds(SEEDS, u64::MAX);
     let (mut crashes, mut messages, mut simulated) = (0, 0, std::time::Duration::ZERO);
-    let (mut commands, mut words, mut settled) = (0, 0, BTreeSet::new());
+    let (mut commands, mut words, mut crowded, mut settled) = (0, 0, 0, BTreeSet::new());
     let mut failed = Vec::new();
     for seed in from..from + seeds {
         let outcome = told(seed, Bug::None);
@@ -65,6 +65,7 @@ fn every_message_arrives_once_in_order_whatever_crashes() {
         messages += outcome.messages;
         commands += outcome.commands;
         words += outcome.words;
+        crowded += outcome.crowded;
         settled.extend(outcome.settled.iter().enumerate().filter(|(_, is)| **is).map(|(person, _)| person));
         simulated += outcome.took;
         if !outcome.wrong.is_empty() {
@@ -73,7 +74,7 @@ fn every_message_arrives_once_in_order_whatever_crashes() {
         }
     }
     println!(
-        "{seeds} seeds: {messages} messages, {words} more in direct conversations with {commands} commands, {crashes} crashes, {} simulated minutes",
+        "{seeds} seeds: {messages} messages, {words} more in direct conversations ({crowded} of them to several) with {commands} commands, {crashes} crashes, {} simulated minutes",
         simulated.as_secs() / 60
     );
     // Where nobody gets as far as a conversation, nothing is judged.
@@ -81,6 +82,7 @@ fn every_message_arrives_once_in_order_whatever_crashes() {
         seeds < SEEDS || settled.len() == PEOPLE.len(),
         "only {settled:?} were in conversations in the end"
     );
+    assert!(seeds < SEEDS || crowded > 0, "nobody wrote to several");
     assert!(failed.is_empty(), "seeds {failed:?} failed; DRAGOMAN_SIM_FROM=n DRAGOMAN_SIM_SEEDS=1 runs one");
 }
 
@@ -155,4 +157,9 @@ fn a_message_that_goes_to_another_ones_conversation_is_found() {
 #[test]
 fn a_block_that_is_forgotten_is_found() {
     println!("{}", find(Bug::BlockForgotten, "who blocked them"));
+}
+
+#[test]
+fn somebody_who_hears_on_of_several_is_found() {
+    println!("{}", find(Bug::LeaverStays, "went astray"));
 }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use dragoman_sim::core::World;
 
 use super::platforms::{Channel, EMOJI, PEOPLE, Platforms};
-use super::private_screen::Screen;
+use super::private_screen::SEVERAL;
 use super::private_told::{Told, read};
 use super::shown::Shown;
 use super::stage::{EDITS, SentFile, file_of};
@@ -15,14 +15,38 @@ use super::stage::{EDITS, SentFile, file_of};
 /// Whoever has no answer for so long says it again, or something else.
 const IMPATIENT_MS: i64 = 20_000;
 
+/// Who of [`PEOPLE`].
+pub(super) type Crowd = [bool; PEOPLE.len()];
+/// Nobody of them.
+pub(super) const NOBODY: Crowd = [false; PEOPLE.len()];
+
+/// One of them.
+pub(super) fn only(person: usize) -> Crowd {
+    let mut crowd = NOBODY;
+    crowd[person] = true;
+    crowd
+}
+
 /// A command to the app.
 pub(super) struct Command {
     pub(super) by: usize,
     pub(super) id: String,
     pub(super) at_ms: i64,
     pub(super) what: What,
-    /// Whether the one whom it names wanted to hear of it when it was written.
-    pub(super) ear: Ear,
+    /// Whether those whom it names wanted to hear of it when it was written.
+    pub(super) ears: [Ear; PEOPLE.len()],
+}
+
+impl Command {
+    /// Whether it may want a conversation with somebody: who says yes to the only ones who ask may say it to everybody who
+    /// asked by then, and to whom those asked.
+    pub(super) fn wants(&self, whom: usize, all: &[Self]) -> bool {
+        let before = || all.iter().filter(|it| it.at_ms <= self.at_ms && it.what.asks(self.by));
+        match self.what {
+            What::Join => before().any(|it| it.by == whom || it.what.asks(whom)),
+            what => what == What::Accept(whom) || what.asks(whom),
+        }
+    }
 }
 
 /// Whether somebody hears what another one asks for.
@@ -41,8 +65,12 @@ pub(super) enum Ear {
 pub(super) enum What {
     /// Asks somebody for a conversation, with first words.
     Ask(usize),
+    /// Asks two people for one conversation, with first words.
+    Together(usize, usize),
     /// Says yes to somebody.
     Accept(usize),
+    /// Says yes to the only ones who ask.
+    Join,
     /// Ends what is open.
     Close,
     /// Wants to hear no more of somebody.
@@ -56,8 +84,23 @@ impl What {
     pub(super) fn whom(self) -> Option<usize> {
         match self {
             Self::Ask(whom) | Self::Accept(whom) => Some(whom),
-            Self::Close | Self::Block(_) | Self::Unblock(_) => None,
+            _ => None,
         }
+    }
+
+    /// Whether it asks somebody for a conversation.
+    pub(super) fn asks(self, whom: usize) -> bool {
+        match self {
+            Self::Ask(one) => one == whom,
+            Self::Together(one, other) => one == whom || other == whom,
+            _ => false,
+        }
+    }
+
+    /// Whether it asks for one conversation with both.
+    pub(super) fn asks_both(self, by: usize, (one, other): (usize, usize)) -> bool {
+        let there = |person| by == person || self.asks(person);
+        matches!(self, Self::Together(..)) && there(one) && there(other)
     }
 
     /// Whom it names.
@@ -73,11 +116,11 @@ impl What {
 pub(super) struct State {
     /// The revision; `None`: deleted.
     pub(super) revision: Option<u32>,
-    /// Both were in the conversation, and knew it.
-    pub(super) sure: bool,
+    /// Who has to know: all were in the conversation, and knew it.
+    pub(super) to: Crowd,
     /// Milliseconds since 1970.
     pub(super) at_ms: i64,
-    /// In which of the conversations between the two that was.
+    /// In which of the conversations between them that was.
     pub(super) talk: usize,
     /// Nothing went wrong any more.
     pub(super) calm: bool,
@@ -94,8 +137,8 @@ pub(super) struct Word {
     pub(super) by: usize,
     pub(super) id: String,
     pub(super) at_ms: i64,
-    /// Who has to get it.
-    pub(super) to: Option<usize>,
+    /// Who has to get it; nobody: nobody knows.
+    pub(super) to: Crowd,
     /// Nobody may get it.
     pub(super) idle: bool,
     pub(super) states: Vec<State>,
@@ -106,8 +149,8 @@ pub(super) struct Word {
     pub(super) wordless: bool,
     /// Who did not want to hear of its author then, and knew that it is so.
     pub(super) deaf: Vec<usize>,
-    /// The one whom it was for blocked its author before they saw it as it is.
-    pub(super) cut: bool,
+    /// Who of those whom it was for blocked its author before they saw it as it is.
+    pub(super) cut: Crowd,
 }
 
 /// A reaction that somebody set or took back in their chat.
@@ -115,11 +158,11 @@ pub(super) struct Mark {
     pub(super) set: bool,
     /// The message as their chat shows it.
     pub(super) id: String,
-    /// They were in the conversation with whom it is about, and both knew it.
-    pub(super) sure: bool,
-    /// The other one saw the message by then.
-    pub(super) seen: bool,
-    /// In which of the conversations between the two that was.
+    /// Who has to know, where they see the message: all were in the conversation, and knew it.
+    pub(super) to: Crowd,
+    /// Who saw the message by then.
+    pub(super) seen: Crowd,
+    /// In which of the conversations between them that was.
     pub(super) talk: usize,
     /// Milliseconds since 1970.
     pub(super) at_ms: i64,
@@ -135,7 +178,7 @@ pub(super) struct Private {
     /// Reactions to words, by word, person and emoji; of each the latest change last.
     pub(super) marks: BTreeMap<(usize, usize, usize), Vec<Mark>>,
     /// With whom everybody writes in the end, and which of their conversations that is.
-    pub(super) left: Vec<Option<(usize, usize)>>,
+    pub(super) left: Vec<Option<(Crowd, usize)>>,
 }
 
 /// The text of the n-th word.
@@ -147,6 +190,10 @@ pub(super) fn text(number: usize, revision: u32) -> String {
 fn command(number: usize, what: What) -> String {
     match what {
         What::Ask(whom) => format!("dm {} call {number:03}.", PEOPLE[whom].1),
+        What::Together(one, other) => {
+            format!("dm {} {} call {number:03}.", PEOPLE[one].1, PEOPLE[other].1)
+        }
+        What::Join => "dm accept".to_owned(),
         What::Accept(whom) => format!("dm accept {}", PEOPLE[whom].1),
         What::Close => "dm close".to_owned(),
         What::Block(whom) => format!("dm block {}", PEOPLE[whom].1),
@@ -158,8 +205,11 @@ impl Private {
     /// Somebody does something; the number says who and what.
     pub(super) fn act(&mut self, world: &World, platforms: &Platforms, pick: u64) -> Result<()> {
         let at = |shift: u32, bound: usize| usize::try_from(pick >> shift).unwrap_or(0) % bound;
-        let asked: Vec<usize> =
-            (0..PEOPLE.len()).filter(|person| !self.screen(platforms, *person).asking.is_empty()).collect();
+        let waits = |person: &usize| {
+            let screen = self.screen(platforms, *person);
+            !(screen.asking.is_empty() && screen.calls.is_empty())
+        };
+        let asked: Vec<usize> = (0..PEOPLE.len()).filter(waits).collect();
         let person = match asked.len() {
             0 => at(8, PEOPLE.len()),
             _ if at(4, 3) == 0 => at(8, PEOPLE.len()),
@@ -175,38 +225,46 @@ impl Private {
         if let Some(whom) = unheard.filter(|_| at(48, 100) < 20 && !patient) {
             return self.command(world, platforms, person, What::Unblock(whom));
         }
-        match (screen.asking.last(), screen.with) {
-            (Some(by), None) if dice < 85 && !patient => {
-                self.command(world, platforms, person, What::Accept(*by))
+        let idle = screen.with == NOBODY;
+        let several = at(52, 4) == 0;
+        let ask =
+            if several { What::Together(other, third(person, other, at(28, 3))) } else { What::Ask(other) };
+        let pair = (0..PEOPLE.len()).find(|with| screen.with == only(*with) && !screen.several);
+        let what = match (screen.asking.last(), pair) {
+            _ if patient => None,
+            _ if screen.calls.len() == 1 && screen.asking.is_empty() && dice < if idle { 85 } else { 30 } => {
+                Some(What::Join)
             }
-            (Some(by), Some(_)) if dice < 30 && !patient => {
-                self.command(world, platforms, person, What::Accept(*by))
-            }
-            (Some(by), None) if dice > 92 && !patient => {
-                self.command(world, platforms, person, What::Block(*by))
-            }
-            (_, Some(with)) if dice > 96 && !patient => {
-                self.command(world, platforms, person, What::Block(with))
-            }
-            (_, None) if dice < 60 && !patient => self.command(world, platforms, person, What::Ask(other)),
-            (_, Some(_)) if dice > 92 && !patient => self.command(world, platforms, person, What::Close),
-            (_, Some(with)) if dice > 86 && !patient && with != other => {
-                self.command(world, platforms, person, What::Ask(other))
-            }
-            _ if at(40, 100) < 25 && self.react(world, platforms, person, pick >> 32)? => Ok(()),
-            _ if dice > 70 && self.change(world, platforms, person, pick >> 32)? => Ok(()),
-            _ => self.say(world, platforms, person, pick >> 32),
+            (Some(by), _) if dice < if idle { 85 } else { 30 } => Some(What::Accept(*by)),
+            (Some(by), _) if idle && dice > 92 => Some(What::Block(*by)),
+            (_, Some(with)) if dice > 96 => Some(What::Block(with)),
+            _ if idle && dice < 60 => Some(ask),
+            _ if !idle && dice > 92 => Some(What::Close),
+            _ if !idle && dice > 86 && !screen.with[other] => Some(ask),
+            _ => None,
+        };
+        match what {
+            Some(what) => self.command(world, platforms, person, what),
+            None if at(40, 100) < 25 && self.react(world, platforms, person, pick >> 32)? => Ok(()),
+            None if dice > 70 && self.change(world, platforms, person, pick >> 32)? => Ok(()),
+            None => self.say(world, platforms, person, pick >> 32),
         }
     }
 
     fn command(&mut self, world: &World, platforms: &Platforms, by: usize, what: What) -> Result<()> {
-        let ear = what.about().map_or(Ear::Open, |whom| self.screen(platforms, whom).ears[by]);
-        if let Some(whom) = what.about() {
-            self.change_regard(platforms, by, whom, matches!(what, What::Block(_)));
+        let ears = std::array::from_fn(|whom| {
+            if what.about() == Some(whom) || what.asks(whom) {
+                self.screen(platforms, whom).ears[by]
+            } else {
+                Ear::Open
+            }
+        });
+        for whom in (0..PEOPLE.len()).filter(|whom| what.about() == Some(*whom) || what.asks(*whom)) {
+            self.change_regard(platforms, by, whom, what == What::Block(whom));
         }
         let text = command(self.commands.len(), what);
         let id = platforms.post(&self.chats[by], PEOPLE[by].0, None, &text, &[])?;
-        self.commands.push(Command { by, id, at_ms: world.clock.millis(), what, ear });
+        self.commands.push(Command { by, id, at_ms: world.clock.millis(), what, ears });
         Ok(())
     }
 
@@ -214,10 +272,9 @@ impl Private {
     fn change_regard(&mut self, platforms: &Platforms, by: usize, whom: usize, block: bool) {
         // What is on its way may be heard before or after that.
         if !self.screen(platforms, whom).sure {
-            let theirs = self.commands.iter_mut().filter(|it| it.by == whom && it.what.whom() == Some(by));
-            for command in theirs {
-                command.ear = Ear::Perhaps;
-            }
+            let may_want = |what: What| what == What::Join || what == What::Accept(by) || what.asks(by);
+            let theirs = self.commands.iter_mut().filter(|it| it.by == whom && may_want(it.what));
+            theirs.for_each(|command| command.ears[by] = Ear::Perhaps);
         }
         if !block {
             return;
@@ -225,11 +282,11 @@ impl Private {
         let chat = platforms.shown(&self.chats[by]);
         let ours = || chat.iter().filter(|shown| shown.ours);
         for (number, word) in self.words.iter_mut().enumerate() {
-            if word.by != whom || word.to != Some(by) {
+            if word.by != whom || !word.to[by] {
                 continue;
             }
             let copies = || ours().filter(|shown| read(shown) == Told::Word(number));
-            word.cut |= match word.states.last().and_then(|state| state.revision) {
+            word.cut[by] |= match word.states.last().and_then(|state| state.revision) {
                 None => copies().next().is_some(),
                 Some(revision) => {
                     let said = text(number, revision);
@@ -239,12 +296,9 @@ impl Private {
                 }
             };
         }
-        let about = |word: &Word| word.by == by || word.to == Some(by);
-        for ((word, who, _), marks) in &mut self.marks {
-            if *who == whom && about(&self.words[*word]) {
-                for mark in marks.iter_mut() {
-                    mark.sure = false;
-                }
+        for (_, marks) in self.marks.iter_mut().filter(|((_, who, _), _)| *who == whom) {
+            for mark in marks {
+                mark.to[by] = false;
             }
         }
     }
@@ -252,8 +306,8 @@ impl Private {
     fn say(&mut self, world: &World, platforms: &Platforms, by: usize, pick: u64) -> Result<()> {
         let size = usize::try_from(pick % 5000)?;
         let file = pick.is_multiple_of(7).then_some(size);
-        let Screen { with, talk, .. } = self.screen(platforms, by);
-        let to = with.filter(|with| self.together(platforms, by, *with));
+        let talk = self.screen(platforms, by).talk;
+        let to = self.circle(platforms, by);
         let reply = (pick >> 16).is_multiple_of(3).then_some(pick >> 20);
         let wordless = pick.is_multiple_of(21);
         self.write(world, platforms, Saying { by, to, talk, idle: false, calm: false, file, wordless, reply })
@@ -306,17 +360,16 @@ impl Private {
         }
         let (number, shown) = &latest[usize::try_from(pick >> 8)? % latest.len()];
         let emoji = usize::try_from(pick >> 16)? % EMOJI.len();
-        let word = &self.words[*number];
-        let other = if word.by == by { word.to } else { Some(word.by) };
-        let sure = other.is_some_and(|other| self.together(platforms, by, other));
+        let author = self.words[*number].by;
         let is_it = |shown: &Shown| shown.ours && read(shown) == Told::Word(*number);
         let sees = |person: usize| platforms.shown(&self.chats[person]).iter().any(is_it);
-        let seen = word.by != by || other.is_some_and(sees);
+        let seen = std::array::from_fn(|person| person == author || sees(person));
+        let to = self.circle(platforms, by);
         let (talk, at_ms) = (self.screen(platforms, by).talk, world.clock.millis());
         let user = PEOPLE[by].0;
         let set = !shown.reactions.contains(&(Some(emoji), Some(user.to_owned())));
         platforms.react(chat, user, &shown.id, emoji, set)?;
-        let mark = Mark { set, id: shown.id.clone(), sure, seen, talk, at_ms };
+        let mark = Mark { set, id: shown.id.clone(), to, seen, talk, at_ms };
         self.marks.entry((*number, by, emoji)).or_default().push(mark);
         Ok(true)
     }
@@ -329,10 +382,12 @@ impl Private {
         let (thread, root) = reply.and_then(|pick| self.root(platforms, by, pick)).unzip();
         let id = platforms.post(&self.chats[by], PEOPLE[by].0, thread.as_deref(), &words, file.as_slice())?;
         let at_ms = world.clock.millis();
-        let deaf = |person: &usize| self.screen(platforms, *person).ears[by] == Ear::Deaf;
-        let deaf = (0..PEOPLE.len()).filter(deaf).collect();
-        let states = vec![State { revision: Some(0), sure: true, at_ms, talk, calm }];
-        let cut = false;
+        // Who was asked together with the one whom they blocked may be with them among several.
+        let apart = |person: usize| !self.commands.iter().any(|it| it.what.asks_both(it.by, (person, by)));
+        let ear = |person: usize| self.screen(platforms, person).ears[by];
+        let deaf = (0..PEOPLE.len()).filter(|it| apart(*it) && ear(*it) == Ear::Deaf).collect();
+        let cut = std::array::from_fn(|person| to[person] && ear(person) != Ear::Open);
+        let states = vec![State { revision: Some(0), to, at_ms, talk, calm }];
         self.words.push(Word { by, id, at_ms, to, idle, states, root, file, wordless, deaf, cut });
         Ok(())
     }
@@ -353,16 +408,20 @@ impl Private {
             return Ok(false);
         }
         let number = latest[usize::try_from(pick >> 8)? % latest.len()];
-        let sure = self.words[number].to.is_some_and(|to| self.together(platforms, by, to));
+        let word = &self.words[number];
+        let (circle, talk) = (self.circle(platforms, by), self.screen(platforms, by).talk);
+        // What is made of words after people parted is for nobody: the same two are together again, several never are.
+        let begun = word.states.first().map_or(talk, |state| state.talk);
+        let same = begun == talk || begun.max(talk) < SEVERAL;
+        let to = std::array::from_fn(|person| same && circle[person] && word.to[person]);
         let revision = revision(&self.words[number]).filter(|_| !delete).map(|revision| revision + 1);
         let (chat, id) = (&self.chats[by], &self.words[number].id);
         match revision {
             Some(revision) => platforms.edit(chat, PEOPLE[by].0, id, &text(number, revision))?,
             None => platforms.delete(chat, PEOPLE[by].0, id)?,
         }
-        let talk = self.screen(platforms, by).talk;
         let at_ms = world.clock.millis();
-        self.words[number].states.push(State { revision, sure, at_ms, talk, calm: false });
+        self.words[number].states.push(State { revision, to, at_ms, talk, calm: false });
         Ok(true)
     }
 
@@ -370,8 +429,13 @@ impl Private {
     pub(super) fn last_words(&mut self, world: &World, platforms: &Platforms) -> Result<()> {
         for by in 0..PEOPLE.len() {
             let screen = self.screen(platforms, by);
-            self.left.push(screen.with.filter(|_| screen.sure).map(|with| (with, screen.talk)));
-            let (to, idle) = (screen.with.filter(|_| screen.sure), screen.with.is_none() && screen.sure);
+            let with = if screen.sure { screen.with } else { NOBODY };
+            self.left.push((with != NOBODY).then_some((with, screen.talk)));
+            let idle = screen.with == NOBODY && screen.sure;
+            // Who does not know whether they joined may be there.
+            let adrift = |person: usize| person != by && self.screen(platforms, person).adrift;
+            let more = screen.several && (0..PEOPLE.len()).any(|it| !with[it] && adrift(it));
+            let to = if more { NOBODY } else { with };
             // Two of five in a thread.
             let reply = by.is_multiple_of(3).then_some(0);
             let talk = screen.talk;
@@ -385,9 +449,15 @@ impl Private {
     }
 }
 
+/// Somebody beside two others; the number, below three, picks them.
+fn third(one: usize, other: usize, pick: usize) -> usize {
+    let mut rest = (0..PEOPLE.len()).filter(|person| *person != one && *person != other);
+    rest.nth(pick).unwrap_or_default()
+}
+
 struct Saying {
     by: usize,
-    to: Option<usize>,
+    to: Crowd,
     talk: usize,
     idle: bool,
     calm: bool,

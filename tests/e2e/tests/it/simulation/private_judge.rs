@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use dragoman_model::codes;
 use dragoman_sim::core::{LogEntry, LogKind};
-use dragoman_store::LaneId;
+use dragoman_store::{LaneId, Receipt};
 
 use super::platforms::{CHANNELS, PEOPLE, key, name};
-use super::private::{Command, Ear, State, What, Word, text};
+use super::private::{Command, Crowd, Ear, NOBODY, State, What, Word, text};
 use super::private_marks;
 use super::private_told::{Told, asked, read};
 use super::shown::Shown;
 use super::stage::Scene;
+
+/// Words rest no longer than this, in milliseconds.
+const KEPT_MS: i64 = 15 * 60 * 1000;
 
 /// What one chat shows.
 #[derive(Default)]
@@ -19,6 +23,9 @@ pub(super) struct Chat<'a> {
     calls: BTreeMap<usize, Vec<&'a Shown>>,
     opened: BTreeMap<usize, usize>,
     parted: BTreeMap<usize, usize>,
+    /// With whom they are told to be in a conversation of several, and who joined one, how often.
+    together: Vec<Crowd>,
+    joined: BTreeMap<usize, usize>,
     /// Answers to commands, beside that something is open.
     answers: usize,
     /// Who is told to be blocked, and not any more, how often.
@@ -41,8 +48,16 @@ fn chat(shown: &[Shown]) -> Chat<'_> {
             Told::Word(number) => chat.words.entry(number).or_default().push((place, shown)),
             Told::Call(number, _) => chat.calls.entry(number).or_default().push(shown),
             Told::Opened(Some(with)) => *chat.opened.entry(with).or_default() += 1,
-            Told::Parted(Some(by)) => *chat.parted.entry(by).or_default() += 1,
-            Told::Ended | Told::Interrupted | Told::Answered => {
+            Told::Together(with) => chat.together.push(with),
+            Told::Joined(Some(by)) => *chat.joined.entry(by).or_default() += 1,
+            Told::Asked(whom) => {
+                chat.answers += 1;
+                for person in (0..PEOPLE.len()).filter(|person| whom[*person]) {
+                    *chat.asked.entry(person).or_default() += 1;
+                }
+            }
+            Told::Parted(Some(by)) | Told::Left(Some(by), _) => *chat.parted.entry(by).or_default() += 1,
+            Told::Ended | Told::Interrupted | Told::Answered | Told::Alone | Told::Nobody => {
                 chat.answers += 1;
                 if let Some(whom) = asked(shown) {
                     *chat.asked.entry(whom).or_default() += 1;
@@ -66,6 +81,8 @@ fn chat(shown: &[Shown]) -> Chat<'_> {
             Told::Stray
             | Told::Opened(None)
             | Told::Parted(None)
+            | Told::Joined(None)
+            | Told::Left(None, _)
             | Told::Reminder(None)
             | Told::Blocked(None)
             | Told::Unblocked(None)
@@ -92,20 +109,20 @@ pub(super) fn judge(scene: &Scene) -> Vec<String> {
             let fault = fault(scene, number, word, person, found).or(strayed);
             let excused = found.is_empty() && private_marks::is_unlisted(scene, &chats, word);
             if let Some(fault) = fault.filter(|_| !excused) {
-                let to = word.to.map_or("nobody", named);
+                let to: Vec<&str> = (0..PEOPLE.len()).filter(|it| word.to[*it]).map(named).collect();
                 let (by, at) = (named(word.by), named(person));
-                wrong.push(format!("word {number:03} ({}) of {by} to {to}, at {at}: {fault}", word.id));
+                wrong.push(format!("word {number:03} ({}) of {by} to {to:?}, at {at}: {fault}", word.id));
             }
         }
     }
     for (number, command) in scene.private.commands.iter().enumerate() {
         for (person, chat) in chats.iter().enumerate() {
             let times = chat.calls.get(&number).map_or(0, Vec::len);
-            if times > usize::from(command.what.whom() == Some(person)) {
+            if times > usize::from(command.what.asks(person)) {
                 let (by, at) = (named(command.by), named(person));
                 wrong.push(format!("call {number:03} of {by} is told {times} times at {at}"));
             }
-            if times > 0 && command.ear == Ear::Deaf {
+            if times > 0 && command.ears[person] == Ear::Deaf {
                 let (by, at) = (named(command.by), named(person));
                 wrong.push(format!("call {number:03} of {by} is told at {at}, who blocked them"));
             }
@@ -119,6 +136,7 @@ pub(super) fn judge(scene: &Scene) -> Vec<String> {
             commands(scene, person, chat).into_iter().map(|fault| format!("{}: {fault}", named(person))),
         );
         wrong.extend(inversions(scene, person, chat));
+        wrong.extend(private_marks::lines(scene, person));
         wrong.extend(
             chat.strays.iter().map(|stray| format!("a stray message at {}: {}", named(person), stray.text)),
         );
@@ -142,7 +160,7 @@ pub(super) fn judge(scene: &Scene) -> Vec<String> {
 /// Whether each of the two had asked the other, or said yes, by then.
 fn agreed(commands: &[Command], one: usize, other: usize, until_ms: i64) -> bool {
     let before = || commands.iter().filter(|it| it.at_ms <= until_ms);
-    let wants = |by, whom| before().any(|it| it.by == by && it.what.whom() == Some(whom));
+    let wants = |by, whom| before().any(|it| it.by == by && it.wants(whom, commands));
     wants(one, other) && wants(other, one)
 }
 
@@ -157,7 +175,7 @@ fn fault(
         return (!found.is_empty()).then(|| format!("came back, {} times", found.len()));
     }
     let may = !word.idle
-        && word.to.is_none_or(|to| to == person)
+        && (word.to == NOBODY || word.to[person])
         && agreed(&scene.private.commands, word.by, person, word.at_ms);
     if !may {
         return (!found.is_empty()).then(|| "went astray".to_owned());
@@ -180,11 +198,11 @@ fn fault(
         return Some("its file has other bytes".to_owned());
     }
     // Who blocks somebody hears no more of what is on its way.
-    if word.to.is_none() || word.cut || is_reported(scene, word, person) {
+    if word.to == NOBODY || word.cut[person] || is_reported(scene, word, person) {
         return None;
     }
     // What was done when perhaps nobody listened any more may be there, or not.
-    let known = (0..word.states.len()).rev().find(|at| is_known(scene, word, *at))?;
+    let known = (0..word.states.len()).rev().find(|at| is_known(scene, word, person, *at))?;
     let states = &word.states[known..];
     let may_be_gone = states.iter().any(|state| state.revision.is_none());
     let may_be_there = states.iter().any(|state| state.revision.is_some());
@@ -203,20 +221,21 @@ fn fault(
 }
 
 /// Whether a word is deleted, and whether that has to be known.
-pub(super) fn is_gone(scene: &Scene, word: &Word) -> (bool, bool) {
+pub(super) fn is_gone(scene: &Scene, word: &Word, person: usize) -> (bool, bool) {
     let gone = word.states.last().is_some_and(|state| state.revision.is_none());
-    (gone, gone && is_known(scene, word, word.states.len() - 1))
+    (gone, gone && is_known(scene, word, person, word.states.len() - 1))
 }
 
 /// Whether a state of a message has to be known where it went: it was made in a conversation that lives on, or that ended
 /// after the platform had told of it. Where nobody listens Teams tells a bot of it once, and never again; Webex tells
 /// nothing of edits.
-fn is_known(scene: &Scene, word: &Word, at: usize) -> bool {
+fn is_known(scene: &Scene, word: &Word, person: usize, at: usize) -> bool {
     let state = &word.states[at];
-    let lives = || word.to.is_some_and(|to| scene.private.left.get(word.by) == Some(&Some((to, state.talk))));
+    let left = || scene.private.left.get(word.by).copied().flatten();
+    let lives = || left().is_some_and(|(with, talk)| with[person] && talk == state.talk);
     let until_ms = word.states.get(at + 1).map_or(i64::MAX, |next| next.at_ms);
     let told = || is_acknowledged(scene, word.by, &word.id, (state.at_ms, until_ms));
-    state.sure
+    state.to[person]
         && match scene.private.chats[word.by].platform {
             "teams" => told() || state.calm && lives(),
             "webex" => lives() || at == 0 && told(),
@@ -233,16 +252,45 @@ pub(super) fn is_reported(scene: &Scene, word: &Word, person: usize) -> bool {
     })
 }
 
-/// Whether what was acknowledged was answered. What opens a conversation tells both, and answers one of them.
-fn unanswered(scene: &Scene, chats: &[Chat<'_>]) -> Option<String> {
+/// Whether what was acknowledged was answered, to everybody where they said it, and in all. What opens a conversation
+/// tells all who are there, and answers one of them.
+fn unanswered(scene: &Scene, chats: &[Chat<'_>]) -> Vec<String> {
     let heard = |it: &&Command| is_acknowledged(scene, it.by, &it.id, (it.at_ms, i64::MAX));
+    let mut wrong = Vec::new();
+    for (person, chat) in chats.iter().enumerate() {
+        let heard = scene.private.commands.iter().filter(|it| it.by == person).filter(heard).count();
+        let begun = chat.opened.values().sum::<usize>() + chat.together.len();
+        let answers = chat.answers + chat.late;
+        if answers + begun + shredded(scene, person) < heard {
+            let at = named(person);
+            wrong.push(format!(
+                "{at}: {answers} answers and {begun} beginnings for {heard} acknowledged commands"
+            ));
+        }
+    }
     let heard = scene.private.commands.iter().filter(heard).count();
     let answers: usize = chats.iter().map(|chat| chat.answers + chat.late).sum();
     let opened = |at: usize, with: usize| chats[at].opened.get(&with).copied().unwrap_or_default();
     let pairs = (0..chats.len()).flat_map(|one| (one + 1..chats.len()).map(move |other| (one, other)));
     let begun: usize = pairs.map(|(one, other)| opened(one, other).max(opened(other, one))).sum();
-    (answers + begun < heard)
-        .then(|| format!("{answers} answers and {begun} beginnings for {heard} acknowledged commands"))
+    let joins = |person: usize| {
+        let joins = scene.private.commands.iter().filter(|it| it.by == person && it.what == What::Join);
+        joins.count().min(chats[person].together.len())
+    };
+    let begun = begun + (0..chats.len()).map(joins).sum::<usize>();
+    let gone: usize = (0..chats.len()).map(|person| shredded(scene, person)).sum();
+    if answers + begun + gone < heard {
+        wrong.push(format!("{answers} answers and {begun} beginnings for {heard} acknowledged commands"));
+    }
+    wrong
+}
+
+/// What was to be said in somebody's chat and waited for longer than words are kept: it cannot be read again anywhere.
+fn shredded(scene: &Scene, person: usize) -> usize {
+    let waited = |it: &&Receipt| it.settled_ms - it.received_ms >= KEPT_MS;
+    let said = scene.receipts.iter().filter(|it| it.to == scene.chat_ids[person]);
+    let given_up = said.filter(|it| it.code.as_deref() == Some(codes::NOT_REREADABLE.as_str()));
+    given_up.filter(waited).count()
 }
 
 /// Whom somebody is told to have asked without their having been asked so often.
@@ -251,7 +299,7 @@ fn unasked(scene: &Scene, person: usize, chats: &[Chat<'_>]) -> Vec<String> {
     let asked = chats[person].asked.iter();
     // Who is blocked reads the same, and nobody is asked.
     let unheard = |whom: usize| {
-        let theirs = |it: &&Command| it.by == person && it.what.whom() == Some(whom) && it.ear != Ear::Open;
+        let theirs = |it: &&Command| it.by == person && it.what.asks(whom) && it.ears[whom] != Ear::Open;
         scene.private.commands.iter().filter(theirs).count()
     };
     let there = |whom: usize| chats[whom].calls.keys().filter(mine).count() + unheard(whom);
@@ -272,7 +320,7 @@ fn commands(scene: &Scene, person: usize, chat: &Chat<'_>) -> Vec<String> {
     let commands = &scene.private.commands;
     let by = |by: usize| commands.iter().filter(move |command| command.by == by);
     let heard = |one: usize, other: usize| {
-        by(one).filter(|it| it.what.whom() == Some(other) && it.ear != Ear::Deaf).count()
+        by(one).filter(|it| it.wants(other, commands) && it.ears[other] != Ear::Deaf).count()
     };
     let mut wrong = Vec::new();
     let (said, answers) = (by(person).count(), chat.answers);
@@ -289,6 +337,25 @@ fn commands(scene: &Scene, person: usize, chat: &Chat<'_>) -> Vec<String> {
         let theirs = heard(*other, person);
         if *times > mine + theirs {
             wrong.push(format!("{times} beginnings with {}, of {mine} and {theirs} wishes", named(*other)));
+        }
+    }
+    let joins = |it: &&Command| it.what == What::Join;
+    let most = commands.iter().filter(joins).count();
+    if chat.together.len() > most {
+        wrong.push(format!("{} beginnings of several, of {most} wishes", chat.together.len()));
+    }
+    let together = |with: &Crowd| {
+        let there = |it: &Command, other: usize| !with[other] || it.what.asks_both(it.by, (person, other));
+        *with != NOBODY && commands.iter().any(|it| (0..PEOPLE.len()).all(|other| there(it, other)))
+    };
+    for with in chat.together.iter().filter(|with| !together(with)) {
+        let with: Vec<&str> = (0..PEOPLE.len()).filter(|it| with[*it]).map(named).collect();
+        wrong.push(format!("is told to be with {with:?}, for which nobody asked"));
+    }
+    for (other, times) in &chat.joined {
+        let asked = commands.iter().any(|it| it.what.asks_both(it.by, (person, *other)));
+        if !asked || *times > by(*other).filter(joins).count() {
+            wrong.push(format!("{} joined {times} times", named(*other)));
         }
     }
     let said = |what: What| by(person).filter(|it| it.what == what).count();

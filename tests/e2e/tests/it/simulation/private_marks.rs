@@ -21,13 +21,14 @@ pub(super) fn strayed(
 ) -> Option<String> {
     let number = word.root?.word?;
     let root = &scene.private.words[number];
-    if is_gone(scene, root).0 || [word, root].iter().any(|word| is_reported(scene, word, person)) {
+    if is_gone(scene, root, person).0 || [word, root].iter().any(|word| is_reported(scene, word, person)) {
         return None;
     }
     let there = if root.by == person {
         scene.chats[person].iter().find(|shown| shown.id == root.id)?
     } else {
-        chats[person].words.get(&number)?.first()?.1
+        let (place, _) = chats[person].words.get(&number)?.first()?;
+        head(&scene.chats[person], *place)
     };
     // There are no threads: the text says that it is a reply, and perhaps points to what.
     if scene.private.chats[person].platform == "teams" {
@@ -84,10 +85,6 @@ fn tells(note: &(Option<String>, Told), wanted: &Wanted) -> bool {
 
 /// What is wrong with reactions and with notes of them.
 pub(super) fn marks(scene: &Scene, chats: &[Chat<'_>]) -> Vec<String> {
-    // Then nobody knows what was missed: reactions of a source that went silent for long are not asked for.
-    if scene.untold {
-        return Vec::new();
-    }
     let mut wrong = Vec::new();
     for (person, chat) in chats.iter().enumerate() {
         let platform = scene.private.chats[person].platform;
@@ -96,7 +93,8 @@ pub(super) fn marks(scene: &Scene, chats: &[Chat<'_>]) -> Vec<String> {
             let shown = if word.by == person {
                 scene.chats[person].iter().find(|shown| shown.id == word.id)
             } else {
-                chat.words.get(&number).and_then(|found| found.first()).map(|(_, shown)| *shown)
+                let found = chat.words.get(&number).and_then(|found| found.first());
+                found.map(|(place, _)| head(&scene.chats[person], *place))
             };
             let Some(wanted) = wanted(scene, person, number, shown) else { continue };
             // At Webex nobody can set any but its people.
@@ -110,6 +108,38 @@ pub(super) fn marks(scene: &Scene, chats: &[Chat<'_>]) -> Vec<String> {
         wrong.extend(notes(scene, person, &all));
     }
     wrong
+}
+
+/// The first message of a copy, which is the one that is reacted and replied to: above a file alone that answers something
+/// stands a line that says so.
+fn head(shown: &[Shown], place: usize) -> &Shown {
+    let copy = &shown[place];
+    let above = shown[..place].iter().rev().find(|it| it.ours);
+    above.filter(|it| is_line_of(it, copy)).unwrap_or(copy)
+}
+
+/// Whether a message of ours says that what follows is a reply.
+fn is_line(shown: &Shown) -> bool {
+    let has = |sign| shown.text.contains(sign);
+    has("in reply to an earlier message:") && !has("word ") && !has("f0.txt")
+}
+
+fn is_line_of(line: &Shown, file: &Shown) -> bool {
+    is_line(line) && line.root == file.root && !file.files.is_empty()
+}
+
+/// Lines that say that a file is a reply, of which there is none behind them.
+pub(super) fn lines(scene: &Scene, person: usize) -> Vec<String> {
+    let dead = |lane: &LaneId| scene.dead.iter().any(|dead| dead.lane == *lane);
+    // A copy of which a part did not get through.
+    if scene.chat_ids[person].clone().map(LaneId::Conversation).is_some_and(|lane| dead(&lane)) {
+        return Vec::new();
+    }
+    let ours: Vec<&Shown> = scene.chats[person].iter().filter(|shown| shown.ours).collect();
+    let alone =
+        |at: &usize| is_line(ours[*at]) && !ours.get(at + 1).is_some_and(|it| is_line_of(ours[*at], it));
+    let alone = (0..ours.len()).filter(alone);
+    alone.map(|at| format!("a reply without what it says at {}: {}", named(person), ours[at].id)).collect()
 }
 
 /// What is wrong with the notes of a chat.
@@ -133,7 +163,7 @@ fn notes(scene: &Scene, person: usize, all: &[Wanted]) -> Option<String> {
 /// What has to stand at a message of somebody's chat, and under it; `None`: nothing, and nobody looks.
 fn wanted(scene: &Scene, person: usize, number: usize, shown: Option<&Shown>) -> Option<Wanted> {
     let word = &scene.private.words[number];
-    let (gone, known) = is_gone(scene, word);
+    let (gone, known) = is_gone(scene, word, person);
     let mut root = shown.map(|shown| shown.root.clone().unwrap_or_else(|| shown.id.clone()));
     // What nobody had to hear of may have been deleted with its notes, or not.
     let mut perhaps = gone;
@@ -154,7 +184,8 @@ fn wanted(scene: &Scene, person: usize, number: usize, shown: Option<&Shown>) ->
     let of_word = scene.private.marks.range((number, 0, 0)..(number + 1, 0, 0));
     for ((_, by, emoji), marks) in of_word.filter(|((_, by, _), _)| *by != person) {
         let since = (0..marks.len()).rev().find(|at| is_known(scene, (*by, person), marks, *at));
-        let lost = perhaps || is_dead(scene, person, word, marks);
+        // Reactions of a source that went silent for long are not asked for: nobody knows which were missed.
+        let lost = perhaps || scene.untold || is_dead(scene, person, word, marks);
         let open = &marks[since.filter(|_| !lost).unwrap_or(0)..];
         let name = platforms::name(PEOPLE[*by].0).to_owned();
         if open.iter().any(|mark| mark.set) {
@@ -172,8 +203,9 @@ fn wanted(scene: &Scene, person: usize, number: usize, shown: Option<&Shown>) ->
 /// stead has no time: once people parted it is for nobody. Teams tells a bot of it once.
 fn is_known(scene: &Scene, (by, person): (usize, usize), marks: &[Mark], at: usize) -> bool {
     let mark = &marks[at];
-    let lives = || scene.private.left.get(by) == Some(&Some((person, mark.talk)));
-    if !mark.sure || !(mark.seen || lives()) {
+    let left = scene.private.left.get(by).copied().flatten();
+    let lives = || left.is_some_and(|(with, talk)| with[person] && talk == mark.talk);
+    if !mark.to[person] || !(mark.seen[person] || lives()) {
         return false;
     }
     if scene.private.chats[by].platform != "teams" {

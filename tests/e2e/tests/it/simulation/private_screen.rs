@@ -3,20 +3,29 @@
 use std::collections::VecDeque;
 
 use super::platforms::{PEOPLE, Platforms};
-use super::private::{Command, Ear, Private, What};
+use super::private::{Command, Crowd, Ear, NOBODY, Private, What, only};
 use super::private_told::{Told, asked, read};
+
+/// Conversations of several are numbered from here.
+pub(super) const SEVERAL: usize = 1_000;
 
 /// What people see in their chat.
 #[derive(Default)]
 pub(super) struct Screen {
     /// With whom they write.
-    pub(super) with: Option<usize>,
+    pub(super) with: Crowd,
+    /// In a conversation of several.
+    pub(super) several: bool,
     /// All that they asked for was answered, and nothing interrupted it.
     pub(super) sure: bool,
     /// How many conversations with them there were.
     pub(super) talk: usize,
+    /// They may have joined one without knowing.
+    pub(super) adrift: bool,
     /// Who waits for their yes, the latest last.
     pub(super) asking: Vec<usize>,
+    /// The commands that ask them to join a conversation of several.
+    pub(super) calls: Vec<usize>,
     /// Of whom they want to hear.
     pub(super) ears: [Ear; PEOPLE.len()],
 }
@@ -49,7 +58,7 @@ impl Private {
         let mut pending: VecDeque<What> = VecDeque::new();
         let (mut lost, mut last) = (false, None);
         let mut regards = [Regard::default(); PEOPLE.len()];
-        let mut talks = [0; PEOPLE.len()];
+        let (mut talks, mut all) = ([0; PEOPLE.len()], 0);
         for shown in platforms.shown(&self.chats[person]) {
             if !shown.ours {
                 let mine = |command: &&Command| command.by == person && command.id == shown.id;
@@ -64,6 +73,10 @@ impl Private {
                 continue;
             }
             match read(&shown) {
+                Told::Call(number, true) if self.is_of_several(number) => {
+                    screen.calls.retain(|call| *call != number);
+                    screen.calls.push(number);
+                }
                 Told::Call(number, true) => {
                     let by = self.commands.get(number).map_or(person, |command| command.by);
                     screen.asking.retain(|whom| *whom != by);
@@ -74,19 +87,38 @@ impl Private {
                     screen.asking.push(by);
                 }
                 Told::Opened(with) => {
-                    (screen.with, lost) = (with, false);
+                    (screen.with, screen.several, lost) = (with.map_or(NOBODY, only), false, false);
+                    all += 1;
                     if let Some(with) = with {
                         talks[with] += 1;
                         regards[with].told = Some(false);
                     }
+                    let asked = with.is_some_and(|with| screen.asking.contains(&with));
                     screen.asking.retain(|whom| Some(*whom) != with);
-                    if pending.front().is_some_and(|what| what.whom() == with) {
+                    let answers = |what: &What| what.whom() == with || asked && *what == What::Join;
+                    if pending.front().is_some_and(answers) {
                         last = pending.pop_front();
                     }
                 }
-                Told::Parted(by) if by == screen.with => screen.with = None,
+                Told::Together(with) => {
+                    (screen.with, screen.several, lost) = (with, true, false);
+                    all += 1;
+                    let joined = screen.calls.iter().any(|call| self.may_be(*call, with));
+                    if joined && pending.front() == Some(&What::Join) {
+                        last = pending.pop_front();
+                        screen.calls.clear();
+                    }
+                }
+                Told::Joined(Some(by)) if screen.several => screen.with[by] = true,
+                Told::Left(Some(by), over) if screen.several => {
+                    screen.with[by] = false;
+                    if over {
+                        screen.with = NOBODY;
+                    }
+                }
+                Told::Parted(Some(by)) if !screen.several && screen.with[by] => screen.with = NOBODY,
                 Told::Ended => {
-                    screen.with = None;
+                    screen.with = NOBODY;
                     last = pending.pop_front();
                 }
                 Told::Interrupted => {
@@ -95,7 +127,9 @@ impl Private {
                 }
                 Told::Blocked(whom) => {
                     last = pending.pop_front();
-                    screen.with = screen.with.filter(|with| Some(*with) != whom);
+                    if whom.is_some_and(|whom| !screen.several && screen.with[whom]) {
+                        screen.with = NOBODY;
+                    }
                     screen.asking.retain(|by| Some(*by) != whom);
                     if let Some(whom) = whom {
                         regards[whom].told = Some(true);
@@ -107,7 +141,17 @@ impl Private {
                         regards[whom].told = Some(false);
                     }
                 }
-                Told::Answered | Told::Waits(_) => {
+                Told::Alone => {
+                    last = pending.pop_front();
+                    screen.with = NOBODY;
+                    screen.calls.clear();
+                }
+                Told::Nobody => {
+                    last = pending.pop_front();
+                    screen.calls.clear();
+                    screen.asking.clear();
+                }
+                Told::Asked(_) | Told::Answered | Told::Waits(_) => {
                     last = pending.pop_front();
                     if let Some(whom) = asked(&shown) {
                         regards[whom].told = Some(false);
@@ -118,23 +162,48 @@ impl Private {
             // What may not have been done is said again.
             if let (Told::Interrupted | Told::Answered | Told::Waits(_), Some(What::Accept(whom))) =
                 (read(&shown), last.take())
-                && screen.with != Some(whom)
+                && screen.with != only(whom)
             {
                 screen.asking.push(whom);
             }
         }
-        screen.talk = screen.with.map_or(0, |with| talks[with]);
+        let with = (0..PEOPLE.len()).find(|person| screen.with[*person]);
+        screen.talk = if screen.several { SEVERAL + all } else { with.map_or(0, |with| talks[with]) };
         screen.sure = pending.is_empty() && !lost;
+        screen.adrift = lost || pending.contains(&What::Join);
         screen.ears = regards.map(|regard| regard.ear(screen.sure));
         screen
     }
 
-    /// Whether both see that they write with each other, and nothing is on its way.
-    pub(super) fn together(&self, platforms: &Platforms, one: usize, other: usize) -> bool {
-        let sees = |one: usize, other: usize| {
-            let screen = self.screen(platforms, one);
-            screen.with == Some(other) && screen.sure
+    /// Whether people may be in the conversation that a command asks for.
+    fn may_be(&self, number: usize, with: Crowd) -> bool {
+        let Some(command) = self.commands.get(number) else { return false };
+        (0..PEOPLE.len()).all(|person| !with[person] || person == command.by || command.what.asks(person))
+    }
+
+    /// Whether a command asks for a conversation of several.
+    fn is_of_several(&self, number: usize) -> bool {
+        self.commands.get(number).is_some_and(|command| matches!(command.what, What::Together(..)))
+    }
+
+    /// With whom somebody writes, where all of them see it so and nothing is on its way.
+    pub(super) fn circle(&self, platforms: &Platforms, by: usize) -> Crowd {
+        let all = |person: usize, screen: &Screen| {
+            let mut all = screen.with;
+            all[person] = true;
+            all
         };
-        sees(one, other) && sees(other, one)
+        let mine = self.screen(platforms, by);
+        let circle = all(by, &mine);
+        let sees = |person: usize| {
+            let screen = self.screen(platforms, person);
+            if circle[person] {
+                screen.sure && screen.several == mine.several && all(person, &screen) == circle
+            } else {
+                // Who comes to several does not ask them.
+                !(mine.several && screen.adrift)
+            }
+        };
+        if mine.with != NOBODY && (0..PEOPLE.len()).all(sees) { mine.with } else { NOBODY }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::carried;
 use super::platforms::{PEOPLE, name};
+use super::private::{Crowd, NOBODY};
 use super::shown::Shown;
 
 /// A message of the app in a chat.
@@ -15,6 +16,18 @@ pub(super) enum Told {
     Reminder(Option<usize>),
     /// A conversation is open.
     Opened(Option<usize>),
+    /// A conversation of several is open.
+    Together(Crowd),
+    /// Somebody joined it.
+    Joined(Option<usize>),
+    /// Somebody left it, and whether that ended it.
+    Left(Option<usize>, bool),
+    /// Several were asked.
+    Asked(Crowd),
+    /// They said yes to several, and nobody is there now.
+    Alone,
+    /// Nobody asks them.
+    Nobody,
     /// Somebody else ended it.
     Parted(Option<usize>),
     /// One's own command ended it.
@@ -40,22 +53,26 @@ pub(super) enum Told {
 }
 
 /// Answers to commands, by words that no other one has.
-const ANSWERS: [&str; 11] = [
+const ANSWERS: [&str; 14] = [
     "was asked",
     "Nothing is open.",
     "It is not clear who is meant",
-    "Nobody asks you",
+    "None of them can be written to",
+    "Nobody with these addresses",
+    "This conversation is open.",
     "does not ask for a conversation",
     "does not answer. Try again",
     "This could not be done",
     "Nobody with this address",
     "You looked for many people",
+    "Too many people have not answered you",
     "They have not added this app",
     "They cannot be written to",
 ];
 /// What is said unasked, or to what was no command.
-const HINTS: [&str; 3] = [
+const HINTS: [&str; 4] = [
     "Here you can write with people",
+    "waits for you in a conversation of several",
     "has not answered yet; what you write",
     "Your first words were not delivered",
 ];
@@ -63,6 +80,11 @@ const HINTS: [&str; 3] = [
 /// Whom a message of the app names.
 fn whom(text: &str) -> Option<usize> {
     PEOPLE.iter().position(|(id, _)| text.contains(name(id)))
+}
+
+/// Everybody whom a message of the app names.
+fn crowd(text: &str) -> Crowd {
+    PEOPLE.map(|(id, _)| text.contains(name(id)))
 }
 
 /// Who is told to have been asked, with the words behind the command.
@@ -93,6 +115,18 @@ pub(super) fn read(shown: &Shown) -> Told {
         Told::Late
     } else if HINTS.iter().any(|hint| has(hint)) {
         Told::Hint
+    } else if has("What you write here goes to all of them") {
+        Told::Together(crowd(text))
+    } else if has("is in this conversation now") {
+        Told::Joined(whom(text))
+    } else if has("left this conversation.") {
+        Told::Left(whom(text), has("Nobody else is there;"))
+    } else if has("which is when one of them says yes") {
+        Told::Asked(text.split_once(" asked.").map_or(NOBODY, |(asked, _)| crowd(asked)))
+    } else if has("Nobody else is there now.") {
+        Told::Alone
+    } else if has("Nobody asks you") {
+        Told::Nobody
     } else if has("You are writing with") {
         Told::Opened(whom(text))
     } else if has("ended this conversation") || has("went to another conversation") {
@@ -105,7 +139,7 @@ pub(super) fn read(shown: &Shown) -> Told {
         Told::Waits(whom(text))
     } else if has("Something interrupted your last command") {
         Told::Interrupted
-    } else if has("Your conversation with") && has("has ended") {
+    } else if has("Your conversation with") && has("has ended") || has("You left the conversation.") {
         Told::Ended
     } else if has("Your conversation with") && has("is open") || ANSWERS.iter().any(|answer| has(answer)) {
         Told::Answered

@@ -11,6 +11,7 @@ use super::judge::judge;
 use super::machine::{Machine, lock};
 use super::plan::{Outage, Plan, TURBULENT_MS, Weather};
 use super::platforms::HOST;
+use super::private::NOBODY;
 use super::stage::{EPOCH_MICROS, Scene, Stage};
 
 /// A planted bug.
@@ -30,6 +31,8 @@ pub(super) enum Bug {
     OthersPast,
     /// Whom people block is forgotten.
     BlockForgotten,
+    /// Who leaves a conversation of several stays in it.
+    LeaverStays,
 }
 
 /// What came of a seed.
@@ -45,6 +48,8 @@ pub(super) struct Outcome {
     /// What people wrote to the app: commands, and words in direct conversations.
     pub(super) commands: usize,
     pub(super) words: usize,
+    /// Words to two people at once.
+    pub(super) crowded: usize,
     /// Who was in a conversation in the end, and sure of it.
     pub(super) settled: Vec<bool>,
     /// Simulated time.
@@ -131,7 +136,10 @@ pub(super) fn run(seed: u64, bug: Bug) -> Outcome {
         crashes: driver.crashes.len(),
         messages: scene.said.len(),
         commands: scene.private.commands.len(),
-        words: scene.private.words.iter().filter(|word| word.to.is_some()).count(),
+        words: scene.private.words.iter().filter(|word| word.to != NOBODY).count(),
+        crowded: (scene.private.words.iter())
+            .filter(|word| word.to.iter().filter(|to| **to).count() > 1)
+            .count(),
         settled: scene.private.left.iter().map(Option::is_some).collect(),
         took,
     }
