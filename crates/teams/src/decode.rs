@@ -240,8 +240,8 @@ fn graph_files(message: &ChatMessage) -> Vec<FileRef> {
 fn reference(attachment: &Attachment, sender: Option<&str>) -> FileRef {
     let id = &attachment.id;
     FileRef {
-        // Graph says who sent it, and an id of theirs has no space: the last word is nobody else's.
-        id: sender.map_or_else(|| id.clone(), |sender| format!("{SENT}{id} {sender}")),
+        // The bot is told the same id in capitals.
+        id: sender.map_or_else(|| id.clone(), |sender| format!("{}{SENT}{sender}", id.to_lowercase())),
         name: attachment.name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| "file".to_owned()),
         media_type: None,
         size: None,
@@ -309,10 +309,11 @@ fn bot_files(activity: &Activity) -> Vec<FileRef> {
                 });
             }
             let content = attachment.content.as_ref().filter(|_| sent)?;
-            let word = |key: &str| content.get(key)?.as_str().filter(|word| !word.contains(' '));
+            let word =
+                |key: &str| content.get(key)?.as_str().filter(|word| !word.is_empty() && !word.contains(' '));
             // Who has the address has the file, as long as it is valid: it is no link for people.
             Some(FileRef {
-                id: format!("{DOWNLOAD}{} {}", word("uniqueId")?, word("downloadUrl")?),
+                id: format!("{}{DOWNLOAD}{}", word("uniqueId")?.to_lowercase(), word("downloadUrl")?),
                 name: named("file"),
                 media_type: None,
                 size: None,

@@ -35,11 +35,11 @@ use crate::wire::drive::{Folder, Item, UploadSession};
 /// Fact: whether the app may put files into the folder of a channel.
 pub(crate) const FILES_FACT: &str = "files";
 
-/// What the ids of files begin with that a person sent to the bot: their addresses hold names.
-pub(crate) const DOWNLOAD: &str = "download:";
+/// What follows the id of a file that a person sent to the bot, before its address.
+pub(crate) const DOWNLOAD: &str = " download:";
 
-/// What the ids of files begin with that a person sent to a chat: the file's own id follows, and whose it is.
-pub(crate) const SENT: &str = "sent:";
+/// What follows the id of a file that a person sent to a chat, before whose it is.
+pub(crate) const SENT: &str = " sent:";
 
 /// Files up to here go in one request: "for files larger than 10 MB use an upload session".
 const SIMPLE: u64 = 10 * 1024 * 1024;
@@ -63,23 +63,21 @@ enum Source<'a> {
 
 /// Whether a message may call one of its files by this id: some ids tell where bytes are, and those are made here.
 pub(crate) fn is_only_a_name(id: &str) -> bool {
-    !["http", DOWNLOAD, SENT].iter().any(|start| id.starts_with(start))
+    !id.starts_with("http") && !id.contains(' ')
 }
 
 /// Who sent a file to a chat, by the directory's id.
 fn sender(file: &FileRef) -> Option<&str> {
-    let (_, sender) = file.id.strip_prefix(SENT)?.rsplit_once(' ')?;
+    let (_, sender) = file.id.split_once(SENT)?;
     Some(sender).filter(|sender| !sender.is_empty())
 }
 
 fn source(file: &FileRef) -> Option<Source<'_>> {
     let id = file.id.as_str();
     let link = file.permalink.as_deref().filter(|link| !link.is_empty());
-    if id.starts_with(DOWNLOAD) {
-        return id.split_once(' ').map(|(_, address)| Source::Open(address));
-    }
     if !id.starts_with("http") {
-        return link.map(Source::Shared);
+        let open = id.split_once(DOWNLOAD).map(|(_, address)| Source::Open(address));
+        return open.or_else(|| link.map(Source::Shared));
     }
     Some(if id.contains("/hostedContents/") { Source::Hosted(id) } else { Source::Bot(id) })
 }
@@ -585,8 +583,8 @@ mod tests {
             ("guid", None, None),
             (hosted, Some("https://teams.microsoft.com/l"), Some(Source::Hosted(hosted))),
             (shown, None, Some(Source::Bot(shown))),
-            ("download:guid https://x.sharepoint.com/a.txt", Some("https://y"), Some(Source::Open(site))),
-            ("download:guid", Some(site), None),
+            ("guid download:https://x.sharepoint.com/a.txt", Some("https://y"), Some(Source::Open(site))),
+            ("guid sent:ana", Some(site), Some(Source::Shared(site))),
             (site, Some(site), Some(Source::Bot(site))),
         ] {
             assert!(source(&file(id, link)) == expected, "{id} {link:?}");

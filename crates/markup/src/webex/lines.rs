@@ -91,11 +91,16 @@ impl Writer {
             before.truncate(before.len() - 1);
             before.push_str("\\!");
         }
+        let starts_line = self.line_start;
+        let at = self.tokens.len();
         self.piece("[".to_owned());
         if text.is_empty() {
             self.text(url);
         } else {
             self.inlines(text);
+        }
+        if starts_line && self.tokens[at..].iter().any(ends_label) {
+            self.tokens.insert(at, Token::Piece(BREAKER.to_string()));
         }
         let mut end = "](".to_owned();
         for c in url.chars() {
@@ -150,6 +155,12 @@ impl Writer {
         self.piece(format!("{fence}{pad}{inner}{pad}{fence}"));
         self.spaced = false;
     }
+}
+
+/// Whether this is code that makes a `[` before it begin a link reference definition (`[label]: url`), which shows
+/// nothing: `CommonMark` looks for those before it looks for code.
+fn ends_label(token: &Token) -> bool {
+    matches!(token, Token::Piece(piece) if piece.starts_with('`') && piece.contains("]:"))
 }
 
 /// The lines. `CommonMark` takes a delimiter for one only beside certain signs ("left-flanking",

@@ -95,6 +95,24 @@ fn styles_hold_beside_any_sign() {
     }
 }
 
+/// `[label]: url` at the start of a paragraph defines a link and shows nothing, also where `]:` is inside code.
+#[test]
+fn a_link_is_no_definition() {
+    let link = |inlines| Inline::Link { url: "https://a.example/".into(), text: inlines };
+    let code = |code: &str| Inline::Code(code.into());
+    let cases = [
+        (vec![link(vec![code("]:")])], "\u{200b}[`]:`](https://a.example/)"),
+        (vec![link(vec![text("a "), code("b]:c")])], "\u{200b}[a `b]:c`](https://a.example/)"),
+        (vec![link(vec![text("a]: b")])], "[a\\]: b](https://a.example/)"),
+        (vec![text("see "), link(vec![code("]:")])], "see [`]:`](https://a.example/)"),
+    ];
+    for (inlines, expected) in cases {
+        let document = Document { blocks: vec![Block::Quote(vec![paragraph(inlines)])] };
+        assert_eq!(render(&document).markdown, format!("> {expected}"));
+        assert_eq!(through_webex(&document), document, "{expected}");
+    }
+}
+
 #[test]
 fn blocks_keep_their_form() {
     let item = |blocks| ListItem { blocks };

@@ -489,7 +489,7 @@ async fn pasted_pictures_come_from_graph_and_from_the_connector_with_their_own_t
     let shown = format!("{base}/svc/v3/attachments/1/views/original");
     assert_eq!(fetch(&world, &file(&shown, None)).await.unwrap(), b"bot-token");
     let open = format!("{base}/open");
-    let sent = file(&format!("download:guid {open}"), None);
+    let sent = file(&format!("guid download:{open}"), None);
     assert_eq!(fetch(&world, &sent).await.unwrap(), b"");
 }
 
@@ -504,7 +504,7 @@ async fn no_token_follows_an_address_out_of_a_message() {
         assert_eq!(fetch(&world, &file).await.err(), Some(Failure::Refused(codes::ADDRESS_BLOCKED)));
     }
     let open = format!("{away}/x");
-    let failure = fetch(&world, &file(&format!("download:guid {open}"), None)).await.err();
+    let failure = fetch(&world, &file(&format!("guid download:{open}"), None)).await.err();
     assert_eq!(failure, Some(Failure::Retry { after_ms: None, code: codes::ADDRESS_BLOCKED }));
     assert!(elsewhere.fake.all_calls().is_empty());
 }

@@ -124,12 +124,12 @@ async fn pasted_pictures_are_those_of_graph_where_it_tells_and_else_those_of_the
 #[tokio::test]
 async fn addresses_that_authors_write_are_no_files() {
     let members = "https://smba.trafficmanager.net/teams/v3/conversations/x/members";
-    let sent = format!("sent:guid {ANA}");
-    let shown = ["guid", members, "download:a https://files.example/secret", sent.as_str()]
+    let sent = format!("guid sent:{ANA}");
+    let shown = ["guid", members, "a download:https://files.example/secret", sent.as_str()]
         .map(|id| json!({ "id": id, "contentType": "reference", "name": id, "contentUrl": members }));
     let picture = format!(
         "<p>look <img src=\"{members}?x=/hostedContents/a/$value\" alt=\"image\">\
-         <img src=\"download:a https://files.example/secret/hostedContents/x/$value\"></p>"
+         <img src=\"a download:https://files.example/secret/hostedContents/x/$value\"></p>"
     );
     let world = World::start(move |call| {
         let mut message = chat_message(MESSAGE, &picture);
@@ -141,6 +141,35 @@ async fn addresses_that_authors_write_are_no_files() {
         world.connector.message(&world.session(), &world.room(), None, &MESSAGE.into()).await.unwrap();
     let ids: Vec<String> = message.unwrap().files.into_iter().map(|file| file.id).collect();
     assert_eq!(ids, ["guid"]);
+}
+
+/// What reached the bot is read from Graph when it is edited, or after a loss: a file is the same one then.
+#[tokio::test]
+async fn a_file_sent_to_the_bot_is_the_same_in_graph() {
+    const GUID: &str = "7d1f0c3a-2b5e-4c11-9f60-aa55bb66cc77";
+    let world = World::start(|call| {
+        let mut message = chat_message(MESSAGE, &format!("<attachment id=\"{GUID}\"></attachment>"));
+        message["chatId"] = json!(CHAT);
+        message["attachments"] = json!([{ "id": GUID, "contentType": "reference", "name": "plan.txt",
+            "contentUrl": "https://t-my.sharepoint.com/personal/ana/plan.txt" }]);
+        call.path.ends_with(&format!("/messages/{MESSAGE}")).then(|| message.into())
+    })
+    .await;
+    let sent = json!([{ "contentType": "application/vnd.microsoft.teams.file.download.info", "name": "plan.txt",
+        "contentUrl": "https://t-my.sharepoint.com/personal/ana/plan.txt",
+        "content": { "downloadUrl": "https://files.example/secret", "uniqueId": GUID.to_uppercase(), "fileType": "txt" } },
+        { "contentType": "text/html", "content": "<p></p>" }]);
+    let told =
+        posted(world.event(&activity(&world, "message", &json!({ "attachments": sent, "text": "" }))).await);
+    let read = world
+        .connector
+        .message(&world.session(), &world.chat(), None, &MESSAGE.into())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(told.files[0].identity(), GUID);
+    assert_eq!(read.files[0].identity(), GUID);
+    assert_ne!(told.files[0].id, read.files[0].id);
 }
 
 #[tokio::test]
