@@ -296,7 +296,11 @@ impl Talk {
         Ok(())
     }
 
+    /// Deletes a message, unless the dice had it deleted before.
     pub(super) async fn delete(&mut self, index: usize) -> Result<()> {
+        if self.said[index].deleted {
+            return Ok(());
+        }
         let thread = self.thread_at_home(index).await?;
         let said = &mut self.said[index];
         said.deleted = true;
