@@ -18,6 +18,8 @@ pub enum EventKind {
     Deleted,
     /// A reaction was added or removed.
     Reaction,
+    /// A person answered the offer of a file.
+    Offer,
     /// Something about the conversation itself: members, name, topic, archive.
     Conversation,
     /// Something about the installation: tokens, subscriptions, people, limits.
@@ -32,6 +34,7 @@ impl EventKind {
             Self::Changed => "changed",
             Self::Deleted => "deleted",
             Self::Reaction => "reaction",
+            Self::Offer => "offer",
             Self::Conversation => "conversation",
             Self::Control => "control",
         }
@@ -39,9 +42,17 @@ impl EventKind {
 
     /// Reads the word that [`EventKind::as_str`] writes.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Created, Self::Changed, Self::Deleted, Self::Reaction, Self::Conversation, Self::Control]
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
+        [
+            Self::Created,
+            Self::Changed,
+            Self::Deleted,
+            Self::Reaction,
+            Self::Offer,
+            Self::Conversation,
+            Self::Control,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == word)
     }
 }
 
@@ -108,6 +119,13 @@ pub enum Happening {
         message: RemoteMessage,
         /// Without the app's own.
         listed: Vec<ListedReaction>,
+    },
+    /// Somebody answered the offer of a file, which stands in the place of one where people take files themselves.
+    FileAnswered {
+        /// The message that offers it.
+        offer: RemoteMessage,
+        /// Where they want it. `None`: they do not want it.
+        destination: Option<Destination>,
     },
     /// Something to tell rather than to relay; by default not shown.
     Notice(Notice),
@@ -214,6 +232,10 @@ pub struct Origin {
     /// The marker that our copies carry, where the platform lets them.
     pub marker: Option<Marker>,
 }
+
+/// Where a person lets a file be put, in the words of their platform: whoever has them can put one there. Does not print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Destination(pub String);
 
 /// A file of a message. Bytes are fetched later, by the source's connector.
 #[derive(Clone)]

@@ -16,8 +16,8 @@ pub mod text;
 pub use capability::{Capabilities, Feature, Level, TextLimit, TextUnit};
 pub use codes::Code;
 pub use event::{
-    Asked, Author, AuthorKind, Control, Event, EventKind, FileRef, Happening, ListedReaction, Message,
-    Notice, NoticeKind, Origin, ReactionChange,
+    Asked, Author, AuthorKind, Control, Destination, Event, EventKind, FileRef, Happening, ListedReaction,
+    Message, Notice, NoticeKind, Origin, ReactionChange,
 };
 pub use ids::{
     AppId, BridgeId, ConversationId, DeliveryKey, EventId, InstallationId, LegId, Marker, OrgId, PersonId,

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use bytes::Bytes;
-use dragoman_model::Post;
+use dragoman_model::{Destination, Post};
 use futures_util::Stream;
 
 use crate::failure::Failure;
@@ -30,4 +30,6 @@ pub struct Share {
     pub name: String,
     /// Its media type as its source states it.
     pub media_type: Option<String>,
+    /// Where its reader lets it be put: [`dragoman_model::Happening::FileAnswered`]. `None`: nobody was asked yet.
+    pub destination: Option<Destination>,
 }

@@ -57,8 +57,9 @@ pub(crate) fn admit(event: &Event, known: &Known, policy: &Policy) -> Admission 
     match &event.happening {
         Happening::Ignored(code) => Admission::Drop(*code),
         Happening::Notice(_) => Admission::Drop(codes::NOTICE_OFF),
-        // Reactions have turns of their own.
+        // Reactions and offers have turns of their own.
         Happening::Control(_)
+        | Happening::FileAnswered { .. }
         | Happening::Asked(_)
         | Happening::ReactionAdded { .. }
         | Happening::ReactionRemoved { .. }

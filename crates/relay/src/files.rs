@@ -161,6 +161,11 @@ pub(crate) fn sort(
 }
 
 impl Cargo {
+    /// What a part that offered a file becomes: the file, or a line that gives the `reason` why it does not come.
+    pub(crate) fn answered(file: FileRef, key: String, part: u32, reason: Option<Code>) -> Self {
+        Self { new: vec![Item { file, key, part, reason }], ..Self::default() }
+    }
+
     /// The parts that need a marker.
     pub(crate) fn parts(&self) -> Vec<u32> {
         self.new.iter().map(|item| item.part).collect()

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use dragoman_model::{Clock, Code, FileRef, Outcome, Post, RemoteMessage, codes};
+use dragoman_model::{Clock, Code, Destination, FileRef, Outcome, Post, RemoteMessage, codes};
 use dragoman_platform::{Chunks, Failure, FileBytes, Share};
 use dragoman_seal::{SpoolReader, SpoolWriter};
 use dragoman_store::Faults;
@@ -67,7 +67,7 @@ impl Relay {
         message: &RemoteMessage,
         target: &Spot,
         post: &Post,
-        file: &FileRef,
+        file: (&FileRef, Option<&Destination>),
     ) -> Carried {
         let began_ms = self.0.parts.clock.monotonic_ms();
         let ending = async {
@@ -94,7 +94,7 @@ impl Relay {
         message: &RemoteMessage,
         target: &Spot,
         post: &Post,
-        file: &FileRef,
+        (file, destination): (&FileRef, Option<&Destination>),
     ) -> Result<Outcome, Failure> {
         let directory = self.directory();
         let policy = directory.policy(&source.org);
@@ -121,7 +121,7 @@ impl Relay {
         if bytes.size.is_none() && target.capabilities.file_needs_length {
             bytes = watch(self.spooled(bytes).await?);
         }
-        let share = Share { post: post.clone(), name, media_type };
+        let share = Share { post: post.clone(), name, media_type, destination: destination.cloned() };
         let place = &target.place;
         let outcome = place.connector.share(&place.session, &target.conversation, &share, bytes).await;
         self.0.parts.faults.hit("send.unanswered");

@@ -305,6 +305,10 @@ impl Relay {
         let about_the_gateway = matches!(item.kind, EventKind::Control | EventKind::Conversation);
         let lanes: Vec<LaneId> = match (&item.conversation, route) {
             (None, _) => vec![LaneId::Control(installation.clone())],
+            // It is about what was posted there, whoever is still linked with it.
+            (Some(_), _) if item.kind == EventKind::Offer => {
+                spot.map(|spot| LaneId::Conversation(spot.id.clone())).into_iter().collect()
+            }
             (Some(_), Some(_)) if about_the_gateway => vec![LaneId::Control(installation.clone())],
             (Some(_), Some(route)) => {
                 route.targets_at(item.at_ms).cloned().map(LaneId::Conversation).collect()

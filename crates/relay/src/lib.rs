@@ -26,6 +26,7 @@ mod leg;
 mod links;
 mod notes;
 mod notices;
+mod offer;
 mod open;
 mod own_names;
 mod pending;

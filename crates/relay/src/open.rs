@@ -138,7 +138,7 @@ pub(crate) async fn reread(live: &LiveEvent, source: &Spot, now_ms: i64) -> Resu
                 }
             })
         }
-        EventKind::Reaction | EventKind::Conversation | EventKind::Control => {
+        EventKind::Reaction | EventKind::Offer | EventKind::Conversation | EventKind::Control => {
             Err(Failure::Malformed(codes::NOT_REREADABLE))
         }
     }

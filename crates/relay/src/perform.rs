@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use dragoman_model::{Code, Operation, Outcome, codes};
+use dragoman_model::{Code, Operation, Outcome, RemoteMessage, codes};
 use dragoman_platform::Failure;
 use dragoman_store::Mutation;
 
@@ -43,7 +43,8 @@ impl Relay {
                 return Ok(Turn::Hold(until_ms));
             }
             let several = several || step.freight.is_some();
-            let outcome = match self.perform(leg, source, target, &step).await? {
+            let message = ending.shown.as_ref().map(|shown| shown.original.message.clone());
+            let outcome = match self.perform(leg, (source, message.as_ref()), target, &step).await? {
                 Carried::Answered(outcome) => outcome,
                 Carried::Unread(failure, took_ms) => {
                     return self.unread(leg, fence, source, &step, (failure, took_ms), ending).await;
@@ -128,10 +129,11 @@ impl Relay {
         self.end(leg, fence, ending).await
     }
 
+    /// Does a step. `source` is where the original is, and which message it is there.
     async fn perform(
         &self,
         leg: &Leg,
-        source: &Spot,
+        (source, message): (&Spot, Option<&RemoteMessage>),
         target: &Spot,
         step: &Step,
     ) -> Result<Carried, RelayError> {
@@ -169,8 +171,10 @@ impl Relay {
         leg.set_doubt(Doubt::None);
         self.0.parts.faults.hit("send.before");
         let expected = self.0.pending.expect(post.marker.clone());
-        let carried = match (&step.freight, &leg.event.row.message) {
-            (Some(file), Some(message)) => self.carry(leg, source, message, target, post, file).await,
+        let carried = match (&step.freight, message) {
+            (Some(file), Some(message)) => {
+                self.carry(leg, source, message, target, post, (file, step.destination.as_ref())).await
+            }
             _ => Carried::Answered(self.call(leg, target, &step.operation).await),
         };
         let carried = match carried {

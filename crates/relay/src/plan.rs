@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use dragoman_model::{
-    Block, Capabilities, Code, Document, Feature, FileRef, Inline, Level, Marker, Mention, Message,
-    Operation, Post, RemoteConversation, RemoteMessage, ShownAuthor, Spokesman, codes,
+    Block, Capabilities, Code, Destination, Document, Feature, FileRef, Inline, Level, Marker, Mention,
+    Message, Operation, Post, RemoteConversation, RemoteMessage, ShownAuthor, Spokesman, codes,
 };
 use dragoman_store::CopyRow;
 
@@ -62,6 +62,8 @@ pub(crate) struct Step {
     pub file: Option<String>,
     /// The file to post with it.
     pub freight: Option<FileRef>,
+    /// Where its reader lets it be put.
+    pub destination: Option<Destination>,
     /// What lies beside the copy that is deleted, and goes first.
     pub beside: Option<String>,
 }
@@ -69,7 +71,7 @@ pub(crate) struct Step {
 impl Step {
     /// A step for a part that stands for no file.
     pub(crate) fn new(operation: Operation, part: u32) -> Self {
-        Self { operation, part, file: None, freight: None, beside: None }
+        Self { operation, part, file: None, freight: None, destination: None, beside: None }
     }
 }
 

@@ -74,7 +74,7 @@ fn worth_telling(outcome: &Outcome<'_>, place: &str) -> Option<(Code, String)> {
         EventKind::Created => "message",
         EventKind::Changed => "edit",
         EventKind::Deleted => "deletion",
-        EventKind::Reaction | EventKind::Conversation | EventKind::Control => return None,
+        EventKind::Reaction | EventKind::Offer | EventKind::Conversation | EventKind::Control => return None,
     };
     if outcome.stage == Stage::Dead {
         let code = outcome.code?;

@@ -74,6 +74,9 @@ impl Relay {
         let (Some(source), Some(target)) = (source, target) else {
             return self.end(leg, fence, Ending::dropped(codes::UNBRIDGED)).await;
         };
+        if leg.event.kind() == EventKind::Offer {
+            return self.offer_turn(leg, fence, &target).await;
+        }
         if row.bridge.is_none() && notes::is_note(row) {
             return match self.shut_until(&target) {
                 Some(until_ms) => Ok(Turn::Hold(until_ms)),
@@ -458,7 +461,7 @@ impl Relay {
     }
 
     /// Until when nothing goes out through the installation of a target.
-    fn shut_until(&self, target: &Spot) -> Option<i64> {
+    pub(crate) fn shut_until(&self, target: &Spot) -> Option<i64> {
         let now_ms = self.now_ms();
         self.with_breaker(&target.place.session.installation.id, |breaker| breaker.shut_until(now_ms))
     }

@@ -75,6 +75,9 @@ pub(crate) fn capabilities(installation: &Installation, conversation: &Conversat
         own_levels.insert(F::File, Native);
     } else if is_chat(id) && conversation.fact(FILES_FACT) == "yes" {
         own_levels.insert(F::File, Native);
+    } else if is_personal(id) && conversation.fact(FILES_FACT) == "yes" {
+        // Whoever it is for is asked first: see `consent`.
+        levels.insert(F::File, Partial);
     }
     let known_team = !conversation.fact("team_guid").is_empty()
         || !installation.fact(&format!("team:{}", conversation.fact("team_id"))).is_empty();

@@ -10,6 +10,7 @@ use dragoman_platform::{Conversation, Failure, HistoryPage, HistoryQuery, Sessio
 
 use crate::body::{self, Body};
 use crate::connector::TeamsConnector;
+use crate::consent;
 use crate::decode;
 use crate::encode;
 use crate::errors::Trouble;
@@ -189,8 +190,12 @@ fn matching(
             let made = decode::graph_message(message, app_id);
             let person = message.from.as_ref().is_some_and(|from| from.user.is_some());
             let fits = if as_app { made.origin.ours } else { person };
-            let same = fingerprint(&Body::of_graph(message)) == wanted;
-            let found = same || as_app && byline::may_be(&made.body, post);
+            let card = consent::file(message, &post.marker);
+            let same = match &card {
+                Some(of_post) => of_post.is_some(),
+                None => fingerprint(&Body::of_graph(message)) == wanted,
+            };
+            let found = same || card.is_none() && as_app && byline::may_be(&made.body, post);
             if !fits || made.sent_at_ms < since_ms || !found {
                 return None;
             }
@@ -200,7 +205,8 @@ fn matching(
                 let (name, address) = encode::linked_file(&made.body).filter(|_| !same)?;
                 Some((name, Some(address)))
             };
-            let (file, address) = listed.or_else(linked).unzip();
+            let carded = card.flatten().map(|name| (name, None));
+            let (file, address) = carded.or(listed).or_else(linked).unzip();
             let candidate = Candidate {
                 message: RemoteMessage::from(message.id.as_str()),
                 at_ms: made.sent_at_ms,

@@ -8,6 +8,7 @@ use dragoman_platform::{Conversation, ConversationKind, Facts, Failure, Page, Se
 
 use crate::connector::TeamsConnector;
 use crate::errors::Trouble;
+use crate::files::{FILES_FACT, files_fact};
 use crate::ids::{is_channel, is_personal, segment};
 use crate::memory::Place;
 use crate::places;
@@ -101,6 +102,7 @@ impl TeamsConnector {
             RemoteConversation::from(made.id)
         };
         facts.extend(places::facts(&self.place(session, remote.as_str(), None)));
+        facts.insert(FILES_FACT.to_owned(), files_fact(session));
         Ok(Conversation {
             remote,
             kind: ConversationKind::Direct,

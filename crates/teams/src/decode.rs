@@ -18,6 +18,7 @@ use dragoman_model::{
 };
 
 use crate::body::{self, Body};
+use crate::consent;
 use crate::envelope::{self, Change};
 use crate::files::{self, DOWNLOAD, SENT};
 use crate::ids::{is_bot, is_channel, is_personal, message_ms, parse_time};
@@ -369,6 +370,7 @@ pub(crate) fn bot_event(
         "messageUpdate" => Happening::Changed { after: Box::new(message()), before: None },
         "messageDelete" => gone(),
         "messageReaction" => reaction(activity, at_ms, app_id, objects),
+        "invoke" => consent::answer(activity),
         "conversationUpdate" | "installationUpdate" => match envelope::change(activity, app_id) {
             Some(change) => changed(change, activity, objects, siblings),
             None => Happening::Ignored(KIND),

@@ -4,6 +4,7 @@ use dragoman_model::{DeliveryKey, EventKind, RemoteConversation, RemoteMessage, 
 use dragoman_platform::Item;
 use dragoman_seal::Content;
 
+use crate::consent;
 use crate::ids::{is_bot, is_channel, message_ms, parse_resource, parse_time, split_conversation};
 use crate::wire::activity::Activity;
 use crate::wire::notification::Notification;
@@ -109,11 +110,12 @@ pub(crate) fn conversation(activity: &Activity) -> &str {
     }
 }
 
-/// The message that an activity is about: reactions name it in `replyToId`.
+/// The message that an activity is about: reactions and answers to a card name it in `replyToId`.
 pub(crate) fn message(activity: &Activity) -> Option<&str> {
     match activity.kind.as_str() {
         "message" | "messageUpdate" | "messageDelete" => Some(activity.id.as_str()),
         "messageReaction" => activity.reply_to_id.as_deref(),
+        "invoke" if consent::is_answer(activity) => activity.reply_to_id.as_deref(),
         _ => None,
     }
     .filter(|id| !id.is_empty())
@@ -151,6 +153,7 @@ pub(crate) fn bot_item(activity: &Activity, body: &[u8], app_id: &str, now_ms: i
         "messageUpdate" => EventKind::Changed,
         "messageDelete" => EventKind::Deleted,
         "messageReaction" => EventKind::Reaction,
+        "invoke" if consent::is_answer(activity) => EventKind::Offer,
         "conversationUpdate" | "installationUpdate" => {
             if change(activity, app_id)?.is_control() {
                 EventKind::Control

@@ -27,7 +27,7 @@ use crate::client::{Call, Voice};
 use crate::connector::TeamsConnector;
 use crate::encode;
 use crate::errors::{Doing, Trouble};
-use crate::ids::{in_thread, is_channel, is_chat, segment};
+use crate::ids::{in_thread, is_channel, is_chat, is_personal, segment};
 use crate::perform::finish;
 use crate::tokens::Audience;
 use crate::wire::drive::{Folder, Item, UploadSession};
@@ -46,7 +46,7 @@ const SIMPLE: u64 = 10 * 1024 * 1024;
 /// Parts of an upload session, a multiple of 320 KiB.
 const PART: u64 = 32 * 320 * 1024;
 /// The largest answer about a file, in bytes.
-const ANSWER_CAP: usize = 256 * 1024;
+pub(crate) const ANSWER_CAP: usize = 256 * 1024;
 
 /// Where the bytes of a file are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,12 @@ enum Source<'a> {
     Bot(&'a str),
     /// At an address that needs no token.
     Open(&'a str),
+}
+
+/// What [`FILES_FACT`] is of chats, where people put files themselves or are asked first: it is done where files are
+/// carried at all.
+pub(crate) fn files_fact(session: &Session) -> String {
+    if session.app.features.contains("files") { "yes" } else { "no" }.to_owned()
 }
 
 /// Whether a message may call one of its files by this id: some ids tell where bytes are, and those are made here.
@@ -151,7 +157,7 @@ fn blamed(outcome: Outcome, owner: &Voice, spokesman: &Spokesman, instead: fn(Co
 }
 
 /// What a failed step of an upload means: nobody can see anything of it yet.
-fn upload_outcome(trouble: Trouble) -> Outcome {
+pub(crate) fn upload_outcome(trouble: Trouble) -> Outcome {
     let refusal = match trouble {
         Trouble::Refused(refusal) => refusal,
         // What the next step needs is not known, so the file is not posted.
@@ -267,6 +273,9 @@ impl TeamsConnector {
         share: &Share,
         bytes: FileBytes,
     ) -> Outcome {
+        if is_personal(share.post.conversation.as_str()) {
+            return self.hand_over(session, conversation, share, bytes).await;
+        }
         let Some(owner) = owner(&share.post.conversation, &share.post.spokesman) else {
             return Outcome::Refused(codes::NOT_CARRIED);
         };
@@ -338,15 +347,8 @@ impl TeamsConnector {
         let root = post.thread_root.as_ref().map(RemoteMessage::as_str).filter(|_| is_channel(remote));
         match &post.spokesman {
             Spokesman::App => {
-                let place = self.place(session, remote, Some(&conversation.facts));
-                let thread = in_thread(remote, root);
-                let path = format!("v3/conversations/{}/activities", segment(&thread));
                 let body = encode::file_activity(post, &item.name, &item.web_url);
-                let url = self.service_url(&place);
-                finish(
-                    self.client.bot(&session.app, &url, Method::POST, &path, Some(body)).await,
-                    Doing::Post,
-                )
+                self.post_activity(session, conversation, post, root, body).await
             }
             Spokesman::Person(person) => {
                 let base = match self.path_of(session, conversation).await {
@@ -363,6 +365,21 @@ impl TeamsConnector {
                 finish(self.client.graph(session, &Voice::Person(person.clone()), &call).await, Doing::Post)
             }
         }
+    }
+
+    /// Posts an activity of the bot's.
+    pub(crate) async fn post_activity(
+        &self,
+        session: &Session,
+        conversation: &Conversation,
+        post: &Post,
+        root: Option<&str>,
+        body: Vec<u8>,
+    ) -> Outcome {
+        let remote = post.conversation.as_str();
+        let url = self.service_url(&self.place(session, remote, Some(&conversation.facts)));
+        let path = format!("v3/conversations/{}/activities", segment(&in_thread(remote, root)));
+        finish(self.client.bot(&session.app, &url, Method::POST, &path, Some(body)).await, Doing::Post)
     }
 
     async fn files_folder(&self, session: &Session, conversation: &Conversation) -> Result<Folder, Trouble> {
@@ -394,9 +411,30 @@ impl TeamsConnector {
     ) -> Result<Item, Outcome> {
         let opened = self.open_session(session, owner, target).await.map_err(upload_outcome)?;
         let url = Url::parse(opened.upload_url.expose()).map_err(|_| Outcome::retry(codes::TARGET_FAILED))?;
+        match self.fill(&url, (0, size), chunks).await {
+            Ok(answer) => item_of(answer).await,
+            Err(trouble) => {
+                self.client.close_session(url).await;
+                Err(upload_outcome(trouble))
+            }
+        }
+    }
+
+    /// Writes what a session has not yet, from a byte on, of a file of so many; `chunks` are all of it. The answer to the
+    /// last part.
+    pub(crate) async fn fill(
+        &self,
+        url: &Url,
+        (begin, size): (u64, u64),
+        chunks: Chunks,
+    ) -> Result<HttpStreamed, Trouble> {
         let cutter = Cutter::new(chunks);
-        let mut at = 0;
-        let failed = loop {
+        let mut passed = cutter.piece(begin);
+        while let Some(chunk) = passed.next().await {
+            chunk.map_err(Trouble::Token)?;
+        }
+        let mut at = begin;
+        loop {
             let length = PART.min(size - at);
             let part = FileBytes { size: Some(length), media_type: None, chunks: cutter.piece(length) };
             let range = format!("bytes {at}-{}/{size}", at + length - 1);
@@ -405,21 +443,19 @@ impl TeamsConnector {
                     drop(answer.read(ANSWER_CAP).await);
                     at += length;
                     if at >= size {
-                        break Outcome::retry(codes::TARGET_FAILED);
+                        return Err(Trouble::Garbled);
                     }
                 }
-                Ok(answer) => return item_of(answer).await,
+                Ok(answer) => return Ok(answer),
                 // Taken, though nobody said so.
                 Err(Trouble::Http(HttpError::Lost { .. }))
-                    if at + length < size && self.wants(&url).await == Some(at + length) =>
+                    if at + length < size && self.resumes_at(url).await.ok() == Some(at + length) =>
                 {
                     at += length;
                 }
-                Err(trouble) => break upload_outcome(trouble),
+                Err(trouble) => return Err(trouble),
             }
-        };
-        self.client.close_session(url).await;
-        Err(failed)
+        }
     }
 
     async fn open_session(
@@ -435,10 +471,14 @@ impl TeamsConnector {
     }
 
     /// From which byte on a session wants more.
-    async fn wants(&self, url: &Url) -> Option<u64> {
-        let answer = self.client.fetch_open(url.clone()).await.ok()?.read(ANSWER_CAP).await.ok()?;
-        let state: UploadSession = serde_json::from_slice(answer.body.expose()).ok()?;
-        state.next_expected_ranges.first()?.split('-').next()?.parse().ok()
+    pub(crate) async fn resumes_at(&self, url: &Url) -> Result<u64, Trouble> {
+        let answer =
+            self.client.fetch_open(url.clone()).await?.read(ANSWER_CAP).await.map_err(Trouble::Http)?;
+        let state: UploadSession =
+            serde_json::from_slice(answer.body.expose()).map_err(|_| Trouble::Garbled)?;
+        let begin =
+            state.next_expected_ranges.first().and_then(|range| range.split('-').next()?.parse().ok());
+        begin.ok_or(Trouble::Garbled)
     }
 
     /// Whether the app may put files into the folder of a channel, as Graph itself tells: a session is opened and closed

@@ -5,6 +5,7 @@ mod capabilities;
 mod catchup;
 mod client;
 mod connector;
+mod consent;
 mod conversations;
 mod crypt;
 mod decode;

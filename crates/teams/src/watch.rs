@@ -9,7 +9,7 @@ use crate::client::{Call, Voice};
 use crate::connector::TeamsConnector;
 use crate::crypt::certificate_for_graph;
 use crate::errors::{Refusal, Trouble};
-use crate::files::FILES_FACT;
+use crate::files::{FILES_FACT, files_fact};
 use crate::ids::{format_time, is_channel, is_personal, parse_time, segment};
 use crate::places;
 use crate::verify::client_state;
@@ -47,12 +47,9 @@ impl TeamsConnector {
         let remote = conversation.remote.as_str();
         if is_personal(remote) {
             // Everything in the personal chat reaches the bot, and Graph would need the person's chats.
-            return Ok(Watch {
-                id: String::new(),
-                renew_at_ms: None,
-                expires_at_ms: None,
-                facts: self.learnt(session, conversation),
-            });
+            let mut facts = self.learnt(session, conversation);
+            self.learn_rights(session, conversation, &mut facts).await;
+            return Ok(Watch { id: String::new(), renew_at_ms: None, expires_at_ms: None, facts });
         }
         let wanted = self.wanted(session, conversation).await?;
         let mut current = current.map(|watch| watch.id.clone()).filter(|id| !id.is_empty());
@@ -243,9 +240,7 @@ impl TeamsConnector {
     /// Whether files can be put into a conversation. What cannot be told now stays as it was.
     async fn learn_rights(&self, session: &Session, conversation: &Conversation, facts: &mut Facts) {
         if !is_channel(conversation.remote.as_str()) {
-            // Into their own drives people put them themselves: it is asked of them where files are carried at all.
-            let asked = session.app.features.contains("files");
-            facts.insert(FILES_FACT.to_owned(), if asked { "yes" } else { "no" }.to_owned());
+            facts.insert(FILES_FACT.to_owned(), files_fact(session));
             return;
         }
         if let Some(may) = self.may_share(session, conversation).await {

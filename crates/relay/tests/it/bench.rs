@@ -386,6 +386,9 @@ impl Bench {
                 said.at_ms = now_ms;
                 (EventKind::Deleted, said.clone())
             }
+            // Somebody answers what asks them for a file.
+            ["accept", id] => (EventKind::Offer, new(id, None, &["yes"])),
+            ["decline", id] => (EventKind::Offer, new(id, None, &["no"])),
             ["notice", id, text @ ..] => (EventKind::Conversation, new(id, None, text)),
             [mark @ ("react" | "unreact"), id, who, emoji] => {
                 let sign = if *mark == "react" { "+" } else { "-" };

@@ -10,9 +10,9 @@ use dragoman_model::capability::{Feature, Level, TextLimit, TextUnit};
 use dragoman_model::event::{Author, AuthorKind, Notice, NoticeKind, Origin};
 use dragoman_model::operation::Candidate;
 use dragoman_model::{
-    Capabilities, Clock, Document, Done, Emoji, Event, FileRef, Happening, ListedReaction, Marker, Message,
-    Operation, Outcome, Platform, Post, RemoteConversation, RemoteMessage, RemoteUser, Spokesman, Version,
-    codes,
+    Capabilities, Clock, Destination, Document, Done, Emoji, Event, FileRef, Happening, ListedReaction,
+    Marker, Message, Operation, Outcome, Platform, Post, RemoteConversation, RemoteMessage, RemoteUser,
+    Spokesman, Version, codes,
 };
 use dragoman_platform::{
     App, Connector, Conversation, Delivery, Failure, Field, FileBytes, Grant, HistoryPage, HistoryQuery,
@@ -353,6 +353,10 @@ impl Connector for Fake {
             "created" => Happening::Posted(Box::new(message(&said))),
             "changed" => Happening::Changed { after: Box::new(message(&said)), before: None },
             "conversation" => Happening::Notice(notice(&said)),
+            "offer" => {
+                let destination = (text == "yes").then(|| Destination("there".to_owned()));
+                Happening::FileAnswered { offer: id.into(), destination }
+            }
             _ => Happening::Deleted { message: id.into(), thread_root: None },
         };
         Ok(Event { conversation: Some(room.into()), at_ms: said.at_ms, happening })
@@ -573,7 +577,10 @@ impl Connector for Fake {
         let room = conversation.remote.as_str();
         let reply = if share.post.thread_root.is_some() { ">" } else { "" };
         assert!(share.post.body.is_empty() && !share.post.author.name.is_empty());
-        let call = format!("share {reply}{}", share.name);
+        // Whoever it is for is asked first.
+        let asks = self.room(room, |room| room.cannot.iter().any(|cannot| cannot == "put-files"));
+        let offers = asks && share.destination.is_none();
+        let call = format!("{} {reply}{}", if offers { "offer" } else { "share" }, share.name);
         self.room(room, |room| room.calls.push(call));
         let knows = self.room(room, |room| !room.cannot.iter().any(|cannot| cannot == "guess-length"));
         assert!(knows || bytes.size.is_some(), "a length is needed");
@@ -581,6 +588,14 @@ impl Connector for Fake {
         if let Some(outcome) = failed(trick.as_deref()).await {
             return outcome;
         }
+        let now_ms = self.clock.now_ms();
+        if offers {
+            let text = format!("{reply}[{}?]", share.name);
+            let outcome =
+                self.room(room, |room| room.take(&share.post, text, vec![share.name.clone()], now_ms));
+            return ended(trick.as_deref(), outcome).await;
+        }
+        assert!(share.destination.as_ref().is_none_or(|it| it.0 == "there"), "it goes where it was let");
         let mut all = Vec::new();
         while let Some(chunk) = bytes.chunks.next().await {
             match chunk {
@@ -590,7 +605,6 @@ impl Connector for Fake {
         }
         assert!(bytes.size.is_none_or(|size| size == all.len() as u64), "the length is another");
         assert!(all == bytes_of(&share.name), "the bytes of {} are others", share.name);
-        let now_ms = self.clock.now_ms();
         let text = format!("{reply}[{}]", share.name);
         let outcome = self.room(room, |room| room.take(&share.post, text, vec![share.name.clone()], now_ms));
         ended(trick.as_deref(), outcome).await

@@ -491,3 +491,109 @@ fn a_file_is_judged_by_how_it_begins_too() {
          dead",
     );
 }
+
+#[test]
+fn a_file_that_its_reader_was_asked_about_comes_once_they_accept() {
+    check(
+        "B cannot put-files
+         A file 1 a-10+b-20 look
+         run 1s
+         A calls: download a-10 | download b-20
+         B calls: post look | offer a-10 | offer b-20
+         B shows: look | [a-10?] | [b-20?]
+         B accept c1
+         A post 2 two
+         run 1s
+         A calls: download a-10
+         B calls: share a-10 | delete | post two
+         B shows: look | [b-20?] | [a-10] | two
+         B accept c1
+         run 1s
+         B decline c2
+         run 1s
+         B calls:
+         A edit-files 1 a-10 only one
+         run 1s
+         B shows: only one | [a-10] | two
+         A delete 1
+         run 1s
+         B shows: two
+         dead
+         secrets 0",
+    );
+}
+
+#[test]
+fn what_was_accepted_and_is_gone_meanwhile_is_not_put_anywhere() {
+    check(
+        "B cannot put-files
+         A file 1 a-10 look
+         A file 2 b-20
+         run 1s
+         B calls: post look | offer a-10 | offer b-20
+         A delete 1
+         B accept c1
+         A quiet edit-files 2 none
+         B accept c2
+         run 1s
+         A calls: download a-10 | download b-20
+         B calls: delete | delete
+         B shows: [b-20?]
+         dropped UNMAPPED 1
+         dropped FILE-GONE 1
+         dead
+         secrets 0",
+    );
+}
+
+#[test]
+fn a_file_that_was_accepted_comes_once_whatever_happens() {
+    check(
+        "B cannot put-files
+         A file 1 a-10
+         run 1s
+         B calls: offer a-10
+         B next retry
+         B accept c0
+         run 3s
+         B calls: share a-10 | share a-10 | delete
+         B shows: [a-10]
+         A file 2 b-20
+         run 1s
+         B next unanswered
+         B accept c2
+         run 30s
+         B shows: [a-10] | [b-20]
+         again
+         run 1s
+         B shows: [a-10] | [b-20]
+         dead
+         secrets 0",
+    );
+}
+
+/// Where they said that they want it is not kept for long.
+#[test]
+fn whoever_accepted_too_long_ago_is_asked_again() {
+    check(
+        "B cannot put-files
+         A file 1 a-10
+         run 1s
+         B calls: offer a-10
+         B next hang
+         B accept c0
+         run 1s
+         crash
+         lose-secrets
+         start
+         run 60s
+         B calls: share a-10 | find | find | offer a-10 | delete
+         B shows: [a-10?]
+         B accept c1
+         run 1s
+         B calls: share a-10 | delete
+         B shows: [a-10]
+         dead
+         secrets 0",
+    );
+}

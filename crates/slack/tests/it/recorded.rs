@@ -76,6 +76,9 @@ fn happening(happening: &Happening) -> String {
         Happening::ReactionAdded { .. } => "reaction added".to_owned(),
         Happening::ReactionRemoved { .. } => "reaction removed".to_owned(),
         Happening::Reactions { .. } | Happening::ReactionsListed { .. } => "reactions".to_owned(),
+        Happening::FileAnswered { destination, .. } => {
+            format!("file answered accepted={}", destination.is_some())
+        }
         Happening::Notice(notice) => format!("notice {:?} text={}", notice.kind, notice.text.is_some()),
         Happening::Control(control) => {
             let debug = format!("{control:?}");

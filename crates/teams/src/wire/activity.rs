@@ -32,6 +32,9 @@ pub(crate) struct Activity {
     pub(crate) entities: Vec<Entity>,
     #[serde(deserialize_with = "nullable")]
     pub(crate) channel_data: ChannelData,
+    /// What an invocation is called.
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) name: String,
     pub(crate) value: Option<Value>,
     #[serde(deserialize_with = "nullable")]
     pub(crate) members_added: Vec<Account>,

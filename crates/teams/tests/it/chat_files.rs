@@ -445,7 +445,9 @@ async fn people_have_it_natively_where_files_are_switched_on_and_the_app_a_line(
         (call.line() == "POST /v1.0/subscriptions").then(|| Reply(201, None, made.to_string()))
     })
     .await;
-    for (on, fact, own) in [(true, "yes", Level::Native), (false, "no", Level::Fallback)] {
+    for (on, fact, own, asked) in
+        [(true, "yes", Level::Native, Level::Partial), (false, "no", Level::Fallback, Level::Fallback)]
+    {
         let mut session = world.session();
         let mut app = crate::support::app();
         app.features.extend(on.then(|| "files".to_owned()));
@@ -459,8 +461,10 @@ async fn people_have_it_natively_where_files_are_switched_on_and_the_app_a_line(
             (it.level(Feature::File), it.own_level(Feature::File))
         };
         assert_eq!(levels(&chat), (Level::Fallback, own));
-        // In somebody's own chat with the app nobody speaks but the two of them.
+        // In somebody's own chat with the app nobody speaks but the two of them: they are asked.
         chat.remote = "a:personal".into();
-        assert_eq!(levels(&chat), (Level::Fallback, Level::Fallback));
+        assert_eq!(levels(&chat), (asked, asked));
+        let watch = world.connector.watch(&session, &chat, None).await.unwrap();
+        assert_eq!(watch.facts.get("files").map(String::as_str), Some(fact));
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn share(caption: &str) -> Share {
     let mut post = post(ROOM, blocks);
     "Ana <b>".clone_into(&mut post.author.name);
     "Slack".clone_into(&mut post.author.via);
-    Share { post, name: "Plan?.txt".to_owned(), media_type: None }
+    Share { post, name: "Plan?.txt".to_owned(), media_type: None, destination: None }
 }
 
 fn item(base: &str) -> Value {

@@ -5,6 +5,7 @@
 
 mod chat_files;
 mod conformance;
+mod consent;
 mod door;
 mod fake;
 mod files;

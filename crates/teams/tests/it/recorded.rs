@@ -51,6 +51,9 @@ fn told(event: &Event) -> String {
         Happening::ReactionAdded { .. } => "reaction added".to_owned(),
         Happening::ReactionRemoved { .. } => "reaction removed".to_owned(),
         Happening::Reactions { .. } | Happening::ReactionsListed { .. } => "reactions".to_owned(),
+        Happening::FileAnswered { destination, .. } => {
+            format!("file answered accepted={}", destination.is_some())
+        }
         Happening::Notice(notice) => {
             format!(
                 "notice {:?} user={} text={}",

@@ -60,6 +60,9 @@ fn happening(happening: &Happening) -> String {
         Happening::Changed { after, .. } => format!("changed {}", message(after)),
         Happening::Deleted { thread_root, .. } => format!("deleted thread={}", thread_root.is_some()),
         Happening::Ignored(code) => format!("ignored {code}"),
+        Happening::FileAnswered { destination, .. } => {
+            format!("file answered accepted={}", destination.is_some())
+        }
         Happening::Notice(notice) => format!("notice {:?}", notice.kind),
         Happening::Control(control) => {
             let debug = format!("{control:?}");
