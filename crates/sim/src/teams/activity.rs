@@ -112,7 +112,7 @@ fn downloads(inner: &Inner, core: &mut Core, change: &Change) -> Vec<Value> {
     let Some(m) = c.messages.get(&change.message).filter(|_| c.bot.is_some()) else { return Vec::new() };
     let attached: Vec<Value> =
         m.draft.attachments.iter().filter(|it| it["contentType"] == "reference").cloned().collect();
-    let site = core.tenant.config.site_host.clone().unwrap_or_else(|| inner.base().to_owned());
+    let site = inner.site(core);
     let mut sent = Vec::new();
     for file in attached {
         let address = file["contentUrl"].as_str().unwrap_or_default();
@@ -132,7 +132,14 @@ fn downloads(inner: &Inner, core: &mut Core, change: &Change) -> Vec<Value> {
 }
 
 /// The members that all activities share.
-fn base(state: &State, service_url: &str, app: &str, c: &Conversation, actor: &str, at: u64) -> Value {
+pub(super) fn base(
+    state: &State,
+    service_url: &str,
+    app: &str,
+    c: &Conversation,
+    actor: &str,
+    at: u64,
+) -> Value {
     let tenant = &state.config.tenant.id;
     let name = state.apps.get(app).map(|a| a.seed.name.clone());
     let person = state.people.get(actor);
@@ -408,8 +415,22 @@ fn token(core: &mut Core, app: &str, service_url: &str, now: u64) -> Option<Stri
     Some(core.bot_keys.sign(&claims, unknown))
 }
 
+/// Told when a bot took an activity; dropped untold when it did not.
+pub(super) type Taken = Arc<dyn Fn() + Send + Sync>;
+
 /// Posts an activity to a bot; an answer that does not come in time leads to a second post with the same id.
 pub(super) fn deliver(inner: &Arc<Inner>, app: &str, activity: &Value, conversation: Option<&str>) {
+    deliver_and(inner, app, activity, conversation, Arc::new(|| {}));
+}
+
+/// The same, and tells whether the bot took it.
+pub(super) fn deliver_and(
+    inner: &Arc<Inner>,
+    app: &str,
+    activity: &Value,
+    conversation: Option<&str>,
+    taken: Taken,
+) {
     let endpoint = inner.core().tenant.apps.get(app).and_then(|a| a.seed.bot.as_ref()?.endpoint.clone());
     let Some(endpoint) = endpoint else { return };
     let method = format!("bot.{}", activity["type"].as_str().unwrap_or(""));
@@ -418,7 +439,7 @@ pub(super) fn deliver(inner: &Arc<Inner>, app: &str, activity: &Value, conversat
     let lane = conversation.map(str::to_owned);
     let job: DeliveryJob = Arc::new(move |first| {
         let (weak, endpoint, app, activity) = (weak.clone(), endpoint.clone(), app.clone(), activity.clone());
-        let (method, lane) = (name.clone(), lane.clone());
+        let (method, lane, taken) = (name.clone(), lane.clone(), Arc::clone(&taken));
         Box::pin(async move {
             let Some(inner) = weak.upgrade() else { return };
             let (timing, again) = {
@@ -448,6 +469,7 @@ pub(super) fn deliver(inner: &Arc<Inner>, app: &str, activity: &Value, conversat
                 ));
                 first.over();
                 if (200..300).contains(&status) {
+                    taken();
                     return;
                 }
                 if !matches!(answer, Err(CallError::Timeout)) {

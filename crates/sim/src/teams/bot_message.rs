@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::consent::INFO;
 use super::html::{activity_text, escape, from_markdown, from_plain, from_xml, paragraph};
 use super::model::{Author, Draft, State};
 use super::wire::from;
@@ -67,10 +68,13 @@ pub(super) fn read(state: &mut State, app: &str, conversation: &str, body: &Valu
         } else if kind.starts_with("application/vnd.microsoft.card.")
             || kind.starts_with("application/vnd.microsoft.teams.")
         {
-            let id = hex::encode(state.random::<16>());
+            // A file that lies in the reader's drive is named as people name theirs.
+            let file = (kind == INFO).then(|| a["content"]["uniqueId"].as_str()).flatten();
+            let id = file.map_or_else(|| hex::encode(state.random::<16>()), str::to_lowercase);
             let _ = write!(cards.content, "<attachment id=\"{id}\"></attachment>");
             cards.attachments.push(json!({
-                "id": id, "contentType": kind, "contentUrl": null, "content": a["content"].to_string(),
+                "id": id, "contentType": kind, "contentUrl": file.and(a["contentUrl"].as_str()),
+                "content": a["content"].to_string(),
                 "name": a["name"], "thumbnailUrl": null, "teamsAppId": null,
             }));
         } else {

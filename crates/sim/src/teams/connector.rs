@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::activity::{reaction_character, reaction_type};
 use super::bot_message::{Sent, read};
+use super::consent;
 use super::entra::{Audience, Who};
 use super::http::{Req, Res};
 use super::ids::{mri, personal};
@@ -37,7 +38,7 @@ fn error(status: u16, code: &str, message: &str) -> Res {
 fn refused(r: &Refusal) -> Res {
     match r {
         Refusal::NoConversation => error(404, "ConversationNotFound", "Conversation not found."),
-        Refusal::NoMessage | Refusal::Deleted | Refusal::BadName => {
+        Refusal::NoMessage | Refusal::Deleted | Refusal::BadName | Refusal::NoOffer | Refusal::Answered => {
             error(404, "ActivityNotFoundInConversation", "Activity not found in the conversation.")
         }
         Refusal::NotARoot => error(400, "Bad Argument", "The thread's root is itself a reply."),
@@ -138,11 +139,11 @@ fn route(core: &mut Core, inner: &Inner, req: &Req) -> Done {
         }
         ["conversations", _, "activities"] | ["conversations", _, "activities", _] if m == Method::POST => {
             limit(core, req.now, &sends)?;
-            send(core, &app, conversation, &req.json().unwrap_or_default(), req.now)
+            send(core, inner, &app, conversation, &req.json().unwrap_or_default(), req.now)
         }
         ["conversations", _, "activities", id] if m == Method::PUT => {
             limit(core, req.now, &sends)?;
-            update(core, &app, bare, id, &req.json().unwrap_or_default(), req.now)
+            update(core, inner, &app, bare, id, &req.json().unwrap_or_default(), req.now)
         }
         ["conversations", _, "activities", id] if m == Method::DELETE => {
             limit(core, req.now, &sends)?;
@@ -281,7 +282,7 @@ fn paged_members(core: &Core, app: &str, conversation: &str, req: &Req) -> Resul
     Ok(Res::json(200, &out))
 }
 
-fn send(core: &mut Core, app: &str, conversation: &str, body: &Value, now: u64) -> Done {
+fn send(core: &mut Core, inner: &Inner, app: &str, conversation: &str, body: &Value, now: u64) -> Done {
     let (bare, root) = split_thread(conversation);
     let c = find(core, app, bare)?;
     if c.blocked_by_user {
@@ -293,7 +294,7 @@ fn send(core: &mut Core, app: &str, conversation: &str, body: &Value, now: u64) 
         Some("typing") => return Ok((Res::json(202, &json!({})), vec![])),
         _ => return Err(error(400, "Bad Argument", "Missing or unknown activity type.")),
     }
-    let drafts = drafts(core, app, &id, body)?;
+    let drafts = drafts(core, inner, app, &id, body)?;
     let lost = drafts.len() > 1 && core.tenant.config.doubts.mixed_activity_loses_id;
     let mut changes = Vec::new();
     for d in drafts {
@@ -310,21 +311,26 @@ fn send(core: &mut Core, app: &str, conversation: &str, body: &Value, now: u64) 
 
 fn drafts(
     core: &mut Core,
+    inner: &Inner,
     app: &str,
     conversation: &str,
     body: &Value,
 ) -> Result<Vec<super::model::Draft>, Res> {
     let limit = core.tenant.config.limits.bot_message_bytes;
     match read(&mut core.tenant, app, conversation, body, limit) {
-        Sent::Drafts(d) => Ok(d),
+        Sent::Drafts(d) => {
+            consent::check(core, inner, app, conversation, body)
+                .map_err(|text| error(400, "Bad Argument", &text))?;
+            Ok(d)
+        }
         Sent::TooBig => Err(error(413, "MessageSizeTooBig", "Message size too large.")),
         Sent::Bad(text) => Err(error(400, "Bad Argument", &text)),
     }
 }
 
-fn update(core: &mut Core, app: &str, bare: &str, id: &str, body: &Value, now: u64) -> Done {
+fn update(core: &mut Core, inner: &Inner, app: &str, bare: &str, id: &str, body: &Value, now: u64) -> Done {
     let c = find(core, app, bare)?.id.clone();
-    let mut drafts = drafts(core, app, &c, body)?;
+    let mut drafts = drafts(core, inner, app, &c, body)?;
     let draft = drafts.remove(0);
     let number = number(id)?;
     let by = Author::App(app.to_owned());
@@ -339,7 +345,7 @@ fn create(core: &mut Core, inner: &Inner, app: &str, body: &Value, now: u64) -> 
         }
         let (bare, _) = split_thread(channel);
         let id = bare.to_owned();
-        let (_, changes) = send(core, app, &id, &body["activity"], now)?;
+        let (_, changes) = send(core, inner, app, &id, &body["activity"], now)?;
         let message = changes.first().map(|c| c.message.to_string()).unwrap_or_default();
         let answer = json!({"id": format!("{id};messageid={message}"), "activityId": message});
         return Ok((Res::json(201, &answer), changes));
@@ -367,7 +373,7 @@ fn create(core: &mut Core, inner: &Inner, app: &str, body: &Value, now: u64) -> 
     if body["activity"].is_null() {
         return Ok((Res::json(201, &answer), vec![]));
     }
-    let (_, changes) = send(core, app, &id, &body["activity"], now)?;
+    let (_, changes) = send(core, inner, app, &id, &body["activity"], now)?;
     answer["activityId"] = json!(changes.first().map(|c| c.message.to_string()));
     Ok((Res::json(201, &answer), changes))
 }

@@ -51,8 +51,9 @@ fn shown(core: &Core, c: &Conversation, m: &Message) -> Value {
             let content = a["content"].as_str().and_then(|c| serde_json::from_str::<Value>(c).ok());
             let url = a["contentUrl"].as_str().and_then(|url| url::Url::parse(url).ok());
             let size = url.and_then(|url| Some(core.drives.by_path(url.path())?.blob.size()));
+            let answer = a["id"].as_str().and_then(|id| core.answers.get(id)).map(|answer| answer.shown());
             json!({"id": a["id"], "type": a["contentType"], "name": a["name"], "url": a["contentUrl"],
-                "size": size, "content": content})
+                "size": size, "content": content, "answer": answer})
         })
         .collect();
     json!({
@@ -217,6 +218,14 @@ fn act(inner: &Arc<Inner>, s: &[&str], body: &Value) -> Result<Value, Refusal> {
         }
         ["_sim", "react"] => {
             sim.react(me, conversation, id, t("kind"), body["add"].as_bool().unwrap_or(true))?;
+            json!({"id": id})
+        }
+        ["_sim", "accept"] => {
+            sim.accept_file(me, conversation, id)?;
+            json!({"id": id})
+        }
+        ["_sim", "decline"] => {
+            sim.decline_file(me, conversation, id)?;
             json!({"id": id})
         }
         ["_sim", "install" | "uninstall"] => {

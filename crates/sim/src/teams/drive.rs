@@ -56,6 +56,8 @@ pub(super) struct Item {
     pub blob: Blob,
     /// With whom it is shared, where it is a person's.
     pub shared: BTreeSet<String>,
+    /// Its owner let an app put it here, by a file consent card.
+    pub consented: bool,
 }
 
 impl Item {
@@ -120,10 +122,27 @@ pub(super) struct Session {
     name: String,
     by: Maker,
     conflict: Conflict,
-    /// The size of the whole, from the first range.
+    /// The size of the whole: promised, or from the first range.
     total: Option<u64>,
     written: BlobWriter,
     pub expires: u64,
+    /// What will name the file, where that was promised.
+    promised: Option<String>,
+    /// Nobody else gets the name that was promised.
+    held: bool,
+}
+
+/// A file that somebody may put into a place where it has its name and id already.
+#[derive(Debug)]
+pub(super) struct Promise {
+    /// Names the session.
+    pub key: String,
+    /// The name; another than was asked for where that is taken.
+    pub name: String,
+    /// Path on the site, percent-encoded.
+    pub path: String,
+    /// What will name it.
+    pub guid: String,
 }
 
 /// What a part of an upload brought.
@@ -157,6 +176,8 @@ pub(super) struct Drives {
 
 /// The folder of a person's drive that holds what they sent to chats.
 pub(super) const CHAT_FILES: &str = "Microsoft Teams Chat Files";
+/// The folder of a person's drive that holds what bots gave them.
+const APPLICATIONS: &str = "Applications";
 
 fn short(parts: &[&str]) -> String {
     token(&digest(parts)[..15])
@@ -174,7 +195,16 @@ pub(super) fn documents_of(person: &str) -> String {
 
 /// The folder of what a person sent to chats.
 pub(super) fn chat_folder(person: &str) -> Folder {
-    let (drive, path) = (drive_of(person), format!("{}/{}", documents_of(person), encode(CHAT_FILES)));
+    personal(person, CHAT_FILES)
+}
+
+/// The folder of what bots gave a person.
+pub(super) fn applications(person: &str) -> Folder {
+    personal(person, APPLICATIONS)
+}
+
+fn personal(person: &str, name: &str) -> Folder {
+    let (drive, path) = (drive_of(person), format!("{}/{}", documents_of(person), encode(name)));
     let id = format!("01{}", short(&["folder", &drive, &path]));
     Folder { drive, id, path, whose: Whose::Person(person.to_owned()) }
 }
@@ -260,28 +290,43 @@ impl Drives {
                     item.blob = blob;
                     return Some((item.clone(), false));
                 }
-                Conflict::Rename => {
-                    let (stem, ending) =
-                        name.rsplit_once('.').map_or((name.as_str(), String::new()), |(stem, ending)| {
-                            (stem, format!(".{ending}"))
-                        });
-                    let fresh = (1..10_000)
-                        .map(|n| format!("{stem} {n}{ending}"))
-                        .find(|name| self.named(folder, name).is_none());
-                    name = fresh?;
-                }
+                Conflict::Rename => name = self.free(folder, &name)?,
             }
         }
+        Some((self.add(folder, name, by, blob, None), true))
+    }
+
+    /// The name, or the first with a number, that nobody has or was promised.
+    fn free(&self, folder: &Folder, name: &str) -> Option<String> {
+        let (stem, ending) = name
+            .rsplit_once('.')
+            .map_or((name, String::new()), |(stem, ending)| (stem, format!(".{ending}")));
+        let promised = |name: &str| {
+            let mut sessions = self.sessions.values().filter(|it| it.held);
+            sessions.any(|it| it.folder.id == folder.id && it.name.eq_ignore_ascii_case(name))
+        };
+        std::iter::once(name.to_owned())
+            .chain((1..10_000).map(|n| format!("{stem} {n}{ending}")))
+            .find(|name| self.named(folder, name).is_none() && !promised(name))
+    }
+
+    fn add(
+        &mut self,
+        folder: &Folder,
+        name: String,
+        by: Maker,
+        blob: Blob,
+        promised: Option<String>,
+    ) -> Item {
         self.make(folder);
         let random = self.next("item");
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&random[16..32]);
         let id = format!("01{}", hex::encode_upper(&random[..16]));
-        let guid = guid(bytes).to_uppercase();
+        let consented = promised.is_some();
+        let guid = promised.unwrap_or_else(|| naming(&random));
         let (folder, shared) = (folder.clone(), BTreeSet::new());
-        let item = Item { id: id.clone(), folder, name, guid, by, blob, shared };
+        let item = Item { id: id.clone(), folder, name, guid, by, blob, shared, consented };
         self.items.insert(id, item.clone());
-        Some((item, true))
+        item
     }
 
     /// Deletes a file.
@@ -307,9 +352,36 @@ impl Drives {
             total: None,
             written: BlobWriter::default(),
             expires: now + ADDRESS_MS,
+            promised: None,
+            held: false,
         };
         self.sessions.insert(key.clone(), session);
         key
+    }
+
+    /// Opens a session for a file of this size, whose name and id are settled now. `None`: no name is left.
+    pub(super) fn promise(
+        &mut self,
+        folder: &Folder,
+        name: &str,
+        by: Maker,
+        size: u64,
+        now: u64,
+    ) -> Option<Promise> {
+        let name = self.free(folder, name)?;
+        let key = self.open(folder, &name, by, Conflict::Fail, now);
+        let guid = naming(&self.next("promise"));
+        let session = self.sessions.get_mut(&key)?;
+        (session.total, session.promised, session.held) = (Some(size), Some(guid.clone()), true);
+        let path = format!("{}/{}", folder.path, encode(&name));
+        Some(Promise { key, name, path, guid })
+    }
+
+    /// Others may have the name that was promised; who comes first gets it.
+    pub(super) fn let_go(&mut self, key: &str) {
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.held = false;
+        }
     }
 
     /// A session that lives.
@@ -359,8 +431,14 @@ impl Drives {
         }
         let Some(session) = self.sessions.remove(key) else { return Part::Gone };
         let blob = session.written.finish();
-        self.put(&session.folder, &session.name, session.by, blob, session.conflict)
-            .map_or(Part::Conflict, |(item, _)| Part::Done(Box::new(item)))
+        let made = match session.promised {
+            Some(_) if self.named(&session.folder, &session.name).is_some() => None,
+            Some(_) => Some(self.add(&session.folder, session.name, session.by, blob, session.promised)),
+            None => self
+                .put(&session.folder, &session.name, session.by, blob, session.conflict)
+                .map(|(item, _)| item),
+        };
+        made.map_or(Part::Conflict, |item| Part::Done(Box::new(item)))
     }
 
     /// An address that gives an item's bytes without a token, for a while; its key.
@@ -382,6 +460,13 @@ impl Session {
     pub(super) fn wanted(&self) -> u64 {
         self.written.size()
     }
+}
+
+/// What names a file in `eTag` and in messages, from 32 random bytes.
+fn naming(random: &[u8]) -> String {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&random[16..32]);
+    guid(bytes).to_uppercase()
 }
 
 /// The type that the service finds, by the name's ending.
@@ -448,6 +533,27 @@ mod tests {
         assert!(matches!(drives.part(&key, (FRAGMENT, total - 1, total), b"abc", 5), Part::Gone));
         let late = drives.open(&place, "b.bin", Maker::default(), Conflict::Fail, 5);
         assert!(matches!(drives.part(&late, (0, 2, 3), b"abc", 5 + ADDRESS_MS), Part::Gone));
+    }
+
+    #[test]
+    fn what_is_promised_keeps_its_name_and_id() {
+        let (mut drives, place) = (Drives::default(), applications("P"));
+        let promise = |drives: &mut Drives| drives.promise(&place, "a.txt", Maker::default(), 3, 5).unwrap();
+        let (first, second) = (promise(&mut drives), promise(&mut drives));
+        assert_eq!((&*first.name, &*second.name), ("a.txt", "a 1.txt"));
+        assert_eq!(second.path, "/personal/P/Documents/Applications/a%201.txt");
+        assert!(matches!(drives.part(&second.key, (0, 3, 4), b"abcd", 5), Part::Bad(_)), "another size");
+        let Part::Done(item) = drives.part(&second.key, (0, 2, 3), b"abc", 5) else { panic!() };
+        assert_eq!((item.path(), &item.guid, item.consented), (second.path, &second.guid, true));
+        let blob = || Blob::from(&b"x"[..]);
+        let other = drives.put(&place, "a.txt", Maker::default(), blob(), Conflict::Rename).unwrap().0;
+        assert_eq!((&*other.name, other.consented), ("a.txt", false), "nobody has it yet");
+        assert!(matches!(drives.part(&first.key, (0, 2, 3), b"abc", 5), Part::Conflict));
+        let third = drives.promise(&place, "b.txt", Maker::default(), 3, 5).unwrap();
+        drives.let_go(&third.key);
+        let fourth = drives.promise(&place, "b.txt", Maker::default(), 3, 5).unwrap();
+        assert_eq!(fourth.name, "b.txt");
+        assert!(matches!(drives.part(&third.key, (0, 2, 3), b"abc", 5), Part::Done(_)), "it still works");
     }
 
     #[test]

@@ -569,6 +569,6 @@ fn user(person: &str) -> Author {
     Author::User(person.to_owned())
 }
 
-fn number(id: &str) -> Result<u64, Refusal> {
+pub(super) fn number(id: &str) -> Result<u64, Refusal> {
     id.parse().map_err(|_| Refusal::NoMessage)
 }

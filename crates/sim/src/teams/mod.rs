@@ -6,6 +6,7 @@ mod activity;
 mod bot_message;
 mod config;
 mod connector;
+mod consent;
 mod control;
 mod drive;
 mod entra;

@@ -115,6 +115,12 @@ pub enum Refusal {
     /// SharePoint takes no file of this name.
     #[error("a file cannot have this name")]
     BadName,
+    /// No file is offered there.
+    #[error("the message offers no file")]
+    NoOffer,
+    /// Cards are answered once.
+    #[error("the card is answered already")]
+    Answered,
 }
 
 /// All of the tenant.

@@ -59,7 +59,7 @@ impl TeamsSim {
         files: &[(&str, &[u8])],
     ) -> Result<Draft, Refusal> {
         let mut core = self.inner.core();
-        let base = core.tenant.config.site_host.clone().unwrap_or_else(|| self.base_url().to_owned());
+        let base = self.inner.site(&core);
         let found = core.tenant.conversations.get(conversation);
         let (place, members) =
             found.map(|c| (folder(c, person), c.members.clone())).ok_or(Refusal::NoConversation)?;

@@ -12,6 +12,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
 use super::config::TeamsSimConfig;
+use super::consent::Answers;
 use super::drive::Drives;
 use super::entra::Entra;
 use super::http::{Req, Res, segments};
@@ -72,6 +73,8 @@ pub(super) struct Core {
     pub windows: Windows,
     pub outbox: Outbox,
     pub drives: Drives,
+    /// What people said to the files that bots offer them.
+    pub answers: Answers,
     pub twists: BTreeMap<Twist, u32>,
 }
 
@@ -122,6 +125,7 @@ impl Inner {
             windows: Windows::default(),
             outbox: Outbox::default(),
             drives: Drives::default(),
+            answers: Answers::default(),
             twists: BTreeMap::new(),
         };
         Ok(Self {
@@ -157,6 +161,11 @@ impl Inner {
         let config = &core.tenant.config;
         let host = config.service_host.as_deref().unwrap_or(self.base());
         format!("{host}/{}/{}/", config.region, config.tenant.id)
+    }
+
+    /// Scheme and host of the tenant's sites in addresses that no caller asked for.
+    pub(super) fn site(&self, core: &Core) -> String {
+        core.tenant.config.site_host.clone().unwrap_or_else(|| self.base().to_owned())
     }
 
     /// Graph's origin in links that no caller asked for (notifications).

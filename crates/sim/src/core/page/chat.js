@@ -569,5 +569,5 @@ const Chat = (() => {
     return client;
   }
 
-  return { $, el, icon, get, toast, safe, link, linked, clock, tool, tray, palette, drawFile, start };
+  return { $, el, icon, get, toast, safe, link, linked, clock, tool, tray, palette, drawFile, sized, start };
 })();

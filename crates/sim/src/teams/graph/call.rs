@@ -49,6 +49,7 @@ impl From<Refusal> for Error {
             Refusal::Blocked => error(403, "Forbidden", "The conversation is read-only or archived."),
             Refusal::Deleted => bad("The message is deleted."),
             Refusal::BadName => bad("The provided name cannot be the name of a file."),
+            Refusal::NoOffer | Refusal::Answered => bad("The message offers no file."),
         }
     }
 }

@@ -1,7 +1,7 @@
 "use strict";
 // Teams' messages, people, channels and chats, for the client that all pages share. Its editor writes HTML.
 
-const { $, el, icon, get, tool, tray, palette, drawFile } = Chat;
+const { $, el, icon, get, tool, tray, palette, drawFile, sized } = Chat;
 const FACES = { like: "👍", heart: "❤️", laugh: "😆", surprised: "😮", sad: "😢", angry: "😡" };
 const QUICK = ["👍", "❤️", "😆", "🎉"];
 const EMOJI = ["👍", "👎", "❤️", "😆", "😮", "😢", "😡", "🎉", "🙏", "👏", "🔥", "👀", "✅", "🚀", "💯", "🤔", "😄", "😍", "😎", "🙌", "💪", "👋", "☕", "🌟", "🐛", "📌", "⏰", "❓", "❗", "➕", "🎈", "🌈"];
@@ -33,7 +33,19 @@ function words(node) {
   const own = typeof node.text === "string" ? [[node.text, node.weight === "bolder"]] : typeof node.title === "string" ? [[node.title, true]] : [];
   return [...own, ...["body", "items", "columns", "facts", "actions"].flatMap((key) => (node[key] || []).flatMap(words))];
 }
-function drawAttachment(one) {
+// A file that an app offers, and one that it gave.
+const OFFER = "application/vnd.microsoft.teams.card.file.consent";
+const FILES = ["reference", "application/vnd.microsoft.teams.card.file.info"];
+/** What an app offers goes into the reader's drive when they accept. */
+function drawOffer(message, one) {
+  const { description, sizeInBytes } = one.content || {};
+  const press = (name, label, act, more) => el("button", { type: "button", class: more, "data-test": name, onclick: () => client.act(on(message, act)) }, label);
+  const told = { asked: "Asking the app…", accepted: "Accepted", declined: "Declined" }[one.answer];
+  return el("div", { class: "card offer", "data-test": "offer", "data-name": one.name, "data-size": sizeInBytes, "data-answer": one.answer }, el("b", {}, one.name), el("small", {}, sized(sizeInBytes)),
+    description ? el("div", {}, description) : null, told ? el("div", { class: "note" }, told) : el("div", { class: "choice" }, press("accept", "Accept", "accept", "yes"), press("decline", "Decline", "decline")));
+}
+function drawAttachment(message, one) {
+  if (one.type === OFFER) return drawOffer(message, one);
   if (one.type === "messageReference") {
     const { user, application } = (one.content || {}).messageSender || {};
     return el("div", { class: "quote" }, el("b", {}, (user || application || {}).displayName || ""), el("div", {}, (one.content || {}).messagePreview || ""));
@@ -46,13 +58,13 @@ function parts(one) {
   const host = el("div");
   host.innerHTML = one.html;
   for (const emoji of host.querySelectorAll("emoji,customemoji")) emoji.replaceWith(emoji.getAttribute("alt") || "");
-  const left = new Map(one.attachments.filter((part) => part.type !== "reference").map((part) => [part.id, part]));
+  const left = new Map(one.attachments.filter((part) => !FILES.includes(part.type)).map((part) => [part.id, part]));
   for (const place of host.querySelectorAll("attachment")) {
-    if (left.has(place.id)) place.replaceWith(drawAttachment(left.get(place.id)));
+    if (left.has(place.id)) place.replaceWith(drawAttachment(one, left.get(place.id)));
     else place.remove();
     left.delete(place.id);
   }
-  const files = one.attachments.filter((part) => part.type === "reference").map((part) => ({ name: part.name, size: part.size, url: stored(part.url) }));
+  const files = one.attachments.filter((part) => FILES.includes(part.type)).map((part) => ({ name: part.name, size: part.size, url: stored(part.url) }));
   for (const link of host.querySelectorAll("a[href]")) {
     if (link.protocol.startsWith("http") && onSite(link.href)) {
       const [name, url] = [nameIn(link.href), stored(link.href)];
@@ -71,7 +83,7 @@ function parts(one) {
     link.rel = "noreferrer";
   }
   for (const picture of host.querySelectorAll("img[src*='/_sim/hosted/']")) picture.dataset.test = "file";
-  return { nodes: [...host.childNodes], more: [...left.values()].map(drawAttachment), files };
+  return { nodes: [...host.childNodes], more: [...left.values()].map((part) => drawAttachment(one, part)), files };
 }
 
 async function list(view) {

@@ -5,6 +5,7 @@ mod bot;
 mod bot_tokens;
 mod catch_up;
 mod connector;
+mod consent;
 mod directory;
 mod faults;
 mod files;

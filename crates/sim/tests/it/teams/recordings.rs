@@ -95,6 +95,37 @@ async fn activities_have_the_recorded_members() {
 }
 
 #[tokio::test]
+async fn answers_to_offers_have_the_recorded_members() {
+    let rig = Rig::new().await;
+    rig.sim.install(APP, &Place::Person(DANA.into()), DANA);
+    let chat = rig.sim.personal_chat_in_graph(APP, DANA);
+    let path = rig.connector(&format!("v3/conversations/{}/activities", rig.sim.personal_chat(APP, DANA)));
+    let offer = json!({"type": "message", "attachments": [{
+        "contentType": "application/vnd.microsoft.teams.card.file.consent", "name": "plan.txt",
+        "content": {"description": "", "sizeInBytes": 3, "acceptContext": {}, "declineContext": {}},
+    }]});
+    // No documentation names its tag among the members.
+    for (accept, file, absent) in [
+        (true, "invoke-file-consent-accept.json", vec![".value.uploadInfo.etag"]),
+        (false, "invoke-file-consent-decline.json", vec![]),
+    ] {
+        let sent = rig.post(&path, &rig.bot(), &offer).await.json();
+        let id = sent["id"].as_str().unwrap();
+        rig.inbox.clear();
+        if accept {
+            rig.sim.accept_file(DANA, &chat, id).unwrap();
+        } else {
+            rig.sim.decline_file(DANA, &chat, id).unwrap();
+        }
+        let told = rig.inbox.activities(1, "invoke").await.remove(0);
+        if let Some(recorded) = sample(&format!("bot/activities/{file}")) {
+            same_shape("", &recorded, &told, &absent);
+        }
+    }
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn graph_messages_have_the_published_members() {
     let rig = Rig::new().await;
     let root = rig.sim.post(DANA, GENERAL, Draft::html("<p>x</p>")).unwrap();
