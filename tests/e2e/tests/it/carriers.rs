@@ -110,7 +110,7 @@ impl Place {
             body: Document::default(),
             marker: Marker::from("marker"),
         };
-        Share { post, name: name.to_owned(), media_type: None }
+        Share { post, name: name.to_owned(), media_type: None, destination: None }
     }
 
     async fn send(&self, name: &str, bytes: &[u8]) -> Result<RemoteMessage> {

@@ -6,7 +6,7 @@ use dragoman_sim::core::{FaultKind, FaultOrder, LogEntry, LogKind};
 use dragoman_sim::slack::SeedApp;
 use dragoman_sim::teams::{Draft, seed};
 use dragoman_sim::zoom::config as zoom;
-use e2e::{World, eventually};
+use e2e::{Side as _, World, eventually};
 
 use super::people::{
     ANA, BEN, Person, SOON, ana, ben, chat_on_slack, dana, emre, gita, imani, is_copy_of, world,
@@ -86,9 +86,67 @@ async fn files_come_out_of_a_chat_with_the_app_on_teams() -> Result<()> {
     })
     .await?;
     ana.sees(&["look here"]).await?;
-    // The other way only its name and where it is: a bot attaches nothing.
-    ana.side.post_file("draft.txt", b"words", "", None).await?;
-    dana.sees(&["draft.txt"]).await?;
+    ensure!(world.settled(SOON).await?.dead_letters == 0, "something was given up");
+    world.end().await
+}
+
+/// A bot attaches nothing, and puts a file where whoever it is for says.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_offered_in_a_chat_with_the_app_on_teams() -> Result<()> {
+    let mut world = world().await?;
+    let (ana, dana) = (ana(&world)?, dana(&world));
+    ana.begins(&[&dana], "hello").await?;
+    let chat = world.teams_chat(seed::DANA, "Dana Lindqvist");
+    let offered = async |name: &str| {
+        eventually(&format!("Dana is offered {name}"), SOON, async || {
+            let offers = chat.offers();
+            let found = offers.iter().find(|(_, known)| known == name).map(|(id, _)| id.clone());
+            found.ok_or_else(|| format!("{offers:?}"))
+        })
+        .await
+    };
+    let holds = async |wanted: &[(&str, &[u8])], offers: usize| {
+        eventually(&format!("Dana has {} files", wanted.len()), SOON, async || {
+            let mut found = Vec::new();
+            for seen in chat.read().await.map_err(|error| format!("{error:#}"))? {
+                found.extend(chat.files(&seen).await.map_err(|error| format!("{error:#}"))?);
+            }
+            let same = found
+                .iter()
+                .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+                .eq(wanted.iter().copied());
+            let left = chat.offers().len();
+            if same && left == offers { Ok(()) } else { Err(format!("{} files, {left} offers", found.len())) }
+        })
+        .await
+    };
+    let draft = ana.side.post_file("draft.txt", b"words", "have a look", None).await?;
+    dana.sees(&["have a look"]).await?;
+    let first = offered("draft.txt").await?;
+    holds(&[], 1).await?;
+    chat.accept(&first)?;
+    holds(&[("draft.txt", b"words")], 0).await?;
+
+    // What is not wanted stays an offer, and what is deleted is none any more.
+    let plan = ana.side.post_file("plan.txt", b"the plan", "", None).await?;
+    let second = offered("plan.txt").await?;
+    chat.decline(&second)?;
+    world.settled(SOON).await?;
+    holds(&[("draft.txt", b"words")], 1).await?;
+    ana.side.delete(&plan, None).await?;
+    holds(&[("draft.txt", b"words")], 0).await?;
+
+    // A gateway that dies on the way has not forgotten what was accepted.
+    ana.side.post_file("last.txt", b"the last", "", None).await?;
+    let third = offered("last.txt").await?;
+    world.settled(SOON).await?;
+    world.restart(Some("send.unanswered:1")).await?;
+    chat.accept(&third)?;
+    ensure!(world.binary.died(SOON).await?, "the gateway outlived it");
+    world.restart(None).await?;
+    holds(&[("draft.txt", b"words"), ("last.txt", b"the last")], 0).await?;
+    ana.side.delete(&draft, None).await?;
+    holds(&[("last.txt", b"the last")], 0).await?;
     ensure!(world.settled(SOON).await?.dead_letters == 0, "something was given up");
     world.end().await
 }

@@ -333,7 +333,8 @@ impl SetUp<'_> {
             platform: platform.to_owned(),
             facts,
             sealed_secrets,
-            features: BTreeSet::new(),
+            // Files into people's own chats.
+            features: (platform == "teams").then(|| "files".to_owned()).into_iter().collect(),
             created_ms,
         };
         self.store.commit(Mutation::PutApp(app)).await?;

@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow};
 use dragoman_sim::core::{FaultOrder, LogEntry, World};
 use dragoman_sim::slack::people::Post as SlackPost;
 use dragoman_sim::slack::{BotIdentity, SlackSim};
-use dragoman_sim::teams::{Draft, Place, TeamsSim, TeamsSimConfig, seed};
+use dragoman_sim::teams::{Draft, Place, Refusal, TeamsSim, TeamsSimConfig, seed};
 use dragoman_sim::webex::seed::{GITA, HENRIK, INES, SERVICE};
 use dragoman_sim::webex::{Post as WebexPost, WebexSim, WebexSimConfig, ids};
 use dragoman_sim::zoom::config::{BRIDGE, IMANI, LAUNCH, RUI, THEO};
@@ -264,6 +264,15 @@ impl Platforms {
                 let post = ZoomPost { text, root, files };
                 self.zoom.post_with(person, place, &post).map_err(|error| anyhow!("Zoom: {}", error.message))
             }
+        }
+    }
+
+    /// Accepts a file that somebody is offered on Teams; `false`: they did before.
+    pub(super) fn accept(&self, chat: &Channel, person: &str, id: &str) -> Result<bool> {
+        match self.teams.accept_file(person, &chat.id, id) {
+            Ok(()) => Ok(true),
+            Err(Refusal::Answered) => Ok(false),
+            Err(error) => Err(anyhow!("Teams: {error:?}")),
         }
     }
 

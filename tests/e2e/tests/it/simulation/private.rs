@@ -210,6 +210,9 @@ impl Private {
             !(screen.asking.is_empty() && screen.calls.is_empty())
         };
         let asked: Vec<usize> = (0..PEOPLE.len()).filter(waits).collect();
+        if at(56, 3) == 0 && self.accept_files(platforms)? {
+            return Ok(());
+        }
         let person = match asked.len() {
             0 => at(8, PEOPLE.len()),
             _ if at(4, 3) == 0 => at(8, PEOPLE.len()),
@@ -249,6 +252,17 @@ impl Private {
             None if dice > 70 && self.change(world, platforms, person, pick >> 32)? => Ok(()),
             None => self.say(world, platforms, person, pick >> 32),
         }
+    }
+
+    /// Everybody accepts the files that they are offered; `false`: nobody is offered any.
+    pub(super) fn accept_files(&self, platforms: &Platforms) -> Result<bool> {
+        let mut accepted = false;
+        for (chat, (person, _)) in self.chats.iter().zip(&PEOPLE) {
+            for offer in platforms.shown(chat).iter().filter(|shown| shown.is_offer()) {
+                accepted |= platforms.accept(chat, person, &offer.id)?;
+            }
+        }
+        Ok(accepted)
     }
 
     fn command(&mut self, world: &World, platforms: &Platforms, by: usize, what: What) -> Result<()> {

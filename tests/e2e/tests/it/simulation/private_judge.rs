@@ -210,6 +210,10 @@ fn fault(
     if there.iter().any(|(never, shown)| !never && shown.is_empty()) && !may_be_gone {
         return Some("lost".to_owned());
     }
+    // Everybody accepts everything.
+    if files.iter().any(|shown| shown.is_offer()) && !may_be_gone {
+        return Some("its file was accepted and did not come".to_owned());
+    }
     if !may_be_there && !found.is_empty() {
         return Some("deleted, but still there".to_owned());
     }

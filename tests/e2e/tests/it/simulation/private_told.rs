@@ -98,7 +98,7 @@ pub(super) fn read(shown: &Shown) -> Told {
     let text = &shown.text;
     let digits = |text: &str, sign: &str| text.split(sign).nth(1)?.get(..3)?.parse::<usize>().ok();
     let has = |phrase: &str| text.contains(phrase);
-    // Teams' chats hold no files of the app: a line names them.
+    // Some are named in a line, and on Teams in what asks for them to be taken.
     let file = shown.files.first().map(|(name, _)| name.as_str()).or(has("f0.txt").then_some(text));
     if let Some(number) = file.and_then(|file| file.split("f0").next()?.rsplit('w').next()?.parse().ok()) {
         return Told::Word(number);

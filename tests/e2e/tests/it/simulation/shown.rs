@@ -23,6 +23,14 @@ pub(super) struct Shown {
     pub(super) raw: Value,
 }
 
+impl Shown {
+    /// Whether it asks whoever it is for to take a file.
+    pub(super) fn is_offer(&self) -> bool {
+        list(&self.raw["attachments"])
+            .any(|it| it["contentType"] == "application/vnd.microsoft.teams.card.file.consent")
+    }
+}
+
 impl Platforms {
     /// The messages that a conversation shows, oldest first.
     pub(super) fn shown(&self, channel: &Channel) -> Vec<Shown> {
@@ -81,13 +89,23 @@ impl Platforms {
         }
         let root = raw["replyToId"].as_str().map(str::to_owned);
         let ours = raw["from"]["application"].is_object();
-        let content = text(&raw["body"]["content"]);
+        let mut content = text(&raw["body"]["content"]);
+        let card = |kind: &str| {
+            let kind = format!("application/vnd.microsoft.teams.card.file.{kind}");
+            list(&raw["attachments"]).find(|it| it["contentType"] == kind.as_str())
+        };
+        if let Some(offer) = card("consent") {
+            content.push_str(&text(&offer["name"]));
+        }
+        let taken = card("info");
+        let taken =
+            taken.and_then(|it| Some((text(&it["name"]), self.teams.file_at(it["contentUrl"].as_str()?)?)));
         let linked = content.split("\u{1f4ce} <a href=\"").skip(1).filter_map(|rest| {
             let (address, rest) = rest.split_once('"')?;
             let name = rest.split_once('>')?.1.split_once('<')?.0.to_owned();
             Some((name, self.teams.file_at(&address.replace("&amp;", "&"))?))
         });
-        let files = linked.collect();
+        let files = linked.chain(taken).collect();
         let reactions = list(&raw["reactions"]).map(|reaction| {
             let who = reaction["user"]["user"]["id"].as_str().map(str::to_owned);
             (emoji(&text(&reaction["reactionType"])), who)

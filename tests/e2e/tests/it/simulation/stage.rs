@@ -149,6 +149,10 @@ impl Stage {
             private.last_words(&world, &platforms)?;
             problem = self.rest(&world, &platforms, &said, BREATH_MS).await;
         }
+        // Who accepted while the gateway was away, or what was granted forgotten, is asked once more.
+        while problem.is_none() && private.accept_files(&platforms)? {
+            problem = self.rest(&world, &platforms, &said, BREATH_MS).await;
+        }
         let running = self.machine.running();
         let (receipts, dead) = match &running {
             Some(running) => (
