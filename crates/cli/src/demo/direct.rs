@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use dragoman_model::{Clock, Feature};
 use futures_util::future::join_all;
 
@@ -43,10 +43,17 @@ pub(crate) async fn tell(chats: &[Chat; 4], clock: &dyn Clock, told: &(dyn Fn(St
             let scene =
                 Scene { from, to, clock, mark: format!("direct{round}{}", from.member.side.platform()) };
             let started_ms = clock.monotonic_ms();
-            let played = scene.play().await;
-            step("a direct conversation", (from, to), played, elapsed(clock, started_ms))
+            let (message, file) = match scene.play().await {
+                Ok((message_ms, file_ms)) => (Ok(message_ms), Ok(file_ms)),
+                Err(error) => (Err(anyhow!("{error:#}")), Err(error)),
+            };
+            let ms = elapsed(clock, started_ms);
+            [
+                step(("a direct conversation", Feature::DirectMessage), (from, to), message, ms),
+                step(("a file in a direct conversation", Feature::File), (from, to), file, ms),
+            ]
         });
-        steps.extend(join_all(plays).await);
+        steps.extend(join_all(plays).await.into_iter().flatten());
     }
     told("four people write together".to_owned());
     steps.extend(together(chats, clock).await);
@@ -54,8 +61,13 @@ pub(crate) async fn tell(chats: &[Chat; 4], clock: &dyn Clock, told: &(dyn Fn(St
 }
 
 /// A step as it went: after how many milliseconds it was seen, or why not, after so many.
-pub(super) fn step(name: &str, (from, to): (&Chat, &Chat), seen: Result<u64>, failed_ms: u64) -> Step {
-    let level = to.member.capabilities.level(Feature::DirectMessage).as_str();
+pub(super) fn step(
+    (name, feature): (&str, Feature),
+    (from, to): (&Chat, &Chat),
+    seen: Result<u64>,
+    failed_ms: u64,
+) -> Step {
+    let level = to.member.capabilities.level(feature).as_str();
     let (ok, ms, detail) = match seen {
         Ok(ms) => (true, ms, level.to_owned()),
         Err(error) => (false, failed_ms, format!("{level}: {error:#}")),
@@ -63,7 +75,7 @@ pub(super) fn step(name: &str, (from, to): (&Chat, &Chat), seen: Result<u64>, fa
     Step {
         bridge: "direct".to_owned(),
         name: name.to_owned(),
-        feature: Feature::DirectMessage.as_str().to_owned(),
+        feature: feature.as_str().to_owned(),
         from: from.member.side.platform().to_owned(),
         to: to.member.side.platform().to_owned(),
         ok,
@@ -80,7 +92,12 @@ async fn together(chats: &[Chat; 4], clock: &dyn Clock) -> Vec<Step> {
     let name = "a conversation of several";
     if let Err(error) = gathered {
         let failed = |(from, to): (usize, usize)| {
-            step(name, (&chats[from], &chats[to]), Err(anyhow::anyhow!("it did not begin: {error:#}")), 0)
+            step(
+                (name, Feature::DirectMessage),
+                (&chats[from], &chats[to]),
+                Err(anyhow::anyhow!("it did not begin: {error:#}")),
+                0,
+            )
         };
         return pairs().map(failed).collect();
     }
@@ -99,7 +116,7 @@ async fn together(chats: &[Chat; 4], clock: &dyn Clock) -> Vec<Step> {
                     named(&scene.sees(to, mark, PATIENCE_MS).await?, from)?;
                     Ok(elapsed(clock, started_ms))
                 };
-                step(name, (from, to), seen.await, elapsed(clock, started_ms))
+                step((name, Feature::DirectMessage), (from, to), seen.await, elapsed(clock, started_ms))
             }
         });
         steps.extend(join_all(seen).await);
@@ -139,8 +156,8 @@ pub(super) struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// The milliseconds that the first message took.
-    async fn play(&self) -> Result<u64> {
+    /// The milliseconds that the first message took, and a file.
+    async fn play(&self) -> Result<(u64, u64)> {
         let (from, to) = (self.from, self.to);
         let mark = |word: &str| format!("{}{word}", self.mark);
         let began = "You are writing with";
@@ -160,6 +177,8 @@ impl Scene<'_> {
         to.says(&mark("two")).await?;
         named(&self.sees(from, &mark("two"), PATIENCE_MS).await?, to)?;
 
+        let file_ms = self.file(&mark("file")).await?;
+
         let edited = from.words(&mark("three"));
         from.member.side.edit(&message, None, &edited).await?;
         let told = from.member.capabilities.unannounced_edits_ms.is_none();
@@ -173,7 +192,31 @@ impl Scene<'_> {
         let ended = self.count(to, over).await?;
         from.says("dm close").await?;
         self.until(to, over, ended + 1).await?;
-        Ok(ms)
+        Ok((ms, file_ms))
+    }
+
+    /// A file goes over, once; whoever is asked first accepts. The milliseconds that it took.
+    async fn file(&self, mark: &str) -> Result<u64> {
+        let (name, bytes) = (format!("{mark}.txt"), mark.repeat(64).into_bytes());
+        self.from.member.side.post_file(&name, &bytes).await?;
+        let started_ms = self.clock.monotonic_ms();
+        let side = &self.to.member.side;
+        loop {
+            side.accept_files().await?;
+            let mut found = Vec::new();
+            for seen in side.read().await? {
+                found.extend(side.files(&seen).await?.into_iter().filter(|(known, _)| *known == name));
+            }
+            match found.as_slice() {
+                [(_, there)] => {
+                    ensure!(*there == bytes, "{name} arrived with other bytes");
+                    return Ok(elapsed(self.clock, started_ms));
+                }
+                [] if elapsed(self.clock, started_ms) <= PATIENCE_MS => tokio::time::sleep(LOOK).await,
+                [] => bail!("{name} did not arrive"),
+                more => bail!("{name} arrived {} times", more.len()),
+            }
+        }
     }
 
     pub(super) async fn count(&self, chat: &Chat, words: &str) -> Result<usize> {

@@ -2,7 +2,7 @@
 //! sees, and the app's page with who writes with whom.
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use dragoman_model::Clock;
+use dragoman_model::{Clock, Feature};
 use dragoman_sim::slack::SlackSim;
 
 use super::direct::{Chat, PATIENCE_MS, Scene, first_name, step};
@@ -36,10 +36,20 @@ pub(crate) async fn tell(
         let entry = Entry { scene: Scene { from, to, clock, mark }, client, launch, clock };
         let started_ms = clock.monotonic_ms();
         let asked = entry.by_command().await;
-        steps.push(step("asked by the app's command", (from, to), asked, elapsed(clock, started_ms)));
+        steps.push(step(
+            ("asked by the app's command", Feature::DirectMessage),
+            (from, to),
+            asked,
+            elapsed(clock, started_ms),
+        ));
         let started_ms = clock.monotonic_ms();
         let shown = entry.on_the_page().await;
-        steps.push(step("shown on the app's page", (from, to), shown, elapsed(clock, started_ms)));
+        steps.push(step(
+            ("shown on the app's page", Feature::DirectMessage),
+            (from, to),
+            shown,
+            elapsed(clock, started_ms),
+        ));
     }
     steps
 }

@@ -334,7 +334,7 @@ impl Demo {
         let bot = self.sims.slack.bot(&app, "T07HARBOR").context("the app has no bot at Slack")?;
         let slack = self.sims.slack.open_direct(&[seeds::ANA, &bot.user_id]);
         let slack = slack.map_err(|_| anyhow!("Ana cannot write to the app"))?;
-        let scopes = ["Chat.ReadWrite", "ChatMessage.Send"];
+        let scopes = ["Chat.ReadWrite", "ChatMessage.Send", "Files.Read.All"];
         let dana = TeamsSide {
             token: self.sims.teams.user_token(seed::APP, seed::DANA, &scopes),
             chat_of: Some(seed::DANA.to_owned()),

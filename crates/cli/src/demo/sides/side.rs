@@ -53,6 +53,10 @@ pub(crate) trait Side: Send + Sync {
     async fn react(&self, id: &str, add: bool) -> Result<()>;
     /// Posts a file as the person, without a text.
     async fn post_file(&self, name: &str, bytes: &[u8]) -> Result<()>;
+    /// Takes the files that the person is offered, where apps ask first.
+    async fn accept_files(&self) -> Result<()> {
+        Ok(())
+    }
     /// The files of a message as the API gives them: names with bytes.
     async fn files(&self, message: &Seen) -> Result<Vec<(String, Vec<u8>)>>;
     /// Reads the conversation, threads included; deleted messages are not in it.

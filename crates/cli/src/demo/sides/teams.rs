@@ -1,10 +1,10 @@
 //! A person in a Teams channel, on Graph.
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use async_trait::async_trait;
 use base64::Engine as _;
 use dragoman_platform::http::HttpClient;
-use dragoman_sim::teams::TeamsSim;
+use dragoman_sim::teams::{Draft, Refusal, TeamsSim};
 use http::Method;
 use serde_json::{Value, json};
 use url::Url;
@@ -177,6 +177,13 @@ impl Side for TeamsSide {
     }
 
     async fn post_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        if let Some(person) = &self.chat_of {
+            // A person's own client puts it into their own drive.
+            let draft = self.sim.attaching(person, &self.channel, Draft::html(""), &[(name, bytes)]);
+            let posted = draft.and_then(|draft| self.sim.post(person, &self.channel, draft));
+            posted.map_err(|refusal| anyhow!("Teams refused: {refusal:?}"))?;
+            return Ok(());
+        }
         let folder = Url::parse(&self.url("")?.as_str().replace("/messages", "/filesFolder"))?;
         let folder = self.call(Method::GET, folder, &Value::Null).await?;
         let url = format!(
@@ -194,6 +201,22 @@ impl Side for TeamsSide {
             "id": guid, "contentType": "reference", "contentUrl": item["webUrl"], "name": name,
         }]);
         self.call(Method::POST, self.url("")?, &message).await?;
+        Ok(())
+    }
+
+    async fn accept_files(&self) -> Result<()> {
+        let Some(person) = &self.chat_of else { return Ok(()) };
+        for message in self.read().await? {
+            let cards = message.raw["attachments"].as_array().into_iter().flatten();
+            let mut kinds = cards.filter_map(|card| card["contentType"].as_str());
+            if kinds.any(|kind| kind.ends_with(".card.file.consent")) {
+                match self.sim.accept_file(person, &self.channel, &message.id) {
+                    // They did before.
+                    Ok(()) | Err(Refusal::Answered) => {}
+                    Err(refusal) => bail!("Teams refused: {refusal:?}"),
+                }
+            }
+        }
         Ok(())
     }
 
