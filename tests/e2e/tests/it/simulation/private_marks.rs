@@ -8,6 +8,7 @@ use super::carried::{self, NAMELESS, Told};
 use super::platforms::{self, PEOPLE, key};
 use super::private::{Mark, Word};
 use super::private_judge::{Chat, is_gone, is_reported, named};
+use super::private_told::says_reply;
 use super::shown::Shown;
 use super::stage::Scene;
 
@@ -33,9 +34,11 @@ pub(super) fn strayed(
     // There are no threads: the text says that it is a reply, and perhaps points to what.
     if scene.private.chats[person].platform == "teams" {
         let silent = |shown: &Shown| {
-            let points = !shown.text.contains("teams.microsoft.com") || shown.text.contains(&there.id);
-            let says = shown.text.contains("in reply to") && shown.text.contains("earlier message");
-            shown.text.contains("word ") && !(says && points)
+            // To the offer in whose place a file stands by now.
+            let moved = root.by != person && root.wordless;
+            let points =
+                moved || !shown.text.contains("teams.microsoft.com") || shown.text.contains(&there.id);
+            shown.text.contains("word ") && !(says_reply(&shown.text) && points)
         };
         return found
             .iter()
@@ -98,7 +101,9 @@ pub(super) fn marks(scene: &Scene, chats: &[Chat<'_>]) -> Vec<String> {
             };
             let Some(wanted) = wanted(scene, person, number, shown) else { continue };
             // At Webex nobody can set any but its people.
-            if let Some(shown) = shown.filter(|_| platform != "webex")
+            // Nor does anybody know which line above a file that was accepted later belongs to it.
+            let apart = platform == "teams" && word.by != person && word.wordless && word.root.is_some();
+            if let Some(shown) = shown.filter(|_| platform != "webex" && !apart)
                 && let Some(fault) = set(shown, &wanted)
             {
                 wrong.push(format!("word {number:03} at {}: {fault}", named(person)));
@@ -121,11 +126,11 @@ fn head(shown: &[Shown], place: usize) -> &Shown {
 /// Whether a message of ours says that what follows is a reply.
 fn is_line(shown: &Shown) -> bool {
     let has = |sign| shown.text.contains(sign);
-    has("in reply to an earlier message:") && !has("word ") && !has("f0.txt")
+    says_reply(&shown.text) && !has("word ") && !has("f0.txt")
 }
 
 fn is_line_of(line: &Shown, file: &Shown) -> bool {
-    is_line(line) && line.root == file.root && !file.files.is_empty()
+    is_line(line) && line.root == file.root && (!file.files.is_empty() || file.is_offer())
 }
 
 /// Lines that say that a file is a reply, of which there is none behind them.
@@ -136,8 +141,11 @@ pub(super) fn lines(scene: &Scene, person: usize) -> Vec<String> {
         return Vec::new();
     }
     let ours: Vec<&Shown> = scene.chats[person].iter().filter(|shown| shown.ours).collect();
-    let alone =
-        |at: &usize| is_line(ours[*at]) && !ours.get(at + 1).is_some_and(|it| is_line_of(ours[*at], it));
+    // What was offered comes when it is accepted, behind what came meanwhile.
+    let near = if scene.private.chats[person].platform == "teams" { usize::MAX } else { 1 };
+    let alone = |at: &usize| {
+        is_line(ours[*at]) && !ours[at + 1..].iter().take(near).any(|it| is_line_of(ours[*at], it))
+    };
     let alone = (0..ours.len()).filter(alone);
     alone.map(|at| format!("a reply without what it says at {}: {}", named(person), ours[at].id)).collect()
 }

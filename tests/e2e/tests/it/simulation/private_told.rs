@@ -93,6 +93,11 @@ pub(super) fn asked(shown: &Shown) -> Option<usize> {
     whom(&shown.text).filter(|_| told)
 }
 
+/// Whether a message says that it, or what follows, is a reply; perhaps with a link to what it answers.
+pub(super) fn says_reply(text: &str) -> bool {
+    text.contains("in reply to ") && text.contains("an earlier message")
+}
+
 /// What a message of the app is.
 pub(super) fn read(shown: &Shown) -> Told {
     let text = &shown.text;
@@ -109,7 +114,7 @@ pub(super) fn read(shown: &Shown) -> Told {
     if let Some(number) = digits(text, "call ") {
         return Told::Call(number, has("wants to write with you"));
     }
-    if carried::told(text).is_some() || has("in reply to an earlier message:") {
+    if carried::told(text).is_some() || says_reply(text) {
         Told::Beside
     } else if has("came before the conversation was open") {
         Told::Late
