@@ -3,6 +3,7 @@
 //! when none is left.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -15,14 +16,14 @@ use dragoman_platform::{Failure, byline};
 use dragoman_store::CopyRow;
 
 use crate::core::Relay;
-use crate::directory::Spot;
+use crate::directory::{Place, Spot};
 use crate::error::RelayError;
 use crate::leg::{Doubt, Leg};
 use crate::pending::Expected;
 use crate::people::origin;
 use crate::reaction_plan::{self, MOST_EMOJI, MOST_NAMES, Reactor, Told, is_note, shown_name};
 use crate::reaction_state::State;
-use crate::reactions::{Here, Reacted};
+use crate::reactions::{Heard, Here, Reacted};
 use crate::settle::Ending;
 use crate::turn::Turn;
 use crate::unknown::SKEW_MS;
@@ -336,6 +337,59 @@ impl Relay {
             }),
             Outcome::Unknown(code) => self.note_in_doubt(here, post, expected, code).await,
             outcome => Ok(Said::Not(outcome)),
+        }
+    }
+
+    /// Whether the doubt of a leg may be about the note of what it brought: what the process before this one sent was one
+    /// if it had gathered long enough.
+    pub(crate) fn may_be_noted(&self, leg: &Leg) -> bool {
+        let received_ms = leg.event.row.received_ms;
+        let began_ms = self.now_ms() - self.since_start_ms();
+        let due_ms = received_ms.saturating_add(self.timing().gather_ms);
+        leg.doubt() != Doubt::None && (received_ms >= began_ms || due_ms <= began_ms)
+    }
+
+    /// What a leg brought was taken back before it was known whether the note of it went out: one that did goes. `Some`:
+    /// the turn ends with that.
+    pub(crate) async fn unsay_lost_note(
+        &self,
+        here: &Here<'_>,
+        place: &Arc<Place>,
+        reacted: &Reacted,
+    ) -> Result<Option<Turn>, RelayError> {
+        let Here { leg, fence, source, target } = *here;
+        let Heard::Changes((_, changes)) = self.hear(leg, place, source).await? else { return Ok(None) };
+        let mut told = Vec::new();
+        for change in changes.into_iter().filter(|change| change.set) {
+            let profile = self.profile(source, &change.by).await?;
+            let name = shown_name(profile.as_ref().map(|profile| profile.name.as_str()));
+            let at = origin(source.place.connector.display_name(), AuthorKind::Person, profile.as_deref());
+            told.push(Told { emoji: change.emoji, people: vec![(name, at)], others: BTreeMap::new() });
+        }
+        if told.is_empty() {
+            return Ok(None);
+        }
+        let Wanted { post, .. } = self.wanted(here, reacted, &told).await?;
+        let outcome = match self.look_for_note(here, &post, true).await? {
+            Sight::Found(found) => {
+                let thread_root = post.thread_root.clone();
+                let conversation = post.conversation.clone();
+                let spokesman = Spokesman::App;
+                let delete =
+                    Operation::Delete { conversation, message: found.message, thread_root, spokesman };
+                certain(self.call(leg, target, &delete).await)
+            }
+            Sight::Failed(failure) => failure.into_outcome(),
+            Sight::Absent | Sight::Blind => Outcome::done(),
+        };
+        match outcome {
+            outcome @ (Outcome::Retry { .. } | Outcome::SignIn(_)) => {
+                self.judge_at(&target.place, leg, fence, &outcome, Ending::delivered()).await.map(Some)
+            }
+            _ => {
+                leg.set_doubt(Doubt::None);
+                Ok(None)
+            }
         }
     }
 

@@ -182,6 +182,13 @@ impl Relay {
         let idle = !acted && recorded_ms == 0 && !news;
         let ending = Ending { notes, ..Ending::delivered() };
         let idle = idle.then(|| lost.unwrap_or(codes::SEEN));
+        if self.may_be_noted(leg)
+            && reacted.notes.is_empty()
+            && state.scene(target).told().is_empty()
+            && let Some(turn) = self.unsay_lost_note(here, place, &reacted).await?
+        {
+            return Ok(turn);
+        }
         self.tell_reactions(here, &reacted, &state, ending, idle).await
     }
 
@@ -190,7 +197,7 @@ impl Relay {
         self.now_ms() < leg.event.row.received_ms + IN_DOUBT_MS && self.may_be_sent(leg, source)
     }
 
-    async fn hear(&self, leg: &Leg, place: &Place, source: &Spot) -> Result<Heard, RelayError> {
+    pub(crate) async fn hear(&self, leg: &Leg, place: &Place, source: &Spot) -> Result<Heard, RelayError> {
         Ok(match self.open(leg, place, Some(source)).await? {
             Opened::Event(event) => match &event.happening {
                 Happening::Ignored(code) => Heard::Nothing(*code),
@@ -481,7 +488,7 @@ impl Relay {
 }
 
 /// What became of opening an event.
-enum Heard {
+pub(crate) enum Heard {
     Changes((RemoteMessage, Vec<ReactionChange>)),
     /// Its payload is gone; this is all that stands there now.
     Listed(RemoteMessage, Look),

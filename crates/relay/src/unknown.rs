@@ -229,8 +229,12 @@ impl Relay {
 
     /// How long what the process before this one sent may still take effect, in milliseconds; not more than 0: it did.
     pub(crate) fn crash_patience_left_ms(&self) -> i64 {
-        let since_start_ms = self.0.parts.clock.monotonic_ms() - self.0.started_ms;
-        self.timing().crash_patience_ms - since_start_ms
+        self.timing().crash_patience_ms - self.since_start_ms()
+    }
+
+    /// Milliseconds since this process began.
+    pub(crate) fn since_start_ms(&self) -> i64 {
+        self.0.parts.clock.monotonic_ms() - self.0.started_ms
     }
 
     /// Waits before the second look: what was sent by a process that ended may take effect as late as what this one

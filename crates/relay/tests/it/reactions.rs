@@ -303,6 +303,29 @@ fn a_crash_while_a_note_is_said_makes_no_second_one() {
     );
 }
 
+/// The reaction is gone before anybody looked for its note.
+#[test]
+fn a_note_that_a_crash_left_goes_with_what_was_taken_back_meanwhile() {
+    for marked in ["", "B cannot mark"] {
+        check(&format!(
+            "{marked}
+             A post 1 one
+             A react 1 ana 👍
+             run 5s
+             B next done-and-hang
+             run 30s
+             B shows: one | >👍 Ana (Fake)
+             crash
+             start
+             A unreact 1 ana 👍
+             run 90s
+             B shows: one
+             dead
+             secrets 0",
+        ));
+    }
+}
+
 #[test]
 fn a_crash_while_a_reaction_is_set_sets_it_again() {
     check(
