@@ -33,7 +33,7 @@ pub(crate) fn share(caption: &str) -> Share {
     if caption.is_empty() {
         post.body = Document::default();
     }
-    Share { post, name: "plan.txt".to_owned(), media_type: Some("text/plain".to_owned()) }
+    Share { post, name: "plan.txt".to_owned(), media_type: Some("text/plain".to_owned()), destination: None }
 }
 
 fn shared(ts: Option<&str>) -> Reply {

@@ -33,7 +33,12 @@ pub(crate) fn share(text: &str) -> Share {
     if text.is_empty() {
         post.body = Document::default();
     }
-    Share { post, name: "a \"plan\".txt".to_owned(), media_type: Some("text/plain".to_owned()) }
+    Share {
+        post,
+        name: "a \"plan\".txt".to_owned(),
+        media_type: Some("text/plain".to_owned()),
+        destination: None,
+    }
 }
 
 fn bytes(text: &'static str) -> FileBytes {
