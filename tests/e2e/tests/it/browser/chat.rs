@@ -239,6 +239,22 @@ impl<'a> Chat<'a> {
         .await
     }
 
+    /// Waits until the app offers a file, by a part of its name.
+    pub(super) async fn sees_offer(self, name: &str) -> Result<()> {
+        let wanted = format!("[data-test=offer][data-name*='{name}']");
+        eventually(&format!("{}: the offer of “{name}”", self.frame()), PATIENCE, || async {
+            self.browser.enter(self.frame()).await?;
+            let found = self.browser.client.find(Locator::Css(&wanted)).await;
+            found.map(drop).map_err(|error| error.to_string())
+        })
+        .await
+    }
+
+    /// Takes the file that the app offers.
+    pub(super) async fn accepts(self) -> Result<()> {
+        self.click(&hook("accept")).await
+    }
+
     /// Reacts to a message: by the button beside it, or by searching among all.
     pub(super) async fn react(self, id: &str, name: &str, searched: bool) -> Result<()> {
         if !searched {

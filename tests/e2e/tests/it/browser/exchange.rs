@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::chat::{Chat, Pane, Way};
+use super::chat::{Chat, Pane, ShownFile, Way};
 use super::conversation::on_the_page;
 use super::driver::Browser;
 
@@ -84,7 +84,7 @@ async fn exchange(browser: &Browser, address: &str, folder: &Path) -> Result<()>
     }
     for (index, (address, _)) in RING.into_iter().enumerate() {
         let (from, to) = (all[index], all[(index + 1) % all.len()]);
-        direct(browser, from, to, address, index).await?;
+        direct(browser, from, to, address, &plan, index).await?;
     }
     browser.picture("9-direct").await
 }
@@ -144,11 +144,21 @@ async fn everybody_has(
             shown.name,
             if picture { "as no picture" } else { "as a picture" }
         );
-        browser.enter(chat.frame()).await.map_err(anyhow::Error::msg)?;
-        let arguments = vec![Value::from(shown.address)];
-        let digest = browser.client.execute_async(FETCH, arguments).await?;
-        ensure!(digest == file.digest(), "{}: other bytes than were sent: {digest}", chat.frame());
+        is_whole(browser, chat, shown, file).await?;
     }
+    Ok(())
+}
+
+/// Waits for a file of the message with these words, or of the next one, with all its bytes.
+async fn shows(browser: &Browser, chat: Chat<'_>, words: &str, file: &File) -> Result<()> {
+    let shown = chat.sees_file(words, file.stem()).await?;
+    is_whole(browser, chat, shown, file).await
+}
+
+async fn is_whole(browser: &Browser, chat: Chat<'_>, shown: ShownFile, file: &File) -> Result<()> {
+    browser.enter(chat.frame()).await.map_err(anyhow::Error::msg)?;
+    let digest = browser.client.execute_async(FETCH, vec![Value::from(shown.address)]).await?;
+    ensure!(digest == file.digest(), "{}: other bytes than were sent: {digest}", chat.frame());
     Ok(())
 }
 
@@ -182,8 +192,15 @@ async fn reactions_go_everywhere([slack, teams, webex, zoom]: [Chat<'_>; 4]) -> 
     Ok(())
 }
 
-/// One asks, the other accepts; both write, and one ends it.
-async fn direct(browser: &Browser, from: Chat<'_>, to: Chat<'_>, address: &str, index: usize) -> Result<()> {
+/// One asks, the other accepts; both write, one sends a file, and one ends it.
+async fn direct(
+    browser: &Browser,
+    from: Chat<'_>,
+    to: Chat<'_>,
+    address: &str,
+    file: &File,
+    index: usize,
+) -> Result<()> {
     const HELLO: [&str; 4] =
         ["Is the poster done?", "Who prints it?", "May we see it first?", "Which harbour is it?"];
     const ANSWER: [&str; 4] =
@@ -201,6 +218,17 @@ async fn direct(browser: &Browser, from: Chat<'_>, to: Chat<'_>, address: &str, 
     let thanks = format!("Thank you, that is {}.", ["good", "near", "early", "fine"][index]);
     from.write(Pane::Channel, &thanks).await?;
     to.sees(Pane::Channel, &thanks).await?;
+    let words = ["The sizes are here", "With the prices", "Who is on it", "And who was there"][index];
+    from.attach(Way::Chosen, &file.path, file.name, &file.bytes).await?;
+    from.write(Pane::Channel, words).await?;
+    to.sees(Pane::Channel, words).await?;
+    // Teams asks before an app's file comes.
+    if index == 0 {
+        to.sees_offer(file.stem()).await?;
+        browser.picture("9-offer").await?;
+        to.accepts().await?;
+    }
+    shows(browser, to, words, file).await?;
     if last {
         return browser.picture("9-open").await;
     }

@@ -220,14 +220,14 @@ fn is_known(scene: &Scene, (by, person): (usize, usize), marks: &[Mark], at: usi
         return true;
     }
     let until_ms = marks.get(at + 1).map_or(i64::MAX, |next| next.at_ms);
-    scene.log.iter().any(|entry| {
+    // The next ones may tell of another emoji.
+    let told = scene.log.iter().find(|entry| {
         entry.kind == LogKind::Delivery
             && entry.method == "bot.messageReaction"
-            && entry.status == 200
             && entry.at >= mark.at_ms
-            && entry.at < until_ms
             && entry.detail["id"].as_str().map(key).as_deref() == Some(mark.id.as_str())
-    })
+    });
+    told.is_some_and(|entry| entry.status == 200 && entry.at < until_ms)
 }
 
 /// Whether the operator was told that something about the message or the reactions did not get through.
