@@ -219,6 +219,10 @@ fn is_known(scene: &Scene, (by, person): (usize, usize), marks: &[Mark], at: usi
     if scene.private.chats[by].platform != "teams" {
         return true;
     }
+    // To an offer in whose place a file stands by now.
+    if !scene.chats[by].iter().any(|shown| shown.id == mark.id) {
+        return false;
+    }
     let until_ms = marks.get(at + 1).map_or(i64::MAX, |next| next.at_ms);
     // The next ones may tell of another emoji.
     let told = scene.log.iter().find(|entry| {
