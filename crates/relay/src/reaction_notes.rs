@@ -382,15 +382,11 @@ impl Relay {
             Sight::Failed(failure) => failure.into_outcome(),
             Sight::Absent | Sight::Blind => Outcome::done(),
         };
-        match outcome {
-            outcome @ (Outcome::Retry { .. } | Outcome::SignIn(_)) => {
-                self.judge_at(&target.place, leg, fence, &outcome, Ending::delivered()).await.map(Some)
-            }
-            _ => {
-                leg.set_doubt(Doubt::None);
-                Ok(None)
-            }
+        if let Outcome::Retry { .. } | Outcome::SignIn(_) = outcome {
+            return self.judge_at(&target.place, leg, fence, &outcome, Ending::delivered()).await.map(Some);
         }
+        leg.set_doubt(Doubt::None);
+        Ok(None)
     }
 
     async fn note_in_doubt(

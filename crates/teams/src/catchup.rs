@@ -10,7 +10,7 @@ use dragoman_platform::{Conversation, Failure, HistoryPage, HistoryQuery, Sessio
 
 use crate::body::{self, Body};
 use crate::connector::TeamsConnector;
-use crate::consent;
+use crate::consent::{self, Card};
 use crate::decode;
 use crate::encode;
 use crate::errors::Trouble;
@@ -190,9 +190,9 @@ fn matching(
             let made = decode::graph_message(message, app_id);
             let person = message.from.as_ref().is_some_and(|from| from.user.is_some());
             let fits = if as_app { made.origin.ours } else { person };
-            let card = consent::file(message, &post.marker);
+            let card = consent::card_of(message, &post.marker);
             let same = match &card {
-                Some(of_post) => of_post.is_some(),
+                Some(card) => matches!(card, Card::Of(_)),
                 None => fingerprint(&Body::of_graph(message)) == wanted,
             };
             let found = same || card.is_none() && as_app && byline::may_be(&made.body, post);
@@ -205,7 +205,10 @@ fn matching(
                 let (name, address) = encode::linked_file(&made.body).filter(|_| !same)?;
                 Some((name, Some(address)))
             };
-            let carded = card.flatten().map(|name| (name, None));
+            let carded = match card {
+                Some(Card::Of(name)) => Some((name, None)),
+                _ => None,
+            };
             let (file, address) = carded.or(listed).or_else(linked).unzip();
             let candidate = Candidate {
                 message: RemoteMessage::from(message.id.as_str()),

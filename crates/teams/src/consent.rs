@@ -53,9 +53,17 @@ pub(crate) fn answer(activity: &Activity) -> Happening {
     }
 }
 
-/// The name of the file that a message of ours asks about, for this post, or shows. `None`: it does neither; the inner
-/// one: it is about another.
-pub(crate) fn file(message: &ChatMessage, marker: &Marker) -> Option<Option<String>> {
+/// What a message of ours with a card of a file is, to who looks for a post.
+pub(crate) enum Card {
+    /// It asks, for this post, or shows a file, which has this name.
+    Of(String),
+    /// It is another's.
+    Another,
+}
+
+/// The card of a file that a message has. `None`: it has none.
+pub(crate) fn card_of(message: &ChatMessage, marker: &Marker) -> Option<Card> {
+    let named = |name: Option<String>| name.map_or(Card::Another, Card::Of);
     message.attachments.iter().find_map(|card| match card.content_type.as_str() {
         CARD => {
             let content = match &card.content {
@@ -63,9 +71,9 @@ pub(crate) fn file(message: &ChatMessage, marker: &Marker) -> Option<Option<Stri
                 other => other.clone().unwrap_or_default(),
             };
             let ours = content["acceptContext"]["marker"] == marker.as_str();
-            Some(card.name.clone().filter(|_| ours))
+            Some(named(card.name.clone().filter(|_| ours)))
         }
-        SHOWN => Some(card.name.clone()),
+        SHOWN => Some(named(card.name.clone())),
         _ => None,
     })
 }

@@ -5,26 +5,22 @@
 //! attach a file: its message links to it; a person's message refers to it as Teams' own do. Files of chats lie in
 //! people's own drives: see `onedrive`.
 
-use std::sync::Arc;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
 use dragoman_model::{
     Code, Done, FileRef, Outcome, Post, RemoteConversation, RemoteMessage, Spokesman, codes,
 };
 use dragoman_platform::http::{HttpError, HttpStreamed, Upload};
 use dragoman_platform::{Chunks, Conversation, Failure, FileBytes, Session, Share};
 use futures_util::StreamExt as _;
-use futures_util::stream::{self, Fuse};
 use http::Method;
 use percent_encoding::percent_decode_str;
 use serde_json::json;
-use tokio::sync::Mutex;
 use url::Url;
 
 use crate::client::{Call, Voice};
 use crate::connector::TeamsConnector;
+use crate::cutter::Cutter;
 use crate::encode;
 use crate::errors::{Doing, Trouble};
 use crate::ids::{in_thread, is_channel, is_chat, is_personal, segment};
@@ -561,49 +557,6 @@ async fn item_of(answer: HttpStreamed) -> Result<Item, Outcome> {
     Ok(item)
 }
 
-/// Cuts a stream into pieces of given lengths.
-struct Cutter(Arc<Mutex<Rest>>);
-
-struct Rest {
-    // A stream that ended is not asked again.
-    chunks: Fuse<Chunks>,
-    left: Bytes,
-}
-
-impl Cutter {
-    fn new(chunks: Chunks) -> Self {
-        Self(Arc::new(Mutex::new(Rest { chunks: chunks.fuse(), left: Bytes::new() })))
-    }
-
-    /// The next piece; shorter where the stream ends.
-    fn piece(&self, length: u64) -> Chunks {
-        let state = (self.0.clone(), length);
-        Box::pin(stream::unfold(state, |(rest, wanted)| async move {
-            if wanted == 0 {
-                return None;
-            }
-            let mut rest_now = rest.lock().await;
-            if rest_now.left.is_empty() {
-                rest_now.left = loop {
-                    match rest_now.chunks.next().await? {
-                        Ok(chunk) if chunk.is_empty() => {}
-                        Ok(chunk) => break chunk,
-                        Err(failure) => {
-                            drop(rest_now);
-                            return Some((Err(failure), (rest, 0)));
-                        }
-                    }
-                };
-            }
-            let most = usize::try_from(wanted).unwrap_or(usize::MAX).min(rest_now.left.len());
-            let part = rest_now.left.split_to(most);
-            drop(rest_now);
-            let wanted = wanted - part.len() as u64;
-            Some((Ok(part), (rest, wanted)))
-        }))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -647,27 +600,5 @@ mod tests {
         for empty in ["", " ", "...", "\u{0}"] {
             assert_eq!(file_name(empty), "file", "{empty:?}");
         }
-    }
-
-    #[tokio::test]
-    async fn pieces_are_cut_where_they_end_and_failures_pass() {
-        let parts = [Ok(Bytes::from_static(b"abc")), Ok(Bytes::new()), Ok(Bytes::from_static(b"defg"))];
-        let cutter = Cutter::new(Box::pin(stream::iter(parts)));
-        let read = async |length| {
-            let mut piece = cutter.piece(length);
-            let mut all = Vec::new();
-            while let Some(chunk) = piece.next().await {
-                all.extend_from_slice(&chunk.unwrap());
-            }
-            all
-        };
-        assert_eq!(read(2).await, b"ab");
-        assert_eq!(read(4).await, b"cdef");
-        assert_eq!(read(4).await, b"g");
-        assert_eq!(read(4).await, b"");
-        let broken = Failure::Refused(codes::FILE_GONE);
-        let cutter = Cutter::new(Box::pin(stream::iter([Ok(Bytes::from_static(b"a")), Err(broken.clone())])));
-        let got: Vec<_> = cutter.piece(9).collect().await;
-        assert_eq!(got, [Ok(Bytes::from_static(b"a")), Err(broken)]);
     }
 }

@@ -8,6 +8,7 @@ mod connector;
 mod consent;
 mod conversations;
 mod crypt;
+mod cutter;
 mod decode;
 mod door;
 mod encode;

@@ -88,7 +88,7 @@ async fn an_answer_tells_where_it_may_go() {
             "channelData": { "tenant": { "id": TENANT } } });
         let activity = activity(&world, "invoke", &body);
         let delivery = world.receive(&world.signed(&activity)).await.unwrap();
-        let Some(item) = delivery.items.first() else { return None };
+        let item = delivery.items.first()?;
         assert_eq!((item.kind, item.message.as_ref().unwrap().as_str()), (EventKind::Offer, MESSAGE));
         assert_eq!(item.conversation.as_ref().unwrap().as_str(), CHAT);
         Some(world.connector.open(&world.session(), item.feed, &item.payload).await.unwrap().happening)
