@@ -81,7 +81,7 @@ place.dispatchEvent(event(kind));";
 
 /// The files of the messages from the one that has the words on.
 const FILES: &str = r"
-const list = [...document.querySelectorAll('[data-test=messages] [data-test=message]')];
+const list = [...document.querySelectorAll('[data-test=messages] [data-test=message]:not(.gone)')];
 const first = list.findLastIndex((one) => one.querySelector('[data-test=message-text]')?.innerText.includes(arguments[0]));
 if (first < 0) return [];
 return list.slice(first, first + 2).flatMap((one) => [...one.querySelectorAll('[data-test=file]')]).map((one) => {
