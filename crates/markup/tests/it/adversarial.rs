@@ -28,27 +28,35 @@ fn ordinary_html() -> String {
     )
 }
 
-/// The shortest of three runs: what the work takes, not what the machine was doing.
+/// How many times as long as what is ordinary, of the same size, anything may take.
+const FACTOR: u32 = 20;
+
 #[expect(clippy::disallowed_methods, reason = "the time that parsing takes is what is measured")]
 fn time(work: &dyn Fn() -> Document) -> Duration {
-    (0..3)
-        .map(|_| {
-            let start = Instant::now();
-            let document = work();
-            let elapsed = start.elapsed();
-            assert!(canonical(&document).len() < 64 * SIZE);
-            elapsed
+    let start = Instant::now();
+    let document = work();
+    let elapsed = start.elapsed();
+    assert!(canonical(&document).len() < 64 * SIZE);
+    elapsed
+}
+
+/// It takes no longer than what is ordinary does [`FACTOR`] times right after it, on the same busy machine; in one of
+/// three attempts.
+fn keeps_up(name: &str, ordinary: &dyn Fn() -> Document, work: &dyn Fn() -> Document) {
+    let is_quick = || {
+        let taken = time(work);
+        let mut usual = Duration::ZERO;
+        (0..FACTOR).any(|_| {
+            usual += time(ordinary);
+            usual >= taken
         })
-        .min()
-        .unwrap()
+    };
+    assert!((0..3).any(|_| is_quick()), "{name}: more than {FACTOR} times the time of what is ordinary");
 }
 
 fn slow_down(ordinary: &dyn Fn() -> Document, hostile: &[(&str, String)], parse: &dyn Fn(&str) -> Document) {
-    let usual = time(ordinary).as_nanos().max(1);
     for (name, text) in hostile {
-        let taken = time(&|| parse(text)).as_nanos();
-        let factor = taken / usual;
-        assert!(factor <= 20, "{name}: {factor} times the time of ordinary text");
+        keeps_up(name, ordinary, &|| parse(text));
     }
 }
 
@@ -192,19 +200,17 @@ fn zoom_takes_linear_time() {
     };
     let range = |start, end, format| ZoomRange { start, end, format };
     let ordinary: Vec<ZoomRange> = (0..20_000).map(|n| range(n * 10, n * 10 + 5, Format::Bold)).collect();
-    let usual = time(&|| read(&ordinary, &[])).as_nanos().max(1);
+    let usual = || read(&ordinary, &[]);
     for format in formats() {
         let nested: Vec<ZoomRange> = (0..20_000).map(|n| range(n, all - n, format.clone())).collect();
         let same: Vec<ZoomRange> = (0..20_000).map(|_| range(0, all, format.clone())).collect();
         for hostile in [nested, same] {
-            let factor = time(&|| read(&hostile, &[])).as_nanos() / usual;
-            assert!(factor <= 20, "{:?}: {factor} times the time of ordinary ranges", format.wire());
+            keeps_up(&format!("{:?}", format.wire()), &usual, &|| read(&hostile, &[]));
         }
     }
     let everybody: Vec<ZoomMention> =
         (0..20_000).map(|n| ZoomMention { start: n, end: all, person: None, name: "all".into() }).collect();
-    let factor = time(&|| read(&[], &everybody)).as_nanos() / usual;
-    assert!(factor <= 20, "mentions: {factor} times the time of ordinary ranges");
+    keeps_up("mentions", &usual, &|| read(&[], &everybody));
 }
 
 #[test]
