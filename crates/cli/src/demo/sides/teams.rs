@@ -211,8 +211,8 @@ impl Side for TeamsSide {
             let mut kinds = cards.filter_map(|card| card["contentType"].as_str());
             if kinds.any(|kind| kind.ends_with(".card.file.consent")) {
                 match self.sim.accept_file(person, &self.channel, &message.id) {
-                    // They did before.
-                    Ok(()) | Err(Refusal::Answered) => {}
+                    // They did before, and the file may have come by now.
+                    Ok(()) | Err(Refusal::Answered | Refusal::Deleted) => {}
                     Err(refusal) => bail!("Teams refused: {refusal:?}"),
                 }
             }
